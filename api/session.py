@@ -1,0 +1,55 @@
+"""The browser's session: a ticket becomes a cookie, a sign-out ends it, a tab asks whether it still lasts."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
+
+from api.doorman import cookie_name, read_cookie
+from lib import audit, auth, settings
+from lib.errors import Forbidden, NotSignedIn
+
+router = APIRouter(prefix="/session", tags=["session"])
+
+
+class Ticket(BaseModel):
+    ticket: Annotated[str, Field(min_length=20, max_length=100)]
+
+
+def same_origin(request: Request) -> None:
+    """Streamlit's XSRF token covers uploads only, so own routes look at where the browser says the call comes from."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site not in (None, "same-origin") or urlsplit(origin or "").netloc != request.headers.get("host"):
+        audit.record_security("origin_refused", address=address(request))
+        raise Forbidden("This request came from another site.")
+
+
+def address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+@router.post("", status_code=204, dependencies=[Depends(same_origin)])
+def open_session(ticket: Ticket, request: Request) -> Response:
+    signed_in = auth.redeem_ticket(ticket.ticket, device=request.headers.get("user-agent", ""), address=address(request))
+    response = Response(status_code=204)
+    response.set_cookie(cookie_name(), signed_in.token, max_age=signed_in.max_age, path="/", httponly=True, samesite="lax",
+                        secure=settings.get().tls)
+    return response
+
+
+@router.delete("", status_code=204, dependencies=[Depends(same_origin)])
+def close_session(request: Request) -> Response:
+    try:
+        auth.sign_out(auth.read_token(read_cookie(request.headers)))
+    except NotSignedIn:
+        pass  # already over: the cookie goes all the same
+    response = Response(status_code=204)
+    response.delete_cookie(cookie_name(), path="/", httponly=True, samesite="lax", secure=settings.get().tls)
+    return response
+
+
+@router.get("", status_code=204)
+def look(request: Request) -> None:
+    """204 while the session lasts, 401 after; not an activity, so that an open tab still runs idle."""
+    auth.resume(auth.read_token(read_cookie(request.headers)), active=False)

@@ -1,0 +1,37 @@
+"""Chairside: `streamlit run app.py`."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from api.doorman import Doorman
+from api.main import make
+from lib import startup
+from ui.failure import report
+
+WARM = ("ui.frame", "pandas", "plotly.graph_objects", "bcrypt", "zxcvbn", "streamlit_authenticator")
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    await run_in_threadpool(startup.start)
+    for module in WARM:  # imported now, or the first visitor waits for them
+        import_module(module)
+    gc.freeze()  # what start-up made lives for ever: no collection needs to walk it again
+    try:
+        yield
+    finally:
+        await run_in_threadpool(startup.stop)
+
+
+app = st.App("ui/main.py", routes=[Mount("/api", app=make())], middleware=[Middleware(Doorman)], lifespan=lifespan,
+             on_script_error=report)
+
+if __name__ == "__main__":
+    app.run()

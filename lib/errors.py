@@ -1,0 +1,42 @@
+"""What can go wrong, in words a person can act on. A class's docstring is its default message."""
+
+from lib.texts import _
+
+
+class AppError(Exception):
+    """Something went wrong. Nothing was changed. Please try again."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or _(type(self).__doc__ or AppError.__doc__ or ""))
+
+
+class Invalid(AppError):
+    """This input can't be used. Please check it and try again."""
+
+
+class NotSignedIn(AppError):
+    """Your session has ended. Please sign in again. Drafts are kept."""
+
+
+class Forbidden(AppError):
+    """Your role in this clinic does not allow this. An owner can change roles."""
+
+
+class NotFound(AppError):
+    """There is nothing here by that address. It may have been moved, or it belongs to another clinic."""
+
+
+class Changed(AppError):
+    """Somebody else saved this in the meantime. Nothing of yours was lost: compare both values and save again."""
+
+
+class Conflict(AppError):
+    """This exists already."""
+
+
+class Unavailable(AppError):
+    """The database can't be reached right now. Nothing was changed. Please try again in a moment."""
+
+
+class SetUpError(AppError):
+    """Chairside can't start with these settings."""

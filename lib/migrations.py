@@ -1,0 +1,95 @@
+"""Brings a database to the schema this code was written for, and refuses to work with any other."""
+
+import os
+import secrets
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.pool import NullPool
+
+from lib import db
+from lib.errors import SetUpError
+from lib.settings import ROOT
+
+
+def configuration(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    return config
+
+
+def head() -> str:
+    return ScriptDirectory.from_config(configuration()).get_current_head() or ""
+
+
+def bring_up_to_date(owner_url: str) -> None:
+    """An empty database gets schema.sql, a live one the migrations it lacks. One process at a time."""
+    engine = db.open_engine(owner_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("set local statement_timeout = 0"))
+        connection.execute(text("select pg_advisory_xact_lock(hashtext('chairside.migrate'))"))
+        if connection.execute(text("select to_regclass('public.alembic_version')")).scalar() is None:
+            load_schema(connection)
+        elif version(connection) != head():
+            command.upgrade(configuration(connection), "head")
+
+
+def load_schema(connection: Connection) -> None:
+    run_script(connection, ROOT / "schema.sql")
+
+
+def run_script(connection: Connection, path: Path) -> None:
+    """A file of plain SQL in the connection's transaction, as the driver takes it: a `%` is a `%`."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    driver.execute(path.read_bytes())
+
+
+def version(connection: Connection) -> str:
+    found = connection.execute(text("select to_regclass('public.alembic_version')")).scalar()
+    return str(connection.execute(text("select version_num from alembic_version")).scalar()) if found else ""
+
+
+def check(connection: Connection) -> None:
+    """The database is new enough and at this code's version, and this role can't step over the clinic walls."""
+    server = int(connection.execute(text("select current_setting('server_version_num')")).scalar_one())
+    if server < 180000:
+        raise SetUpError(f"Chairside needs PostgreSQL 18 or newer; this server is {server // 10000}.")
+    if version(connection) != head():
+        raise SetUpError(f"The database is at schema version {version(connection) or 'none'}, this code at {head()}. "
+                         "Run `make migrate` with DATABASE_OWNER_URL.")
+    if connection.execute(text("""
+            select r.rolsuper or r.rolbypassrls or exists (
+                select from pg_class c
+                where c.relnamespace = 'public'::regnamespace and pg_has_role(c.relowner, 'member'))
+            from pg_roles r
+            where r.rolname = current_user
+            """)).scalar():
+        raise SetUpError("DATABASE_URL names a role that owns tables or bypasses row-level security. Use the restricted "
+                         "role chairside_app, or one that is a member of it.")
+
+
+def make_app_role(owner_url: str, data: Path) -> str:
+    """For development with only the owner's address: a restricted role with a password kept in the data folder."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data / "outside_app.password"
+    if not path.exists():
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_urlsafe(32))
+    with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
+        # create role takes no bound parameter; format() quotes the password as a literal on the server
+        connection.execute(text("select set_config('chairside.password', :password, true)"), {"password": path.read_text()})
+        connection.exec_driver_sql("""
+            do $$
+            begin
+                if not exists (select from pg_roles where rolname = 'chairside_app') then
+                    create role chairside_app nosuperuser nobypassrls;
+                end if;
+                execute format('alter role chairside_app login password %L', current_setting('chairside.password'));
+            end
+            $$""")
+    return make_url(owner_url).set(username="chairside_app", password=path.read_text()).render_as_string(hide_password=False)

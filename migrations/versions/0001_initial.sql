@@ -1,0 +1,892 @@
+-- Chairside's schema. PostgreSQL 18 or newer, embedded, managed behind PgBouncer, or Citus sharded by clinic_id.
+--
+--   psql -v ON_ERROR_STOP=1 --single-transaction -f schema.sql "$DATABASE_OWNER_URL"
+--
+-- loads by itself into an empty database, as a role that is no superuser (a superuser would hide every gap in the
+-- policies). migrations/ takes a live database to the same place; a test compares the two catalogues.
+-- Order: roles, tables, (distribution), foreign keys, functions, row-level security with grants and triggers, partitions.
+
+-- roles ---------------------------------------------------------------------------------------------------------------
+-- chairside_app: the web processes. chairside_worker: background jobs. Neither owns, creates or bypasses anything.
+
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'chairside_app') then
+        create role chairside_app nologin nosuperuser nobypassrls;
+    end if;
+    if not exists (select from pg_roles where rolname = 'chairside_worker') then
+        create role chairside_worker nologin nosuperuser nobypassrls;
+    end if;
+end
+$$;
+
+create schema app;
+comment on schema app is 'Functions: who is asking, signing in, and the rules that triggers keep.';
+
+-- The generated columns below need immutable functions, so these two stand before the tables.
+
+create function app.fold_email(email text) returns text
+    language sql immutable strict parallel safe
+    return lower(normalize(trim(email), nfkc));
+comment on function app.fold_email is 'One spelling per mailbox: trimmed, Unicode-folded, lower case.';
+
+create function app.join_words(words text[]) returns text
+    language sql immutable parallel safe
+    return array_to_string(words, ' ');
+comment on function app.join_words is 'array_to_string marked immutable, which it is for text, so that a generated column may use it.';
+
+-- tables --------------------------------------------------------------------------------------------------------------
+
+-- clinics: the tenants. Their id is everybody else's clinic_id.
+create table clinics (
+    id uuid not null default uuidv7(),
+    name text not null,
+    country text not null,
+    time_zone text not null,
+    currency text not null,
+    language text not null default 'en',
+    emergency_number text not null,
+    version integer not null default 1,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (id),
+    constraint name_is_short check (length(name) between 1 and 255),
+    constraint country_is_iso_3166 check (country ~ '^[A-Z]{2}$'),
+    constraint currency_is_iso_4217 check (currency ~ '^[A-Z]{3}$'),
+    constraint language_is_known check (language in ('en', 'es', 'fr', 'de')),
+    constraint emergency_number_is_dialable check (emergency_number ~ '^[0-9 ]{2,12}$')
+);
+comment on table clinics is 'One row per clinic. time_zone is an IANA name; emergency_number is what the red-flag card shows.';
+
+-- users: people who sign in, across clinics. Global, so it holds nothing a clinic owns (SCALE rule 6).
+create table users (
+    id uuid not null default uuidv7(),
+    email text not null,
+    email_norm text not null generated always as (app.fold_email(email)) stored,
+    full_name text not null,
+    password_hash text not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (id),
+    constraint one_account_per_mailbox unique (email_norm),
+    constraint email_is_short check (length(email) between 3 and 255),
+    constraint full_name_is_short check (length(full_name) between 1 and 255)
+);
+comment on table users is 'One row per person. password_hash is bcrypt.';
+
+-- sessions: a signed-in device. The cookie's token id is kept as a hash, so that a stolen dump opens no door.
+create table sessions (
+    id bytea not null,
+    user_id uuid not null,
+    clinic_id uuid not null,
+    device text not null default '',
+    address text not null default '',
+    keep boolean not null default false,
+    created_at timestamptz not null default now(),
+    seen_at timestamptz not null default now(),
+    revoked_at timestamptz,
+    primary key (id),
+    constraint id_is_sha256 check (length(id) = 32)
+);
+create index sessions_by_user on sessions (user_id);
+comment on table sessions is 'id: SHA-256 of the token id. clinic_id: the clinic this device works in. keep: seven days instead of 30 minutes idle, 12 hours in all.';
+
+-- tickets: thirty seconds to turn a correct password into a cookie, once.
+create table tickets (
+    id bytea not null,
+    user_id uuid not null,
+    clinic_id uuid not null,
+    keep boolean not null,
+    expires_at timestamptz not null default now() + interval '30 seconds',
+    primary key (id),
+    constraint id_is_sha256 check (length(id) = 32)
+);
+comment on table tickets is 'id: SHA-256 of a 32-byte secret that only the browser which signed in has seen.';
+
+-- security_events: what happens before anybody's clinic is known. Written by the app, read by the operator.
+create table security_events (
+    id uuid not null default uuidv7(),
+    happened_at timestamptz not null default now(),
+    kind text not null,
+    user_id uuid,
+    account_hash text not null default '',
+    address text not null default '',
+    request_id text not null default '',
+    primary key (id),
+    constraint kind_is_known check (kind in ('sign_in_failed', 'sign_up_refused', 'ticket_refused', 'token_refused',
+                                             'session_mismatch', 'origin_refused'))
+);
+comment on table security_events is 'account_hash: SHA-256 of the folded address that was tried, never the address.';
+
+-- articles: the built-in knowledge base, the same for every clinic, published from knowledge/*.md at start-up.
+create table articles (
+    slug text not null,
+    language text not null,
+    title text not null,
+    other_names text[] not null default '{}',
+    keywords text[] not null default '{}',
+    body text not null,
+    sources jsonb not null default '[]',
+    source_note text not null default '',
+    drafted_on date not null,
+    reviewed_on date,
+    reviewed_by text,
+    search tsvector not null generated always as (
+        setweight(to_tsvector('english', title), 'A')
+        || setweight(to_tsvector('english', app.join_words(other_names || keywords)), 'B')
+        || setweight(to_tsvector('english', body), 'D')) stored,
+    primary key (slug),
+    constraint a_review_names_its_reviewer check ((reviewed_on is null) = (reviewed_by is null))
+);
+comment on table articles is 'Reference data without a clinic.';
+
+-- memberships: who works where, as what. display_name is what colleagues see, so that users stays closed.
+create table memberships (
+    clinic_id uuid not null,
+    user_id uuid not null,
+    role text not null,
+    display_name text not null,
+    created_at timestamptz not null default now(),
+    ended_at timestamptz,
+    primary key (clinic_id, user_id),
+    constraint role_is_known check (role in ('owner', 'manager', 'clinician', 'receptionist'))
+);
+create index memberships_by_user on memberships (user_id);
+comment on table memberships is 'ended_at set: a former colleague, whose name stays on what they wrote.';
+
+-- patients: the people a clinic cares for. Never deleted: archived, or erased on request with the row kept.
+create table patients (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    user_id uuid not null,
+    external_id text,
+    full_name text not null,
+    email text,
+    phone text,
+    date_of_birth date,
+    deceased boolean not null default false,
+    deceased_on date,
+    name_key text not null default '',
+    email_norm text generated always as (app.fold_email(email)) stored,
+    phone_key text,
+    search_words text[] not null default '{}',
+    search tsvector not null generated always as (array_to_tsvector(search_words)) stored,
+    version integer not null default 1,
+    changed_by uuid not null,
+    archived_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (clinic_id, id),
+    -- The number a patient has in the system they came from: importing the same file twice finds the same people.
+    constraint one_patient_per_external_id unique (clinic_id, external_id),
+    constraint full_name_is_short check (length(full_name) between 1 and 255),
+    constraint email_is_short check (length(email) <= 255),
+    constraint phone_is_short check (length(phone) <= 40),
+    constraint external_id_is_short check (length(external_id) between 1 and 255),
+    constraint death_follows_birth check (deceased_on >= date_of_birth),
+    constraint a_date_of_death_means_deceased check (deceased or deceased_on is null)
+);
+create index patients_by_name_and_birth on patients (clinic_id, name_key, date_of_birth);
+create index patients_by_email on patients (clinic_id, email_norm) where email_norm is not null;
+create index patients_by_phone on patients (clinic_id, phone_key) where phone_key is not null;
+-- The active list, newest first, without walking over the archive; and the archive's own.
+create index patients_active on patients (clinic_id, id desc) where archived_at is null;
+create index patients_archived on patients (clinic_id, id desc) where archived_at is not null;
+comment on table patients is 'name_key, phone_key: folded for finding duplicates. search_words: lexemes made by lib/search_words.py.';
+
+-- patient_notes: what only owners and clinicians may read. A table of its own, so that row-level security can say so.
+create table patient_notes (
+    clinic_id uuid not null,
+    patient_id uuid not null,
+    medical_notes text not null default '',
+    alerts text not null default '',
+    version integer not null default 1,
+    changed_by uuid not null,
+    updated_at timestamptz not null default now(),
+    primary key (clinic_id, patient_id),
+    constraint medical_notes_are_bounded check (length(medical_notes) <= 20000),
+    constraint alerts_are_bounded check (length(alerts) <= 2000)
+);
+comment on table patient_notes is 'At most one row per patient.';
+
+-- patient_versions, patient_note_versions: what stood there before and since, written by triggers alone.
+create table patient_versions (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    patient_id uuid not null,
+    version integer not null,
+    changed_by uuid not null,
+    changed_at timestamptz not null default now(),
+    fields text[] not null,
+    data jsonb not null,
+    primary key (clinic_id, id)
+);
+create index patient_versions_by_patient on patient_versions (clinic_id, patient_id, id desc);
+comment on table patient_versions is 'fields: what changed. data: the row as it stood after the change. Emptied by erasure.';
+
+create table patient_note_versions (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    patient_id uuid not null,
+    version integer not null,
+    changed_by uuid not null,
+    changed_at timestamptz not null default now(),
+    fields text[] not null,
+    data jsonb not null,
+    primary key (clinic_id, id)
+);
+create index patient_note_versions_by_patient on patient_note_versions (clinic_id, patient_id, id desc);
+comment on table patient_note_versions is 'The history of medical notes and alerts, under the same policy as the notes.';
+
+-- chat_threads: one per patient, shared by those who treat them; one of general questions per member.
+create table chat_threads (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    patient_id uuid,
+    user_id uuid not null,
+    created_at timestamptz not null default now(),
+    primary key (clinic_id, id)
+);
+create unique index one_thread_per_patient on chat_threads (clinic_id, patient_id) where patient_id is not null;
+create unique index one_general_thread_per_member on chat_threads (clinic_id, user_id) where patient_id is null;
+comment on table chat_threads is 'user_id: who opened it; for a general thread, its only reader.';
+
+-- chat_messages: questions and answers. An answer changes once, from started to how it ended; then nothing changes.
+create table chat_messages (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    thread_id uuid not null,
+    patient_id uuid,
+    user_id uuid not null,
+    question_id uuid,
+    attempt integer not null default 1,
+    role text not null,
+    status text not null,
+    content text not null,
+    metadata jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    finished_at timestamptz,
+    primary key (clinic_id, id),
+    constraint role_is_known check (role in ('user', 'assistant')),
+    constraint content_is_bounded check (length(content) <= 20000),
+    constraint status_is_known check (status in ('started', 'ok', 'stopped', 'client_gone', 'error_before', 'error_mid',
+        'timeout', 'truncated', 'filtered', 'rate_limited', 'budget_blocked', 'abandoned')),
+    constraint a_question_is_whole check (role = 'assistant' or status = 'ok'),
+    constraint an_answer_has_its_question check ((role = 'assistant') = (question_id is not null))
+) partition by range (id);
+create index chat_messages_by_thread on chat_messages (clinic_id, thread_id, id desc);
+create index chat_messages_started on chat_messages (clinic_id, id) where status = 'started';
+comment on table chat_messages is 'user_id: who asked, on the answer too. question_id has no foreign key: months must stay detachable (SCALE rule 8).';
+
+-- ai_calls: the bill, one row per attempt, without a word of what was asked.
+create table ai_calls (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    message_id uuid not null,
+    patient_id uuid,
+    user_id uuid not null,
+    route text not null,
+    status text not null,
+    provider text,
+    model_requested text,
+    model_used text,
+    provider_request_id text,
+    tokens_in integer,
+    tokens_cached integer,
+    tokens_out integer,
+    tokens_reasoning integer,
+    usage_source text,
+    price jsonb,
+    cost_usd numeric(14, 8),
+    cost_source text,
+    saved_usd numeric(14, 8),
+    first_token_ms integer,
+    latency_ms integer,
+    tier text,
+    rule_set text not null default '',
+    article text,
+    language text not null default 'en',
+    redactions jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    finished_at timestamptz,
+    primary key (clinic_id, id),
+    constraint route_is_known check (route in ('emergency', 'kb', 'fallback', 'cache', 'provider', 'blocked')),
+    constraint status_is_known check (status in ('started', 'ok', 'stopped', 'client_gone', 'error_before', 'error_mid',
+        'timeout', 'truncated', 'filtered', 'rate_limited', 'budget_blocked', 'abandoned')),
+    constraint tier_is_known check (tier in ('E', 'U')),
+    constraint usage_source_is_known check (usage_source in ('provider', 'estimated')),
+    constraint cost_source_is_known check (cost_source in ('provider', 'price_table', 'estimated', 'none')),
+    constraint tokens_are_counted check (least(tokens_in, tokens_cached, tokens_out, tokens_reasoning) >= 0),
+    constraint money_is_not_negative check (least(cost_usd, saved_usd) >= 0)
+) partition by range (id);
+create index ai_calls_by_message on ai_calls (clinic_id, message_id);
+comment on table ai_calls is 'NULL is unknown, 0 is measured zero. cost_source none: the answer needed no provider. price: the snapshot the cost was computed with.';
+
+-- emergencies: a red flag that a named person has to answer for.
+create table emergencies (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    message_id uuid not null,
+    thread_id uuid not null,
+    patient_id uuid,
+    user_id uuid not null,
+    categories text[] not null,
+    rule_set text not null,
+    raised_at timestamptz not null default now(),
+    acknowledged_by uuid,
+    acknowledged_at timestamptz,
+    action_taken text not null default '',
+    false_alarm boolean not null default false,
+    primary key (clinic_id, id),
+    constraint an_acknowledgement_names_its_person check ((acknowledged_by is null) = (acknowledged_at is null)),
+    constraint action_is_bounded check (length(action_taken) <= 2000)
+);
+-- The list of what nobody has answered for yet.
+create index emergencies_open on emergencies (clinic_id, id) where acknowledged_at is null;
+comment on table emergencies is 'Acknowledged once; the acknowledgement is then final.';
+
+-- drafts: what somebody was typing when the page went away. Seven days, its author's eyes only.
+create table drafts (
+    clinic_id uuid not null,
+    user_id uuid not null,
+    form text not null,
+    data jsonb not null,
+    updated_at timestamptz not null default now(),
+    primary key (clinic_id, user_id, form),
+    constraint form_is_short check (length(form) <= 100),
+    constraint data_is_bounded check (length(data::text) <= 100000)
+);
+comment on table drafts is 'form: the screen and, for an edit, the record.';
+
+-- audit_log: every look and every change. Appended in the transaction of what it tells of; never altered.
+create table audit_log (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    happened_at timestamptz not null default now(),
+    user_id uuid not null,
+    session_id bytea,
+    action text not null,
+    resource text not null,
+    resource_id text not null default '',
+    patient_id uuid,
+    fields text[] not null default '{}',
+    row_count integer,
+    term_hash text not null default '',
+    address text not null default '',
+    request_id text not null default '',
+    primary key (clinic_id, id),
+    constraint action_is_short check (length(action) between 1 and 60)
+) partition by range (id);
+create index audit_log_by_session on audit_log (clinic_id, session_id, id desc);
+create index audit_log_by_patient on audit_log (clinic_id, patient_id, id desc) where patient_id is not null;
+comment on table audit_log is 'fields: names of what changed, never values. term_hash: the search term, hashed, so that one search is one row.';
+
+-- distribution --------------------------------------------------------------------------------------------------------
+-- deploy/citus.sql belongs here: users, articles as reference tables, the rest colocated by clinic_id.
+
+-- foreign keys --------------------------------------------------------------------------------------------------------
+-- Composite, so that no clinic can point at another's row. None points at a partitioned table: its months must stay
+-- detachable. None leads from a tenant table to users: display names live in memberships.
+
+alter table sessions add foreign key (user_id) references users (id) on delete cascade;
+alter table tickets add foreign key (user_id) references users (id) on delete cascade;
+alter table memberships add foreign key (clinic_id) references clinics (id);
+alter table patients add foreign key (clinic_id) references clinics (id);
+alter table patients add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
+alter table patient_notes add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
+alter table patient_versions add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
+alter table patient_note_versions add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
+alter table chat_threads add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
+alter table chat_threads add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
+alter table chat_messages add foreign key (clinic_id, thread_id) references chat_threads (clinic_id, id);
+alter table chat_messages add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
+alter table ai_calls add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
+alter table emergencies add foreign key (clinic_id, thread_id) references chat_threads (clinic_id, id);
+alter table emergencies add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
+alter table emergencies add foreign key (clinic_id, acknowledged_by) references memberships (clinic_id, user_id);
+alter table drafts add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
+alter table audit_log add foreign key (clinic_id) references clinics (id);
+
+-- functions: who is asking --------------------------------------------------------------------------------------------
+-- The setting reads '' instead of NULL after its first use in a connection, hence nullif.
+
+create function app.clinic() returns uuid language sql stable parallel safe
+    return nullif(current_setting('app.clinic_id', true), '')::uuid;
+comment on function app.clinic is 'The clinic that app.enter let this transaction into, or NULL.';
+
+create function app.user_id() returns uuid language sql stable parallel safe
+    return nullif(current_setting('app.user_id', true), '')::uuid;
+comment on function app.user_id is 'The member on whose behalf this transaction runs, or NULL.';
+
+create function app.role() returns text language sql stable parallel safe
+    return nullif(current_setting('app.role', true), '');
+comment on function app.role is 'That member''s role in the clinic, or NULL.';
+
+create function app.clinical() returns boolean language sql stable parallel safe
+    return current_setting('app.role', true) in ('owner', 'clinician');
+comment on function app.clinical is 'Whether that role may see what only those who treat patients may see.';
+
+-- set local by execute, never set_config: Citus carries only the former to its workers (SCALE rule 2).
+create function app.enter(clinic uuid, member uuid) returns text
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    found_role text;
+begin
+    select m.role into found_role
+    from memberships m
+    where m.clinic_id = clinic and m.user_id = member and m.ended_at is null;
+    if found_role is null then
+        raise exception 'not a member of this clinic' using errcode = '42501';
+    end if;
+    execute format('set local app.clinic_id = %L', clinic);
+    execute format('set local app.user_id = %L', member);
+    execute format('set local app.role = %L', found_role);
+    return found_role;
+end
+$$;
+comment on function app.enter is 'Let this transaction into a clinic as one of its members; refuses (42501) anybody else. Returns the role.';
+
+create function app.enter_job(clinic uuid) returns void
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    execute format('set local app.clinic_id = %L', clinic);
+    execute 'set local app.user_id = ''''';
+    execute 'set local app.role = ''owner''';
+end
+$$;
+comment on function app.enter_job is 'The same for background jobs, which nobody in particular asked for. The worker role''s alone.';
+
+-- functions: signing up and in ----------------------------------------------------------------------------------------
+-- The app has no grant on users, sessions and tickets; these are the only doors.
+
+create function app.sign_up(email text, full_name text, password_hash text, clinic_name text, country text,
+                            time_zone text, currency text, language text, emergency_number text, only_first boolean)
+    returns table (user_id uuid, clinic_id uuid)
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    new_user uuid := uuidv7();
+    new_clinic uuid := uuidv7();
+begin
+    if only_first then
+        perform pg_advisory_xact_lock(hashtext('chairside.sign_up'));
+        if exists (select from clinics) then
+            raise exception 'sign-up is closed' using errcode = 'CS001';
+        end if;
+    end if;
+    insert into users (id, email, full_name, password_hash)
+    values (new_user, sign_up.email, sign_up.full_name, sign_up.password_hash);
+    insert into clinics (id, name, country, time_zone, currency, language, emergency_number)
+    values (new_clinic, clinic_name, sign_up.country, sign_up.time_zone, sign_up.currency, sign_up.language,
+            sign_up.emergency_number);
+    insert into memberships (clinic_id, user_id, role, display_name)
+    values (new_clinic, new_user, 'owner', sign_up.full_name);
+    return query select new_user, new_clinic;
+end
+$$;
+comment on function app.sign_up is 'A new person, a new clinic, and the one owning the other. CS001 when only the first clinic may do so.';
+
+create function app.any_clinic() returns boolean
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+    return exists (select from public.clinics);
+comment on function app.any_clinic is 'Whether anybody has signed up yet; decides if the sign-up form is offered.';
+
+create function app.find_account(email text)
+    returns table (id uuid, email text, full_name text, password_hash text, clinic_id uuid)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select u.id, u.email, u.full_name, u.password_hash, m.clinic_id
+    from public.users u
+    join public.memberships m on m.user_id = u.id and m.ended_at is null
+    where u.email_norm = app.fold_email(find_account.email)
+    order by m.created_at
+    limit 1;
+end;
+comment on function app.find_account is 'The account of one address with its first clinic, or nothing.';
+
+create function app.renew_password_hash(account uuid, old_hash text, new_hash text) returns void
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    update public.users set password_hash = new_hash where id = account and password_hash = old_hash;
+end;
+comment on function app.renew_password_hash is 'The same password under more bcrypt rounds. Needs the old hash, so it cannot set a password.';
+
+create function app.issue_ticket(ticket bytea, account uuid, clinic uuid, keep boolean) returns void
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    delete from public.tickets where expires_at < now();
+    insert into public.tickets (id, user_id, clinic_id, keep) values (ticket, account, clinic, issue_ticket.keep);
+end;
+comment on function app.issue_ticket is 'Kept for 30 seconds.';
+
+create function app.redeem_ticket(ticket bytea, session bytea, device text, address text)
+    returns table (user_id uuid, clinic_id uuid, email text, keep boolean)
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return query
+    with redeemed as (
+        delete from tickets t
+        where t.id = ticket and t.expires_at > now()
+        returning t.user_id, t.clinic_id, t.keep
+    ), opened as (
+        insert into sessions (id, user_id, clinic_id, device, address, keep)
+        select session, r.user_id, r.clinic_id, left(redeem_ticket.device, 200), left(redeem_ticket.address, 60), r.keep
+        from redeemed r
+        returning sessions.user_id, sessions.clinic_id, sessions.keep
+    )
+    select o.user_id, o.clinic_id, u.email, o.keep
+    from opened o
+    join users u on u.id = o.user_id;
+end
+$$;
+comment on function app.redeem_ticket is 'Once: the ticket goes, the session comes, in one statement. No row for a used, expired or unknown ticket.';
+
+-- A session ends when it was revoked, sat idle for 30 minutes or is 12 hours old; a kept one after seven days.
+create function app.resume(session bytea, active boolean)
+    returns table (user_id uuid, clinic_id uuid, role text, email text, full_name text, clinic_name text, country text,
+                   time_zone text, currency text, language text, emergency_number text)
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if active then
+        update sessions s
+        set seen_at = now()
+        where s.id = session and s.revoked_at is null and s.seen_at < now() - interval '30 seconds'
+          and s.seen_at > now() - case when s.keep then interval '7 days' else interval '30 minutes' end;
+    end if;
+    return query
+    select m.user_id, m.clinic_id, m.role, u.email, m.display_name, c.name, c.country,
+           c.time_zone, c.currency, c.language, c.emergency_number
+    from sessions s
+    join users u on u.id = s.user_id
+    join memberships m on m.clinic_id = s.clinic_id and m.user_id = s.user_id and m.ended_at is null
+    join clinics c on c.id = s.clinic_id
+    where s.id = session
+      and s.revoked_at is null
+      and s.seen_at > now() - case when s.keep then interval '7 days' else interval '30 minutes' end
+      and s.created_at > now() - case when s.keep then interval '7 days' else interval '12 hours' end;
+end
+$$;
+comment on function app.resume is 'Who this session is, or no row. active: a person did something, so the idle clock starts again.';
+
+create function app.revoke(session bytea) returns table (user_id uuid, clinic_id uuid)
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    update public.sessions s
+    set revoked_at = now()
+    where s.id = session and s.revoked_at is null
+    returning s.user_id, s.clinic_id;
+end;
+comment on function app.revoke is 'Signs the device out.';
+
+-- functions: rules that triggers keep ---------------------------------------------------------------------------------
+
+create function app.touch() returns trigger language plpgsql as $$
+begin
+    new.updated_at := now();
+    return new;
+end
+$$;
+comment on function app.touch is 'updated_at follows every change.';
+
+create function app.count_version() returns trigger language plpgsql as $$
+begin
+    new.version := old.version + 1;
+    return new;
+end
+$$;
+comment on function app.count_version is 'version counts every change, whoever makes it.';
+
+create function app.name_author() returns trigger language plpgsql as $$
+begin
+    new.changed_by := coalesce(app.user_id(), new.changed_by);
+    return new;
+end
+$$;
+comment on function app.name_author is 'changed_by is who is asking, not what the statement claims.';
+
+-- As the owner, because nobody else may write history. The tenant policy still binds it to the clinic it is in.
+create function app.keep_patient_version() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    contact constant text[] := '{external_id,full_name,email,phone,date_of_birth,deceased,deceased_on,archived_at}';
+    before jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) else '{}'::jsonb end;
+    after jsonb := to_jsonb(new);
+begin
+    insert into patient_versions (clinic_id, patient_id, version, changed_by, fields, data)
+    select new.clinic_id, new.id, new.version, new.changed_by,
+           coalesce(array_agg(f) filter (where coalesce(before -> f, 'null') is distinct from after -> f), '{}'),
+           jsonb_object_agg(f, after -> f)
+    from unnest(contact) f;
+    return null;
+end
+$$;
+comment on function app.keep_patient_version is 'One history row per insert and update.';
+
+create function app.keep_note_version() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    before jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) else '{"medical_notes": "", "alerts": ""}'::jsonb end;
+    after jsonb := to_jsonb(new);
+begin
+    insert into patient_note_versions (clinic_id, patient_id, version, changed_by, fields, data)
+    select new.clinic_id, new.patient_id, new.version, new.changed_by,
+           coalesce(array_agg(f) filter (where before -> f is distinct from after -> f), '{}'),
+           jsonb_object_agg(f, after -> f)
+    from unnest('{medical_notes,alerts}'::text[]) f;
+    return null;
+end
+$$;
+comment on function app.keep_note_version is 'The same for notes and alerts.';
+
+create function app.finish_once() returns trigger language plpgsql as $$
+begin
+    if old.status <> 'started' then
+        raise exception 'this row is final' using errcode = 'CS002';
+    end if;
+    return new;
+end
+$$;
+comment on function app.finish_once is 'A started row may end once; afterwards it is immutable.';
+
+create function app.acknowledge_once() returns trigger language plpgsql as $$
+begin
+    if old.acknowledged_at is not null then
+        raise exception 'this emergency was acknowledged already' using errcode = 'CS002';
+    end if;
+    new.acknowledged_by := app.user_id();
+    new.acknowledged_at := now();
+    return new;
+end
+$$;
+comment on function app.acknowledge_once is 'Who acknowledges is who is asking; the first one counts.';
+
+create function app.refuse() returns trigger language plpgsql as $$
+begin
+    raise exception 'rows of % are never changed or removed', tg_table_name using errcode = 'CS003';
+end
+$$;
+comment on function app.refuse is 'For append-only tables, against everybody, their owner included.';
+
+-- functions: partitions by month --------------------------------------------------------------------------------------
+
+create function app.uuid_floor(at timestamptz) returns uuid
+    language sql immutable strict parallel safe
+    return (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+comment on function app.uuid_floor is 'The smallest uuid of that millisecond: a bound for ranges of uuidv7.';
+
+-- Bounded to ten years back and one ahead: the app may call it, and must not be able to fill the catalogue.
+create function app.make_partitions(since date default current_date, ahead integer default 3) returns integer
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    parent text;
+    month date := date_trunc('month', greatest(since, current_date - interval '10 years'))::date;
+    last date := date_trunc('month', current_date + make_interval(months => least(greatest(ahead, 0), 12)))::date;
+    child text;
+    made integer := 0;
+begin
+    perform pg_advisory_xact_lock(hashtext('chairside.partitions'));
+    while month <= last loop
+        foreach parent in array array['chat_messages', 'ai_calls', 'audit_log'] loop
+            child := parent || to_char(month, '_YYYY_MM');
+            if to_regclass(format('public.%I', child)) is null then
+                execute format('create table public.%I partition of public.%I for values from (%L) to (%L)', child, parent,
+                               app.uuid_floor(month::timestamp at time zone 'UTC'),
+                               app.uuid_floor((month + interval '1 month') at time zone 'UTC'));
+                execute format('alter table public.%I enable row level security', child);
+                execute format('alter table public.%I force row level security', child);
+                if parent = 'audit_log' then
+                    execute format('create trigger keep_whole before truncate on public.%I execute function app.refuse()', child);
+                end if;
+                made := made + 1;
+            end if;
+        end loop;
+        month := (month + interval '1 month')::date;
+    end loop;
+    return made;
+end
+$$;
+comment on function app.make_partitions is 'The months from since to some ahead. A partition has no grant and no policy: it is reached through its parent only (SCALE rule 5).';
+
+-- row-level security, grants, triggers --------------------------------------------------------------------------------
+-- Forced everywhere, so the owner is bound too; the definer functions above need the policies "to current_user".
+
+grant usage on schema public, app to chairside_app, chairside_worker;
+revoke all on all functions in schema app from public;
+grant execute on function app.clinic(), app.user_id(), app.role(), app.clinical(), app.uuid_floor(timestamptz),
+    app.fold_email(text), app.join_words(text[]), app.make_partitions(date, integer) to chairside_app, chairside_worker;
+grant execute on function app.enter(uuid, uuid), app.any_clinic(), app.find_account(text),
+    app.sign_up(text, text, text, text, text, text, text, text, text, boolean),
+    app.renew_password_hash(uuid, text, text), app.issue_ticket(bytea, uuid, uuid, boolean),
+    app.redeem_ticket(bytea, bytea, text, text), app.resume(bytea, boolean), app.revoke(bytea) to chairside_app;
+grant execute on function app.enter_job(uuid) to chairside_worker;
+
+-- clinics
+alter table clinics enable row level security;
+alter table clinics force row level security;
+create policy tenant on clinics using (id = app.clinic()) with check (id = app.clinic());
+create policy definer on clinics to current_user using (true) with check (true);
+grant select on clinics to chairside_app, chairside_worker;
+grant update (name, country, time_zone, currency, language, emergency_number) on clinics to chairside_app;
+-- not granted: insert (app.sign_up does), delete (a clinic leaves by its own audited act)
+create trigger touch before update on clinics for each row execute function app.touch();
+create trigger count_version before update on clinics for each row execute function app.count_version();
+
+-- users
+alter table users enable row level security;
+alter table users force row level security;
+create policy definer on users to current_user using (true) with check (true);
+-- not granted: anything. Password hashes and people of other clinics are nobody's business.
+create trigger touch before update on users for each row execute function app.touch();
+
+-- sessions
+alter table sessions enable row level security;
+alter table sessions force row level security;
+create policy definer on sessions to current_user using (true) with check (true);
+-- not granted: anything
+
+-- tickets
+alter table tickets enable row level security;
+alter table tickets force row level security;
+create policy definer on tickets to current_user using (true) with check (true);
+-- not granted: anything
+
+-- security_events
+alter table security_events enable row level security;
+alter table security_events force row level security;
+create policy append on security_events for insert with check (true);
+create policy definer on security_events to current_user using (true);
+grant insert on security_events to chairside_app;
+-- not granted: select (the operator reads them as the owner), update, delete
+create trigger keep before update or delete on security_events for each row execute function app.refuse();
+create trigger keep_whole before truncate on security_events execute function app.refuse();
+
+-- articles
+alter table articles enable row level security;
+alter table articles force row level security;
+create policy everybody on articles for select using (true);
+create policy definer on articles to current_user using (true) with check (true);
+grant select on articles to chairside_app, chairside_worker;
+-- not granted: insert, update, delete (published at start-up from knowledge/*.md by the owner)
+
+-- memberships
+alter table memberships enable row level security;
+alter table memberships force row level security;
+create policy tenant on memberships using (clinic_id = app.clinic()) with check (clinic_id = app.clinic());
+create policy definer on memberships to current_user using (true) with check (true);
+grant select on memberships to chairside_app, chairside_worker;
+-- not granted: insert, update, delete (the team page brings its own checked functions)
+
+-- patients
+alter table patients enable row level security;
+alter table patients force row level security;
+create policy tenant on patients using (clinic_id = app.clinic()) with check (clinic_id = app.clinic());
+grant select, insert on patients to chairside_app;
+grant update (external_id, full_name, email, phone, date_of_birth, deceased, deceased_on, name_key, phone_key, search_words,
+              archived_at) on patients to chairside_app;
+grant select on patients to chairside_worker;
+-- not granted: delete (archive instead), update of clinic_id, id, user_id (a patient never moves or changes its author),
+-- and of version, changed_by, updated_at (the triggers' own)
+create trigger touch before update on patients for each row execute function app.touch();
+create trigger count_version before update on patients for each row execute function app.count_version();
+create trigger name_author before insert or update on patients for each row execute function app.name_author();
+create trigger keep_version after insert or update on patients for each row execute function app.keep_patient_version();
+
+-- patient_notes
+alter table patient_notes enable row level security;
+alter table patient_notes force row level security;
+create policy tenant on patient_notes
+    using (clinic_id = app.clinic() and app.clinical()) with check (clinic_id = app.clinic() and app.clinical());
+grant select, insert on patient_notes to chairside_app;
+grant update (medical_notes, alerts) on patient_notes to chairside_app;
+-- not granted: delete
+create trigger touch before update on patient_notes for each row execute function app.touch();
+create trigger count_version before update on patient_notes for each row execute function app.count_version();
+create trigger name_author before insert or update on patient_notes for each row execute function app.name_author();
+create trigger keep_version after insert or update on patient_notes for each row execute function app.keep_note_version();
+
+-- patient_versions
+alter table patient_versions enable row level security;
+alter table patient_versions force row level security;
+create policy tenant on patient_versions using (clinic_id = app.clinic()) with check (clinic_id = app.clinic());
+grant select on patient_versions to chairside_app;
+-- not granted: insert, update, delete (the triggers write, erasure empties)
+
+-- patient_note_versions
+alter table patient_note_versions enable row level security;
+alter table patient_note_versions force row level security;
+create policy tenant on patient_note_versions
+    using (clinic_id = app.clinic() and app.clinical()) with check (clinic_id = app.clinic() and app.clinical());
+grant select on patient_note_versions to chairside_app;
+-- not granted: insert, update, delete
+
+-- chat_threads: a patient's is for those who treat; a general one for its member alone.
+alter table chat_threads enable row level security;
+alter table chat_threads force row level security;
+create policy tenant on chat_threads
+    using (clinic_id = app.clinic() and case when patient_id is null then user_id = app.user_id() else app.clinical() end)
+    with check (clinic_id = app.clinic() and user_id = app.user_id() and (patient_id is null or app.clinical()));
+grant select, insert on chat_threads to chairside_app;
+-- not granted: update, delete
+
+-- chat_messages
+alter table chat_messages enable row level security;
+alter table chat_messages force row level security;
+create policy tenant on chat_messages
+    using (clinic_id = app.clinic() and case when patient_id is null then user_id = app.user_id() else app.clinical() end)
+    with check (clinic_id = app.clinic() and case when patient_id is null then user_id = app.user_id() else app.clinical() end);
+grant select, insert on chat_messages to chairside_app;
+grant update (status, content, metadata, finished_at) on chat_messages to chairside_app;
+-- not granted: delete, update of anything else
+create trigger finish_once before update on chat_messages for each row execute function app.finish_once();
+
+-- ai_calls: figures for owners and managers; one's own for everybody else, because an answer is settled by who asked.
+alter table ai_calls enable row level security;
+alter table ai_calls force row level security;
+create policy tenant on ai_calls
+    using (clinic_id = app.clinic() and (app.role() in ('owner', 'manager') or user_id = app.user_id()))
+    with check (clinic_id = app.clinic() and (app.role() in ('owner', 'manager') or user_id = app.user_id()));
+grant select, insert on ai_calls to chairside_app;
+grant update (status, provider, model_used, provider_request_id, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
+              usage_source, price, cost_usd, cost_source, saved_usd, first_token_ms, latency_ms, finished_at)
+    on ai_calls to chairside_app;
+-- not granted: delete, update of anything else
+create trigger finish_once before update on ai_calls for each row execute function app.finish_once();
+
+-- emergencies: managers count them; receptionists see those they raised.
+alter table emergencies enable row level security;
+alter table emergencies force row level security;
+create policy tenant on emergencies
+    using (clinic_id = app.clinic() and (app.role() in ('owner', 'manager', 'clinician') or user_id = app.user_id()))
+    with check (clinic_id = app.clinic() and (app.clinical() or user_id = app.user_id()));
+grant select, insert on emergencies to chairside_app;
+grant update (action_taken, false_alarm) on emergencies to chairside_app;
+-- not granted: delete; acknowledged_by and acknowledged_at are the trigger's own
+create trigger acknowledge_once before update on emergencies for each row execute function app.acknowledge_once();
+
+-- drafts
+alter table drafts enable row level security;
+alter table drafts force row level security;
+create policy tenant on drafts
+    using (clinic_id = app.clinic() and user_id = app.user_id()) with check (clinic_id = app.clinic() and user_id = app.user_id());
+grant select, insert, delete on drafts to chairside_app;
+grant update (data) on drafts to chairside_app;
+create trigger touch before update on drafts for each row execute function app.touch();
+
+-- audit_log: everybody appends in their own name and may see what they did; owners see all of it.
+alter table audit_log enable row level security;
+alter table audit_log force row level security;
+create policy append on audit_log for insert with check (clinic_id = app.clinic() and user_id = app.user_id());
+create policy tenant on audit_log for select
+    using (clinic_id = app.clinic() and (app.role() = 'owner' or user_id = app.user_id()));
+grant select, insert on audit_log to chairside_app;
+-- not granted: update, delete, truncate; the triggers refuse them to the owner as well
+create trigger keep before update or delete on audit_log for each row execute function app.refuse();
+create trigger keep_whole before truncate on audit_log execute function app.refuse();
+
+-- partitions ----------------------------------------------------------------------------------------------------------
+
+select app.make_partitions();
+
+-- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
+create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
+insert into alembic_version (version_num) values ('0001');
+grant select on alembic_version to chairside_app, chairside_worker;

@@ -1,0 +1,128 @@
+"""One cast for every test. Alice owns a clinic; Bob (clinician), Mona (manager) and Rita (receptionist) work in it.
+Charlie owns another clinic and exists to be refused. The database is the real one, as the restricted role."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.pool import NullPool
+
+os.environ["CHAIRSIDE_DATA"] = tempfile.mkdtemp(prefix="chairside-test-")
+os.environ.pop("DATABASE_URL", None)
+os.environ.pop("DATABASE_OWNER_URL", None)
+
+from lib import auth, db, startup
+from lib.identity import Identity
+
+SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
+PASSWORD = "correct horse staple 9"
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[None]:
+    startup.start()
+    assert startup._server
+    cluster = startup._server.cluster
+    yield
+    startup.stop()
+    shutil.rmtree(cluster.parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def owner(database: None) -> Iterator[Engine]:
+    """The role that owns the tables: no superuser, so that forced policies bind it as they would in production."""
+    assert startup._server
+    yield db.open_engine(startup._server.url("chairside_owner"), poolclass=NullPool)
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    return auth.hash_password(PASSWORD)
+
+
+@pytest.fixture
+def open_clinic(database: None, password_hash: str) -> Callable[..., Identity]:
+    def make(full_name: str = "Alice Adams", clinic_name: str = "Adams Dental", time_zone: str = "Europe/Berlin") -> Identity:
+        email = f"{full_name.split()[0].lower()}.{uuid4().hex[:12]}@example.org"
+        with db.nobody() as connection:
+            row = connection.execute(text("""
+                select user_id, clinic_id
+                from app.sign_up(:email, :full_name, :hash, :clinic, 'DE', :zone, 'EUR', 'en', '112', false)
+                """), {"email": email, "full_name": full_name, "hash": password_hash, "clinic": clinic_name,
+                       "zone": time_zone}).one()
+        return Identity(row.user_id, row.clinic_id, "owner", email, full_name, clinic_name, "DE", time_zone, "EUR", "en", "112",
+                        session=uuid4().bytes * 2, address="127.0.0.1")
+    return make
+
+
+@pytest.fixture
+def hire(owner: Engine, password_hash: str) -> Callable[..., Identity]:
+    """Another member of somebody's clinic."""
+    def make(boss: Identity, role: str, full_name: str) -> Identity:
+        email = f"{full_name.split()[0].lower()}.{uuid4().hex[:12]}@example.org"
+        with owner.begin() as connection:
+            user_id = _add_member(connection, boss, role, full_name, email, password_hash)
+        return replace(boss, user_id=user_id, role=role, email=email, full_name=full_name, session=uuid4().bytes * 2)
+    return make
+
+
+def _add_member(connection: Connection, boss: Identity, role: str, full_name: str, email: str, password_hash: str):
+    user_id = connection.execute(text("""
+        insert into users (email, full_name, password_hash) values (:email, :full_name, :hash) returning id
+        """), {"email": email, "full_name": full_name, "hash": password_hash}).scalar_one()
+    connection.execute(text("""
+        insert into memberships (clinic_id, user_id, role, display_name) values (:clinic_id, :user_id, :role, :full_name)
+        """), {"clinic_id": boss.clinic_id, "user_id": user_id, "role": role, "full_name": full_name})
+    return user_id
+
+
+@pytest.fixture
+def alice(open_clinic: Callable[..., Identity]) -> Identity:
+    return open_clinic()
+
+
+@pytest.fixture
+def bob(alice: Identity, hire: Callable[..., Identity]) -> Identity:
+    return hire(alice, "clinician", "Bob Brown")
+
+
+@pytest.fixture
+def mona(alice: Identity, hire: Callable[..., Identity]) -> Identity:
+    return hire(alice, "manager", "Mona Moss")
+
+
+@pytest.fixture
+def rita(alice: Identity, hire: Callable[..., Identity]) -> Identity:
+    return hire(alice, "receptionist", "Rita Ross")
+
+
+@pytest.fixture
+def charlie(open_clinic: Callable[..., Identity]) -> Identity:
+    return open_clinic("Charlie Clark", "Clark Dental")
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of test data; its absence is a reason to skip here, and a failure in .ci/run."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared test data is not beside this checkout (set CHAIRSIDE_SHARED)")
+    return SHARED
+
+
+@pytest.fixture
+def token_of(database: None) -> Callable[[Identity], str]:
+    """A signed-in session of somebody, as a cookie's token id."""
+    def make(identity: Identity) -> str:
+        token_id = f"test-{uuid4().hex}{uuid4().hex}"
+        ticket = auth.issue_ticket(auth.find_account(identity.email), keep=False)
+        with db.nobody() as connection:
+            connection.execute(text("select app.redeem_ticket(:ticket, :session, 'test', '127.0.0.1')"),
+                               {"ticket": auth._digest(ticket), "session": auth._digest(token_id)}).all()
+        return token_id
+    return make

@@ -1,0 +1,72 @@
+"""What surrounds every page: style, navigation by role, who is signed in, the way out."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import streamlit as st
+
+from lib import auth
+from lib.identity import Identity
+from lib.texts import _
+from ui import bridge, sign_in, state
+
+# In the page itself: Streamlit would fetch a Material icon from another host, and media needs a session.
+ICON = "data:image/svg+xml," + quote(
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='8' fill='#0f766e'/>"
+    "<path d='M11 8c3 0 3 1.5 5 1.5S18 8 21 8c4 0 4.500 5 3 9-1 3-1 8-3 8s-2-6-5-6-3 6-5 6-2-5-3-8c-1.500-4-1-9 3-9z' fill='#fff'/></svg>")
+STYLE = "<style>" + (Path(__file__).parent / "style.css").read_text() + "</style>"
+
+
+def pages() -> list[tuple[str, str, str, str, str]]:
+    """File, title, icon, permission, section ("" for pages reached from others) in the order of the menu."""
+    return [
+        ("today", _("Today"), "today", "today.read", _("Clinic")),
+        ("patients", _("Patients"), "groups", "patients.read", _("Clinic")),
+        ("chat", _("Assistant"), "forum", "chat.ask", _("Clinic")),
+        ("emergencies", _("Emergencies"), "emergency", "emergencies.read", _("Clinic")),
+        ("analytics", _("Analytics"), "monitoring", "analytics.read", _("Management")),
+        ("clinic", _("Clinic settings"), "settings", "clinic.settings", _("Management")),
+        ("patient", _("Patient"), "person", "patients.read", ""),
+        ("patient_edit", _("Edit patient"), "edit", "patients.write", ""),
+        ("patient_import", _("Import patients"), "upload", "patients.import", ""),
+    ]
+
+
+def navigation(identity: Identity | None) -> st.Page:
+    """The page of this address. Signed out, every address shows the sign-in form, so that a link survives it."""
+    if identity is None:
+        doors = [st.Page(sign_in.show, title=title, url_path=file, default=file == "today")
+                 for file, title, *_rest in pages()]
+        return st.navigation(doors, position="hidden")
+    sections: dict[str, list[st.Page]] = {}
+    for file, title, icon, permission, section in pages():
+        if auth.may(identity, permission):
+            sections.setdefault(section or _("Clinic"), []).append(_page(file, title, icon, hidden=not section))
+    return st.navigation(sections)
+
+
+def _page(file: str, title: str, icon: str, *, hidden: bool) -> st.Page:
+    return st.Page(f"../pages/{file}.py", title=title, icon=f":material/{icon}:", url_path=file, default=file == "today",
+                   visibility="hidden" if hidden else "visible")
+
+
+def surround(identity: Identity) -> None:
+    """The sidebar, the bridge, and what the last page wanted to say."""
+    bridge.mount(watch=True)
+    with st.sidebar:
+        st.html("<div class='wordmark small'>Chairside</div>")
+        with st.container(key="whoami"):
+            st.markdown(f":small[**{escape(identity.clinic_name)}**  \n{escape(identity.full_name)} · {role_name(identity.role)}]")
+            st.button(_("Sign out"), icon=":material/logout:", type="tertiary", on_click=state.leave)
+    notice = state.take_notice()
+    if notice:
+        st.toast(escape(notice.text), icon=notice.icon)
+
+
+def role_name(role: str) -> str:
+    return {"owner": _("Owner"), "manager": _("Manager"), "clinician": _("Clinician"), "receptionist": _("Receptionist")}[role]
+
+
+def escape(text: str) -> str:
+    """Text that somebody typed, safe inside Markdown: a name is never a link, an image, an icon or a formula."""
+    return "".join("\\" + letter if letter in "\\`*_{}[]()<>#+-.!|~:$&\"'" else letter for letter in text.replace("\n", " "))

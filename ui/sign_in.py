@@ -1,0 +1,122 @@
+"""The only screen of a signed-out visitor: sign in, or open a clinic. Stands at every page's address, so links survive."""
+
+import secrets
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import streamlit as st
+import streamlit_authenticator as authenticator
+from streamlit_authenticator.models import AuthenticationModel, cookie_model
+
+from lib import auth, countries
+from lib.errors import AppError
+from lib.texts import _
+from ui import bridge, state
+
+
+class Accounts(dict[str, dict[str, Any]]):
+    """streamlit-authenticator's dict of all users, holding only the one that is asked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        account = auth.find_account(name)
+        self[name] = {"account": account, "email": account.email, "name": account.full_name, "password": account.password_hash}
+        return self[name]
+
+
+class Credentials(AuthenticationModel):  # type: ignore[misc]
+    """Its password check, by lib.auth: bounded, equal in time for strangers, recorded when it fails."""
+
+    def check_credentials(self, username: str, password: str) -> bool:
+        return auth.verify(self.credentials["usernames"][username]["account"], password)
+
+
+class NoCookie:
+    """In place of a cookie set by script, which could never be HttpOnly."""
+
+    def get_cookie(self) -> None:
+        return None
+
+    def set_cookie(self) -> None:
+        return None
+
+
+# Its cookie manager is an iframe, which the content policy forbids and which nothing here needs.
+cookie_model.stx = SimpleNamespace(CookieManager=NoCookie)
+
+
+def show() -> None:
+    bridge.mount(watch=False)
+    if state.ticket():
+        st.caption(_("Signing you in …"))
+        return
+    with st.container(key="welcome"):
+        st.html(f"<div class='wordmark'>Chairside</div><p class='tagline'>{_('Patients, answers and figures of your clinic.')}</p>")
+        if auth.sign_up_offered() and _wants_to_sign_up():
+            _sign_up()
+        else:
+            _sign_in()
+
+
+def _wants_to_sign_up() -> bool:
+    """One form at a time. A house where nobody lives yet offers the new clinic first."""
+    choice = st.query_params.get("form") or ("sign-up" if auth.nobody_yet() else "sign-in")
+    other, label = (("sign-in", _("I already have an account")) if choice == "sign-up"
+                    else ("sign-up", _("New here? Open a clinic account")))
+    with st.container(key="welcome_switch"):
+        st.button(label, type="tertiary", on_click=lambda: st.query_params.update({"form": other}))
+    return choice == "sign-up"
+
+
+def _sign_in() -> None:
+    form = _form()
+    keep = st.checkbox(_("Keep me signed in on this device for 7 days"), help=_("Not on a shared computer."))
+    form.login(fields={"Form name": "", "Username": _("Email"), "Password": _("Password"), "Login": _("Sign in")},
+               key="sign_in", callback=partial(_accept, form, keep))
+    if st.session_state.get("authentication_status") is False:
+        st.error(_("This email and password don't match an account. Check both and try again."), icon=":material/error:")
+    if state.ticket():
+        st.rerun()
+
+
+def _form() -> authenticator.Authenticate:
+    """Only its form is used, never its cookie or its session state: see docs/adr/003-sign-in.md."""
+    form = authenticator.Authenticate({"usernames": {}}, cookie_key=secrets.token_hex(32), cookie_expiry_days=0,
+                                      auto_hash=False, login_sleep_time=0)
+    model = Credentials({"usernames": {}}, auto_hash=False)
+    model.credentials["usernames"] = Accounts()
+    form.authentication_controller.authentication_model = model
+    form.cookie_controller = NoCookie()
+    st.session_state["authentication_status"] = None
+    return form
+
+
+def _accept(form: authenticator.Authenticate, keep: bool, details: dict[str, Any]) -> None:
+    accounts = form.authentication_controller.authentication_model.credentials["usernames"]
+    state.set_ticket(auth.issue_ticket(accounts[details["username"]]["account"], keep=keep))
+
+
+def _sign_up() -> None:
+    with st.form("sign_up", border=False):
+        full_name = st.text_input(_("Full name"), max_chars=255, autocomplete="name")
+        clinic_name = st.text_input(_("Clinic name"), max_chars=255, autocomplete="organization")
+        codes = list(countries.names())
+        country = st.selectbox(_("Country"), codes, format_func=countries.names().__getitem__,
+                               index=codes.index(countries.guess(st.context.timezone, st.context.locale)))
+        email = st.text_input(_("Email"), max_chars=255, autocomplete="email")
+        password = st.text_input(_("Password"), type="password", autocomplete="new-password",
+                                 help=_("At least 12 characters. A few unrelated words work well."))
+        if not st.form_submit_button(_("Create clinic"), type="primary", width="stretch"):
+            return
+    try:
+        account = auth.sign_up(full_name=full_name, clinic_name=clinic_name, email=email, password=password, country=country,
+                               time_zone=st.context.timezone or "")
+    except AppError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.query_params.clear()
+    state.set_ticket(auth.issue_ticket(account, keep=False))
+    st.rerun()
