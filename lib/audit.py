@@ -47,7 +47,8 @@ def record_security(kind: str, *, account: str = "", user_id: UUID | None = None
         connection.execute(db.statement("""
             insert into security_events (kind, user_id, account_hash, address)
             values (:kind, :user_id, :account_hash, :address)
-            """), {"kind": kind, "user_id": user_id, "account_hash": _digest(account.strip().casefold()), "address": address[:60]})
+            """), {"kind": kind, "user_id": user_id, "account_hash": _digest(account.strip().casefold()),
+                   "address": address[:60]})
 
 
 def _who(scope: Scope) -> dict[str, object]:

@@ -76,7 +76,7 @@ def require(identity: Identity, permission: str) -> None:
 def sign_up_offered() -> bool:
     """Whether the form should be shown at all; `sign_up` checks again."""
     policy = settings.get().sign_up
-    return policy == "open" or policy == "first" and nobody_yet()
+    return policy == "open" or (policy == "first" and nobody_yet())
 
 
 def nobody_yet() -> bool:

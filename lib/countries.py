@@ -25,10 +25,11 @@ EMERGENCY_NUMBERS = {
 
 # The zone most people live in, where a country has several.
 MAIN_ZONES = {
-    "US": "America/New_York", "CA": "America/Toronto", "AU": "Australia/Sydney", "BR": "America/Sao_Paulo", "NZ": "Pacific/Auckland",
-    "MX": "America/Mexico_City", "ES": "Europe/Madrid", "PT": "Europe/Lisbon", "RU": "Europe/Moscow", "UA": "Europe/Kyiv",
-    "AR": "America/Argentina/Buenos_Aires", "CL": "America/Santiago", "EC": "America/Guayaquil", "CN": "Asia/Shanghai",
-    "ID": "Asia/Jakarta", "KZ": "Asia/Almaty", "MY": "Asia/Kuala_Lumpur", "CD": "Africa/Kinshasa",
+    "US": "America/New_York", "CA": "America/Toronto", "AU": "Australia/Sydney", "BR": "America/Sao_Paulo",
+    "NZ": "Pacific/Auckland", "MX": "America/Mexico_City", "ES": "Europe/Madrid", "PT": "Europe/Lisbon",
+    "RU": "Europe/Moscow", "UA": "Europe/Kyiv", "AR": "America/Argentina/Buenos_Aires", "CL": "America/Santiago",
+    "EC": "America/Guayaquil", "CN": "Asia/Shanghai", "ID": "Asia/Jakarta", "KZ": "Asia/Almaty", "MY": "Asia/Kuala_Lumpur",
+    "CD": "Africa/Kinshasa",
 }
 
 

@@ -125,7 +125,7 @@ def _translate(error: DBAPIError) -> errors.AppError:
     constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
     if constraint in _sentences():
         return errors.Conflict(_sentences()[constraint]) if code == "23505" else errors.Invalid(_sentences()[constraint])
-    if error.connection_invalidated or isinstance(error, OperationalError) and code[:2] in ("", "08", "57"):
+    if error.connection_invalidated or (isinstance(error, OperationalError) and code[:2] in ("", "08", "57")):
         return errors.Unavailable()
     return _BY_CODE.get(code, _BY_CODE.get(code[:2], errors.AppError))()
 

@@ -15,9 +15,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 
 import psycopg
@@ -124,7 +124,7 @@ def _sockets(data: Path, home: Path) -> Path:
     """A 0700 folder for the socket. A socket's path holds 107 bytes at most, so a long data path gets a short one."""
     folder = home / "sockets"
     if len(str(folder)) > 80:
-        folder = Path(f"/tmp/chairside-{os.geteuid()}-{_identify(data)}")
+        folder = Path(f"/tmp/chairside-{os.geteuid()}-{_identify(data)}")  # noqa: S108 - 0700, and its owner is checked
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid not in (os.geteuid(), home.stat().st_uid):
         raise SetUpError(f"{folder} belongs to somebody else. Remove it, or choose a shorter CHAIRSIDE_DATA.")
@@ -187,7 +187,18 @@ def _launch(server: Server) -> None:
 
 
 def _running(cluster: Path) -> bool:
-    return _run("pg_ctl", "status", "-D", str(cluster), check=False).returncode == 0
+    if _run("pg_ctl", "status", "-D", str(cluster), check=False).returncode:
+        return False
+    if _is_zombie(cluster):
+        (cluster / "postmaster.pid").unlink()  # or PostgreSQL takes the dead process for a living one, and won't start
+        return False
+    return True
+
+
+def _is_zombie(cluster: Path) -> bool:
+    """Killed, but not yet buried by its parent: where nobody reaps orphans, as in many containers, for ever."""
+    process = Path("/proc") / (cluster / "postmaster.pid").read_text().split()[0] / "stat"
+    return process.exists() and process.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def _ensure_roles(server: Server) -> None:

@@ -8,6 +8,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg import sql
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -44,9 +45,13 @@ def load_schema(connection: Connection) -> None:
 
 def run_script(connection: Connection, path: Path) -> None:
     """A file of plain SQL in the connection's transaction, as the driver takes it: a `%` is a `%`."""
+    _driver(connection).execute(path.read_bytes())
+
+
+def _driver(connection: Connection) -> psycopg.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    driver.execute(path.read_bytes())
+    return driver
 
 
 def version(connection: Connection) -> str:
@@ -81,15 +86,7 @@ def make_app_role(owner_url: str, data: Path) -> str:
         with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(32))
     with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
-        # create role takes no bound parameter; format() quotes the password as a literal on the server
-        connection.execute(text("select set_config('chairside.password', :password, true)"), {"password": path.read_text()})
-        connection.exec_driver_sql("""
-            do $$
-            begin
-                if not exists (select from pg_roles where rolname = 'chairside_app') then
-                    create role chairside_app nosuperuser nobypassrls;
-                end if;
-                execute format('alter role chairside_app login password %L', current_setting('chairside.password'));
-            end
-            $$""")
+        known = connection.execute(text("select 1 from pg_roles where rolname = 'chairside_app'")).scalar()
+        _driver(connection).execute(sql.SQL("{} role chairside_app login password {}").format(
+            sql.SQL("alter" if known else "create"), sql.Literal(path.read_text())))
     return make_url(owner_url).set(username="chairside_app", password=path.read_text()).render_as_string(hide_password=False)

@@ -16,15 +16,15 @@ ROOT = Path(__file__).parent.parent
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    env: Literal["development", "production"] = Field("development", alias="CHAIRSIDE_ENV")
-    data: Path = Field(ROOT / ".data", alias="CHAIRSIDE_DATA")
-    signup: Literal["open", "first", "closed"] | None = Field(None, alias="CHAIRSIDE_SIGNUP")
-    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
-    database_owner_url: SecretStr | None = Field(None, alias="DATABASE_OWNER_URL")
-    jwt_secret: SecretStr | None = Field(None, alias="JWT_SECRET")
-    bcrypt_rounds: int = Field(12, ge=12, le=16, alias="CHAIRSIDE_BCRYPT_ROUNDS")
-    tls: bool = Field(False, alias="CHAIRSIDE_TLS")
-    pool_size: int = Field(5, ge=1, le=100, alias="CHAIRSIDE_POOL_SIZE")
+    env: Literal["development", "production"] = Field("development", validation_alias="CHAIRSIDE_ENV")
+    data: Path = Field(ROOT / ".data", validation_alias="CHAIRSIDE_DATA")
+    signup: Literal["open", "first", "closed"] | None = Field(None, validation_alias="CHAIRSIDE_SIGNUP")
+    database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
+    database_owner_url: SecretStr | None = Field(None, validation_alias="DATABASE_OWNER_URL")
+    jwt_secret: SecretStr | None = Field(None, validation_alias="JWT_SECRET")
+    bcrypt_rounds: int = Field(12, ge=12, le=16, validation_alias="CHAIRSIDE_BCRYPT_ROUNDS")
+    tls: bool = Field(False, validation_alias="CHAIRSIDE_TLS")
+    pool_size: int = Field(5, ge=1, le=100, validation_alias="CHAIRSIDE_POOL_SIZE")
 
     @property
     def production(self) -> bool:
@@ -50,8 +50,13 @@ class MountedSecrets(PydanticBaseSettingsSource):
         raise NotImplementedError("the whole source is read at once")
 
     def __call__(self) -> dict[str, object]:
-        names = [field.alias for field in self.settings_cls.model_fields.values() if field.alias]
-        return {name: Path(environ[f"{name}_FILE"]).read_text().strip() for name in names if environ.get(f"{name}_FILE")}
+        names = [str(field.validation_alias) for field in self.settings_cls.model_fields.values()]
+        return {name: mounted(name) for name in names if mounted(name)}
+
+
+def mounted(name: str) -> str | None:
+    path = environ.get(f"{name}_FILE")
+    return Path(path).read_text().strip() if path else None
 
 
 @cache
@@ -65,6 +70,11 @@ def get() -> Settings:
         raise SetUpError(f"A mounted secret can't be read: {error.filename}") from None
     _check(settings)
     return settings
+
+
+def owner_url() -> str | None:
+    """For the operator's commands, which a production app's own rules do not bind."""
+    return environ.get("DATABASE_OWNER_URL") or mounted("DATABASE_OWNER_URL")
 
 
 def _check(settings: Settings) -> None:

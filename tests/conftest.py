@@ -35,10 +35,10 @@ def database() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def owner(database: None) -> Iterator[Engine]:
+def owner(database: None) -> Engine:
     """The role that owns the tables: no superuser, so that forced policies bind it as they would in production."""
     assert startup._server
-    yield db.open_engine(startup._server.url("chairside_owner"), poolclass=NullPool)
+    return db.open_engine(startup._server.url("chairside_owner"), poolclass=NullPool)
 
 
 @pytest.fixture(scope="session")

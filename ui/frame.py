@@ -13,7 +13,8 @@ from ui import bridge, sign_in, state
 # In the page itself: Streamlit would fetch a Material icon from another host, and media needs a session.
 ICON = "data:image/svg+xml," + quote(
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='8' fill='#0f766e'/>"
-    "<path d='M11 8c3 0 3 1.5 5 1.5S18 8 21 8c4 0 4.500 5 3 9-1 3-1 8-3 8s-2-6-5-6-3 6-5 6-2-5-3-8c-1.500-4-1-9 3-9z' fill='#fff'/></svg>")
+    "<path d='M11 8c3 0 3 1.5 5 1.5S18 8 21 8c4 0 4.500 5 3 9-1 3-1 8-3 8s-2-6-5-6-3 6-5 6"
+    "-2-5-3-8c-1.500-4-1-9 3-9z' fill='#fff'/></svg>")
 STYLE = "<style>" + (Path(__file__).parent / "style.css").read_text() + "</style>"
 
 
@@ -56,7 +57,8 @@ def surround(identity: Identity) -> None:
     with st.sidebar:
         st.html("<div class='wordmark small'>Chairside</div>")
         with st.container(key="whoami"):
-            st.markdown(f":small[**{escape(identity.clinic_name)}**  \n{escape(identity.full_name)} · {role_name(identity.role)}]")
+            st.markdown(f":small[**{escape(identity.clinic_name)}**  \n{escape(identity.full_name)} · "
+                        f"{role_name(identity.role)}]")
             st.button(_("Sign out"), icon=":material/logout:", type="tertiary", on_click=state.leave)
     notice = state.take_notice()
     if notice:

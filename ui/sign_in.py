@@ -54,7 +54,8 @@ def show() -> None:
         st.caption(_("Signing you in …"))
         return
     with st.container(key="welcome"):
-        st.html(f"<div class='wordmark'>Chairside</div><p class='tagline'>{_('Patients, answers and figures of your clinic.')}</p>")
+        tagline = _("Patients, answers and figures of your clinic.")
+        st.html(f"<div class='wordmark'>Chairside</div><p class='tagline'>{tagline}</p>")
         if auth.sign_up_offered() and _wants_to_sign_up():
             _sign_up()
         else:

@@ -1,0 +1,60 @@
+# make run | make test | make demo; docs/settings.md lists what can be set.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PORT ?= 8501
+PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell command -v $(name)),$(name))))
+BIN := .venv/bin
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
+
+help:  ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Chairside needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.8
+	@touch $@
+
+.venv/installed: .venv/made requirements.txt
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+run: .venv/installed  ## Serve Chairside on http://localhost:8501 (PORT=…, CHAIRSIDE_DATA=…)
+	@exec $(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+demo: .venv/installed  ## Fill a demo clinic and print its sign-ins
+	@$(BIN)/python -m lib.demo
+
+test: .venv/installed-dev  ## Lint, types, and every test that is not long
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/install_chromium.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+
+test-long: .venv/installed-dev  ## The tests that take minutes
+	$(BIN)/python scripts/install_chromium.py
+	$(BIN)/python -m pytest -m long
+
+bench: .venv/installed-dev  ## Figures beside Streamlit's defaults
+	$(BIN)/python -m benchmarks.reruns
+	$(BIN)/python -m benchmarks.search
+
+migrate: .venv/installed  ## Bring the database of DATABASE_OWNER_URL (or the embedded one) up to date
+	@$(BIN)/python -m lib.operator migrate
+
+migration: .venv/installed  ## Draft a migration without applying it: make migration NAME="Add the diary"
+	@$(BIN)/python -m lib.operator draft-migration "$(NAME)"
+
+clinic: .venv/installed  ## Open a further clinic where sign-up is closed; asks for what it needs
+	@$(BIN)/python -m lib.operator open-clinic
+
+lock:  ## Lock requirements*.in with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements-dev.in -o requirements-dev.txt
+
+.PHONY: help run demo test test-long bench migrate migration clinic lock

@@ -1,0 +1,219 @@
+"""A file of rows and columns, whatever program wrote it: its encoding, its delimiter, its rows."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from charset_normalizer import from_bytes
+
+from lib.errors import Invalid
+from lib.texts import _
+
+LARGEST = 50 * 1024 * 1024
+DELIMITERS = ",;\t|"
+LEGACY = ("cp1252", "iso8859_15", "mac_roman", "cp1250")
+# One person's name is spelt with the letters of one language; a wrong encoding mixes them: Dvoøák, Müÿa.
+ALPHABETS = [
+    set(letters)
+    for letters in (
+        "äöüßéèáç", "éèêëàâçîïôöûùüÿœæ", "áéíóúñüïç", "áâãàçéêíóôõúü", "àèéìíòóùú", "åäöéæøüáèô", "áéíóúýðþæö",
+        "ëïéèöüç", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "čćđšž", "ăâîşţ",
+    )
+]  # fmt: skip
+EDGE_SIGNS = set("’‘“”„–—…€£§°²³µ½¼¾«»‹›¿¡ºª·×±®©™†\u00a0")
+csv.field_size_limit(LARGEST)  # the module's own limit, 128 KiB, is less than some notes
+
+
+class NotATable(Invalid):
+    """This file can't be read as a table. Save it as CSV (UTF-8) and import that file."""
+
+
+@dataclass(frozen=True)
+class Table:
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    """With the line in which the row begins, as a text editor counts."""
+    encoding: str
+    delimiter: str
+
+
+def read_table(data: bytes, filename: str) -> Table:
+    """Raises NotATable with one sentence about what the file is and what to do."""
+    refuse_other_files(data, filename)
+    text, encoding = decode(data)
+    _refuse_other_texts(text)
+    text, skipped, delimiter = _split_hint(text)
+    delimiter = delimiter or _guess_delimiter(text)
+    lines = [(line + skipped, cells) for line, cells in _records(text, delimiter) if any(map(str.strip, cells))]
+    if not lines:
+        raise NotATable(_("This file is empty. Choose the file that holds the patients."))
+    if len(lines) == 1:
+        raise NotATable(_("This file has headings but no rows. Choose the file that holds the patients."))
+    header = _distinct(_without_empty_end(lines[0][1]))
+    return Table(header, [(line, _fitted(cells, len(header))) for line, cells in lines[1:]], encoding, delimiter)
+
+
+def refuse_other_files(data: bytes, filename: str) -> None:
+    if not data.strip():
+        raise NotATable(_("This file is empty. Choose the file that holds the patients."))
+    if len(data) > LARGEST:
+        raise NotATable(_("This file is larger than 50 MB. Split it and import the parts."))
+    for start, sentence in _signatures(filename.lower()):
+        if data.startswith(start):
+            raise NotATable(sentence)
+
+
+def _signatures(filename: str) -> list[tuple[tuple[bytes, ...], str]]:
+    workbook = _("This is an Excel workbook. Save it as CSV (UTF-8) and import that file.")
+    archive = _("This is a compressed file. Unpack it and import the CSV file inside.")
+    document = _("This is a document, not a table. Export the patients as CSV (UTF-8) and import that file.")
+    spreadsheet = _("This is a spreadsheet. Save it as CSV (UTF-8) and import that file.")
+    kinds = {"ods": spreadsheet, "docx": document, "odt": document, "pptx": document, "zip": archive}
+    return [
+        ((b"PK\x03\x04", b"PK\x05\x06"), kinds.get(filename.rpartition(".")[2], workbook)),
+        ((b"\xd0\xcf\x11\xe0",), document if filename.endswith(".doc") else workbook),
+        ((b"%PDF",), _("This is a PDF. Export the patients as CSV (UTF-8) from the program that wrote it.")),
+        (
+            (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x18ftyp", b"\0\0\0\x1cftyp"),
+            _("This is a picture. Choose the CSV file that holds the patients."),
+        ),
+        ((b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ"), archive),
+        ((b"{\\rtf",), document),
+    ]
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """The text and the encoding's name. Raises NotATable for what is no text."""
+    text, encoding = _by_mark(data) or _utf_8(data) or _legacy(data)
+    controls = sum(text.count(chr(code)) for code in [*range(1, 9), *range(14, 32), *range(127, 160)])
+    if "\0" in text or controls > len(text) / 100:
+        raise NotATable(_("This file is not text. Save the patients as CSV (UTF-8) and import that file."))
+    return text, encoding
+
+
+def _by_mark(data: bytes) -> tuple[str, str] | None:
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    encoding = next((name for mark, name in marks.items() if data.startswith(mark)), "")
+    if not encoding and data[1::2][:200].count(0) > len(data[1::2][:200]) / 2:
+        encoding = "utf-16-le"
+    if not encoding:
+        return None
+    try:
+        return data.decode(encoding), encoding
+    except UnicodeDecodeError:
+        raise NotATable(_("This file is damaged. Save the patients again as CSV (UTF-8).")) from None
+
+
+def _utf_8(data: bytes) -> tuple[str, str] | None:
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return None
+
+
+def _legacy(data: bytes) -> tuple[str, str]:
+    readings = [(text, encoding) for encoding in LEGACY if (text := _decoded(data, encoding))]
+    judged = [(_strangeness(text), place, text, encoding) for place, (text, encoding) in enumerate(readings)]
+    (strange, _mixed), _place, text, encoding = min(judged, key=lambda one: one[:2])
+    if strange > 0.5 and (best := from_bytes(data[:200_000]).best()):
+        return (_decoded(data, best.encoding) or text), best.encoding
+    return text, encoding
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return ""
+
+
+def _strangeness(text: str) -> tuple[float, bool]:
+    """The share of words that no language writes, and whether the file's letters come from several languages."""
+    words = set(re.findall(r"[^\W\d_]*[^\x00-\x7f](?:[^\W\d_]|['’-]|[^\x00-\x7f])*", text[:1_000_000]))
+    letters = {letter for word in words for letter in word.lower() if letter > "\x7f" and letter.isalpha()}
+    strange = sum(map(_is_strange, words)) / max(len(words), 1)
+    return strange, not any(letters <= alphabet for alphabet in ALPHABETS)
+
+
+def _is_strange(word: str) -> bool:
+    core = word.strip("".join(EDGE_SIGNS))
+    letters = {letter for letter in core.lower() if letter > "\x7f" and letter not in "’\u00a0"}
+    return not any(letters <= alphabet for alphabet in ALPHABETS) or _flips_case(core)
+
+
+def _flips_case(word: str) -> bool:
+    """JosŽ and MŸller, but not MÜLLER."""
+    return any(
+        before.isalpha() and letter > "\x7f" and letter.isupper() and (before.islower() or after.islower())
+        for before, letter, after in zip(word, word[1:], word[2:] + " ", strict=False)
+    )
+
+
+def _refuse_other_texts(text: str) -> None:
+    start = text[:2_000].lstrip("\ufeff \t\r\n").lower()
+    if start.startswith(("<!doctype", "<html", "<table", "<?xml", "<head", "<body")):
+        raise NotATable(_("This is a web page or XML file. Save the patients as CSV (UTF-8) and import that file."))
+    if re.match(r'\{\s*["}]|\[\s*[\[{"\]\d]', start):
+        raise NotATable(_("This is a JSON file without FHIR patients. Import a CSV file or a FHIR export."))
+    if start.startswith("begin:vcard"):
+        raise NotATable(_("This is an address card. Export the patients as CSV (UTF-8) and import that file."))
+
+
+def _split_hint(text: str) -> tuple[str, int, str]:
+    """Excel's first line `sep=;` says the delimiter and is no row."""
+    hint = re.match(r'"?sep=(.)"?(?:\r\n|\r|\n)', text, re.IGNORECASE)
+    return (text[hint.end() :], 1, hint[1]) if hint else (text, 0, "")
+
+
+def _guess_delimiter(text: str) -> str:
+    return max(DELIMITERS, key=lambda delimiter: _agreement(text, delimiter))
+
+
+def _agreement(text: str, delimiter: str) -> tuple[float, int]:
+    """How many of the first rows are as wide as the header, for headers of two columns or more."""
+    widths = [len(cells) for _line, cells in _sample(text, delimiter) if any(cells)]
+    if not widths or widths[0] < 2:
+        return 0, 0
+    return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+
+
+def _sample(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text[:200_000], newline=""), delimiter=delimiter)
+    return [(reader.line_num, row) for row, _count in zip(reader, range(100), strict=False)]
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    lines = io.StringIO(text, newline="").readlines()
+    reader, begun = csv.reader(lines, delimiter=delimiter), 0
+    for cells in reader:
+        last = "".join(lines[begun : reader.line_num]) if reader.line_num == len(lines) else ""
+        if reader.line_num - begun > 1 and last.count('"') % 2:
+            raise NotATable(
+                _("A quotation mark opened in line {line} is never closed. Please correct that line.").format(
+                    line=begun + 1
+                )
+            )
+        yield begun + 1, cells
+        begun = reader.line_num
+
+
+def _without_empty_end(cells: list[str]) -> list[str]:
+    filled = [place for place, cell in enumerate(cells) if cell.strip()]
+    return cells[: filled[-1] + 1]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    found: list[str] = []
+    for place, name in enumerate(names, 1):
+        title = " ".join(name.split()) or _("Column {number}").format(number=place)
+        others = (f"{title} ({count})" for count in range(2, len(names) + 2))
+        found.append(title if title not in found else next(other for other in others if other not in found))
+    return found
+
+
+def _fitted(cells: list[str], width: int) -> list[str]:
+    """A row that is too long keeps its extra cells if they hold something: it is refused later, with its line."""
+    extra = cells[width:] if any(map(str.strip, cells[width:])) else []
+    return cells[:width] + [""] * (width - len(cells)) + extra

@@ -1,0 +1,124 @@
+import csv
+import time
+from pathlib import Path
+
+import pytest
+
+from lib import redflags
+
+CORPUS = list(csv.DictReader(Path(__file__).with_name("redflags_corpus.csv").open(encoding="utf-8")))
+
+
+def cpu_seconds(text: str) -> float:
+    def once() -> float:
+        start = time.process_time()
+        redflags.check(text)
+        return time.process_time() - start
+    return min(once() for _ in range(5))
+
+
+@pytest.mark.parametrize("row", CORPUS, ids=[f"{row['language']}-{row['tier']}-{row['text'][:40]}" for row in CORPUS])
+def test_every_message_of_the_corpus_gets_its_tier(row):
+    verdict = redflags.check(row["text"])
+
+    assert verdict.tier == (None if row["tier"] == "none" else row["tier"]), verdict.findings
+
+
+def test_the_corpus_is_broad_enough():
+    counts = {tier: sum(row["tier"] == tier for row in CORPUS) for tier in ("E", "U", "none")}
+
+    assert counts["E"] >= 40
+    assert counts["U"] >= 25
+    assert counts["none"] >= 60
+    assert {row["language"] for row in CORPUS} == {"en", "es", "fr", "de"}
+
+
+@pytest.mark.parametrize("message", [
+    "I have severe pain", "it is bleeding", "my gum is swollen", "this is an emergency", "I have a broken tooth", "there is an infection",
+    "tengo un dolor fuerte", "está sangrando", "está hinchado", "es una emergencia", "tengo un diente roto", "tengo una infección",
+    "une douleur intense", "ça saigne", "c'est gonflé", "c'est une urgence", "j'ai une dent cassée", "j'ai une infection",
+    "starke Schmerzen", "es blutet", "es ist geschwollen", "ein Notfall", "ein abgebrochener Zahn", "eine Infektion",
+])
+def test_each_published_word_is_at_least_urgent(message):
+    assert redflags.check(message).tier is not None
+
+
+@pytest.mark.parametrize(("earlier", "text", "tier"), [
+    (["My cheek is swollen"], "now I have a fever too", "E"),
+    (["Tengo la cara hinchada"], "y ahora también el cuello", "E"),
+    (["Mein Zahnfleisch blutet"], "es hört nicht auf", "E"),
+    (["My jaw hurts"], "and there is a pain in my left arm", "E"),
+    (["I can't breathe"], "what time do you open?", None),
+    (["My gum is swollen"], "thank you", None),
+    (["I have a fever", "a", "b", "c"], "my cheek is swollen", "U"),
+])
+def test_signs_split_over_messages_are_joined_and_old_ones_do_not_count_again(earlier, text, tier):
+    assert redflags.check(text, earlier).tier == tier
+
+
+@pytest.mark.parametrize("text", [
+    "no swelling", "no signs of infection", "denies fever, dysphagia, trismus", "no fever, trismus or swelling", "sin fiebre ni hinchazón",
+    "pas de gonflement", "keine starken Schmerzen", "blutet nicht mehr", "no difficulty swallowing", "it's not an emergency",
+])
+def test_a_negated_sign_is_no_sign(text):
+    assert redflags.check(text).tier is None
+
+
+@pytest.mark.parametrize(("text", "tier"), [
+    ("no fever but my face is swollen", "U"),
+    ("sin fiebre pero la cara está hinchada", "U"),
+    ("pas de fièvre mais ma joue est gonflée", "U"),
+    ("kein Fieber aber die Backe ist geschwollen", "U"),
+    ("no fever, swelling is huge", "U"),
+    ("no idea why it is bleeding", "U"),
+    ("it has not stopped bleeding", "E"),
+    ("ça n'arrête pas de saigner", "E"),
+    ("it hasn't stopped being swollen", "U"),
+    ("ça saigne plus", "U"),
+])
+def test_a_negation_reaches_no_further_than_its_noun(text, tier):
+    assert redflags.check(text).tier == tier
+
+
+@pytest.mark.parametrize("text", ["CAN'T BREATHE", "can’t breathe", "cant breathe", "can't breath", "Je n’arrive plus à respirer", "no puedo respirár"])
+def test_case_accents_apostrophes_and_typos_do_not_matter(text):
+    assert redflags.check(text).tier == "E"
+
+
+def test_today_outweighs_history_and_teaching():
+    assert redflags.check("She had an abscess years ago and now she can't open her mouth").tier == "E"
+    assert redflags.check("What is the protocol? My patient is in the chair. He can't breathe.").tier == "E"
+    assert redflags.check("An abscess in 2019, bleeding again today").tier == "U"
+
+
+def test_a_wife_who_bleeds_is_not_a_surname():
+    assert redflags.check("Meine Frau Blutet stark").tier == "E"
+    assert redflags.check("Frau Blut kommt um drei").tier is None
+
+
+def test_a_finding_names_rule_category_and_words():
+    verdict = redflags.check("My cheek is swollen up to the eye")
+
+    assert [finding.tier for finding in verdict.findings] == ["E", "U"]
+    assert verdict.findings[0].category == "infection"
+    assert verdict.findings[0].text == "swollen eye"
+    assert verdict.version == redflags.RULES.version
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "!!!", "12345", "🦷", "'''", "\u200b"])
+def test_a_message_without_words_is_no_emergency(text):
+    assert redflags.check(text) == redflags.Verdict(None, (), redflags.RULES.version)
+
+
+@pytest.mark.parametrize("unit", [
+    "my tooth is fine and I would like an appointment next week please ", "swollen ", "no ", "no swelling, ", "can't ", "a", "bleeding stopped ",
+    "tooth 9 ", "nicht auf zu ", "patient ", ". ", "what is swelling ", "'", "l'",
+])
+def test_the_time_grows_with_the_length_only(unit):
+    text = unit * (20_000 // len(unit))
+
+    assert cpu_seconds(text) < 25 * max(cpu_seconds(text[:2_000]), 0.0002)
+
+
+def test_a_sign_at_the_end_of_a_long_message_is_found():
+    assert redflags.check("I would like to move my appointment. " * 500 + "I can't breathe").tier == "E"

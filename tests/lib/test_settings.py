@@ -1,0 +1,60 @@
+"""The environment, and what production insists on."""
+
+import pytest
+
+from lib import settings
+from lib.errors import SetUpError
+
+NAMES = ("CHAIRSIDE_ENV", "CHAIRSIDE_SIGNUP", "DATABASE_URL", "DATABASE_OWNER_URL", "JWT_SECRET", "CHAIRSIDE_BCRYPT_ROUNDS")
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+    def read(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        settings.get.cache_clear()
+        return settings.get()
+    yield read
+    settings.get.cache_clear()
+
+
+def test_development_needs_nothing(environment):
+    assert environment().sign_up == "open"
+
+
+def test_production_lets_only_the_first_clinic_sign_up(environment):
+    assert environment(CHAIRSIDE_ENV="production", JWT_SECRET="s" * 40).sign_up == "first"
+
+
+@pytest.mark.parametrize("secret", ["", "short", "s" * 31])
+def test_production_refuses_an_empty_or_short_secret(environment, secret):
+    with pytest.raises(SetUpError, match="JWT_SECRET"):
+        environment(CHAIRSIDE_ENV="production", JWT_SECRET=secret)
+
+
+def test_production_refuses_to_hold_the_owners_address(environment):
+    with pytest.raises(SetUpError, match="DATABASE_OWNER_URL"):
+        environment(CHAIRSIDE_ENV="production", JWT_SECRET="s" * 40, DATABASE_OWNER_URL="postgresql://owner@db/x")
+
+
+@pytest.mark.parametrize(("name", "value"), [("CHAIRSIDE_ENV", "prod"), ("CHAIRSIDE_BCRYPT_ROUNDS", "4"), ("CHAIRSIDE_SIGNUP", "yes")])
+def test_a_wrong_value_is_named(environment, name, value):
+    with pytest.raises(SetUpError, match=name):
+        environment(**{name: value})
+
+
+def test_a_mounted_file_gives_the_value(environment, tmp_path):
+    (tmp_path / "secret").write_text("s" * 40 + "\n")
+    found = environment(JWT_SECRET_FILE=str(tmp_path / "secret")).jwt_secret
+    assert found
+    assert found.get_secret_value() == "s" * 40
+    assert "sss" not in repr(found)
+
+
+def test_a_missing_mounted_file_is_named(environment, tmp_path):
+    with pytest.raises(SetUpError, match="nowhere"):
+        environment(JWT_SECRET_FILE=str(tmp_path / "nowhere"))

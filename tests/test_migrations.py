@@ -1,0 +1,157 @@
+"""schema.sql and the migrations end in the same catalogue; the file loads by itself and makes its roles."""
+
+import secrets
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.pool import NullPool
+
+from lib import db, embedded, migrations, startup
+from lib.settings import ROOT
+
+CATALOGUE = {
+    "columns": """
+        select table_schema, table_name, column_name, data_type, column_default, is_nullable, is_generated, generation_expression
+        from information_schema.columns where table_schema in ('public', 'app') order by 1, 2, 3""",
+    "constraints": """
+        select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
+        where connamespace = 'public'::regnamespace order by 1, 2""",
+    "indexes": "select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2",
+    "policies": """
+        select tablename, policyname, cmd, roles::text, qual, with_check from pg_policies order by 1, 2""",
+    "security": """
+        select relname, relkind, relrowsecurity, relforcerowsecurity from pg_class
+        where relnamespace = 'public'::regnamespace order by 1""",
+    "grants": """
+        select table_name, grantee, privilege_type from information_schema.role_table_grants
+        where table_schema = 'public' order by 1, 2, 3""",
+    "column grants": """
+        select table_name, column_name, grantee, privilege_type from information_schema.role_column_grants
+        where table_schema = 'public' order by 1, 2, 3, 4""",
+    "functions": """
+        select p.oid::regprocedure::text, pg_get_functiondef(p.oid), p.proacl::text, obj_description(p.oid, 'pg_proc')
+        from pg_proc p where pronamespace = 'app'::regnamespace order by 1""",
+    "triggers": """
+        select tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) from pg_trigger
+        where not tgisinternal order by 1, 2""",
+    "comments": """
+        select relname, obj_description(oid, 'pg_class') from pg_class where relnamespace = 'public'::regnamespace order by 1""",
+    "version": "select version_num from alembic_version",
+}
+
+
+@pytest.fixture
+def empty_database(database):
+    """A function that makes an empty database of the owner's and returns its address."""
+    server = startup._server
+    assert server
+    names = []
+
+    def make() -> str:
+        names.append(f"scratch_{secrets.token_hex(6)}")
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"create database {names[-1]} owner chairside_owner")
+        return server.url("chairside_owner").replace(f"/{embedded.DATABASE}?", f"/{names[-1]}?")
+
+    yield make
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        for name in names:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def catalogue(address: str) -> dict[str, list]:
+    with psycopg.connect(address) as connection:
+        return {name: connection.execute(query).fetchall() for name, query in CATALOGUE.items()}
+
+
+def test_schema_and_migrations_end_in_the_same_catalogue(empty_database):
+    loaded, migrated = empty_database(), empty_database()
+    with db.open_engine(loaded, poolclass=NullPool).begin() as connection:
+        migrations.load_schema(connection)
+    from alembic import command
+    with db.open_engine(migrated, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "head")
+    left, right = catalogue(loaded), catalogue(migrated)
+    for part in CATALOGUE:
+        assert left[part] == right[part], part
+    assert left["version"] == [(migrations.head(),)]
+    assert len(left["policies"]) > 15
+
+
+def test_starting_twice_changes_nothing(empty_database):
+    address = empty_database()
+    migrations.bring_up_to_date(address)
+    before = catalogue(address)
+    migrations.bring_up_to_date(address)
+    assert catalogue(address) == before
+
+
+def test_psql_loads_the_schema_into_an_empty_database(empty_database):
+    address = empty_database()
+    psql = embedded._binaries() / "psql"
+    done = subprocess.run([psql, "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-q", "-f", ROOT / "schema.sql", address],
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert len(catalogue(address)["security"]) > 15
+
+
+def test_a_cluster_without_the_roles_gets_them(tmp_path):
+    """On a server of its own, because roles belong to the whole cluster."""
+    server = embedded.start(tmp_path)
+    try:
+        superuser = server.url("postgres")
+        with psycopg.connect(superuser, autocommit=True) as connection:
+            connection.execute("drop role chairside_app")
+            connection.execute("drop role chairside_worker")
+            connection.execute("alter role chairside_owner createrole")
+        migrations.bring_up_to_date(server.url("chairside_owner"))
+        with psycopg.connect(superuser) as connection:
+            made = connection.execute("select rolname from pg_roles where rolname like 'chairside%' order by 1").fetchall()
+        assert made == [("chairside_app",), ("chairside_owner",), ("chairside_worker",)]
+    finally:
+        server.stop()
+
+
+def test_the_first_migration_has_no_way_back_and_says_why(empty_database):
+    from alembic import command
+    address = empty_database()
+    migrations.bring_up_to_date(address)
+    with (pytest.raises(NotImplementedError, match="drop every clinic's data"),
+          db.open_engine(address, poolclass=NullPool).begin() as connection):
+        command.downgrade(migrations.configuration(connection), "base")
+
+
+def test_an_older_database_is_refused_by_a_process_that_may_not_migrate(empty_database):
+    address = empty_database()
+    migrations.bring_up_to_date(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '0000'"))
+        with pytest.raises(migrations.SetUpError, match="make migrate"):
+            migrations.check(connection)
+
+
+def test_the_owner_is_refused_as_the_app(empty_database):
+    address = empty_database()
+    migrations.bring_up_to_date(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection, pytest.raises(migrations.SetUpError, match="restricted"):
+        migrations.check(connection)
+
+
+def test_an_outside_owner_gets_an_app_role_for_development(tmp_path):
+    server = embedded.start(tmp_path / "server")
+    try:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute("drop role chairside_app")
+            connection.execute("alter role chairside_owner createrole")
+        owner = server.url("chairside_owner")
+        app = migrations.make_app_role(owner, tmp_path / "data")
+        migrations.bring_up_to_date(owner)
+        assert migrations.make_app_role(owner, tmp_path / "data") == app
+        with db.open_engine(app, poolclass=NullPool).begin() as connection:
+            migrations.check(connection)
+        assert Path(tmp_path / "data" / "outside_app.password").stat().st_mode & 0o077 == 0
+    finally:
+        server.stop()
