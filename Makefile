@@ -5,7 +5,8 @@ SHELL := /bin/bash
 PORT ?= 8501
 PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell command -v $(name)),$(name))))
 BIN := .venv/bin
-INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
+# --system-certs: a clinic behind a proxy that inspects TLS has its certificate in the system, not in uv.
+INSTALL := $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"

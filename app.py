@@ -1,6 +1,8 @@
 """Chairside: `streamlit run app.py`."""
 
 import gc
+import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -12,7 +14,8 @@ from starlette.routing import Mount
 
 from api.doorman import Doorman
 from api.main import make
-from lib import startup
+from lib import startup, workflows
+from lib.errors import SetUpError
 from ui.failure import report
 
 WARM = ("ui.frame", "pandas", "plotly.graph_objects", "bcrypt", "zxcvbn", "streamlit_authenticator")
@@ -20,13 +23,19 @@ WARM = ("ui.frame", "pandas", "plotly.graph_objects", "bcrypt", "zxcvbn", "strea
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
-    await run_in_threadpool(startup.start)
+    try:
+        await run_in_threadpool(startup.start)
+    except SetUpError as error:
+        logging.getLogger("uvicorn.error").disabled = True  # it would bury the sentence under a traceback
+        sys.stderr.write(f"\n  {error}\n\n")
+        raise
     for module in WARM:  # imported now, or the first visitor waits for them
         import_module(module)
     gc.freeze()  # what start-up made lives for ever: no collection needs to walk it again
     try:
         yield
     finally:
+        await run_in_threadpool(workflows.shutdown)  # running answers are saved while there is a database
         await run_in_threadpool(startup.stop)
 
 

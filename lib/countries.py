@@ -11,7 +11,7 @@ from babel.numbers import get_territory_currencies
 from lib.errors import Invalid
 from lib.texts import _
 
-LANGUAGES = ("en", "es", "fr", "de")
+LANGUAGES = ("en",)  # those with a catalogue in locale/: half a screen in another language helps nobody
 
 # Where the number for an ambulance is not 112 (ITU-T E.161.1 and national regulators, looked up 2026-11).
 EMERGENCY_NUMBERS = {

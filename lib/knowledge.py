@@ -20,8 +20,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "knowledge"
 FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 WORD = re.compile(r"[^\W_]+")
 QUESTION_CHARACTERS = 4_000
+MOST_WORDS = 40
 TYPO_LENGTH = 5
-TYPO_SCORE = 0.94
+TYPO_SCORE = 0.915
 ENOUGH_EXPLAINED = 0.55
 
 # Words that ask, but do not name the matter. The stop words of the four languages come from PostgreSQL.
@@ -105,7 +106,7 @@ def find(scope: Scope, question: str) -> Article | None:
     """The article the question is about, or None: better no answer than the nearest one."""
     asked = _analyse(scope, question)
     matter = [word for word in asked if word.matters]
-    if not matter:
+    if not 0 < len(matter) <= MOST_WORDS:
         return None
     lexemes = {"tooth" if word.word == "teeth" else word.lexeme for word in asked}
     scored = [(_score(candidate, lexemes, matter), candidate.rank, candidate.slug) for candidate in _candidates(scope, matter)]
@@ -122,7 +123,7 @@ def _read(path: Path) -> Article:
         raise ValueError(f"{path.name}: no front matter between two lines of ---")
     try:
         article = _article(yaml.safe_load(match[1]), match[2].strip())
-    except (KeyError, TypeError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path.name}: {error!r}") from error
     if article.slug != path.stem:
         raise ValueError(f"{path.name}: the slug {article.slug!r} is not the file's name")

@@ -19,6 +19,7 @@ APOSTROPHE = re.compile(r"['’‘`´ʼ]")
 INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"})
 EVERYWHERE = 1_000_000
+NEVER_MASKED = {"pack", "overdose"}
 SHORT_FOLLOW_UP = 15
 NEGATION_REACH = 5
 LIST_REACH = 16
@@ -114,6 +115,8 @@ def _findings(reading: Reading) -> Iterator[Finding]:
 
 
 def _fold(word: str) -> str:
+    if word.isascii():
+        return word.lower()
     lowered = word.lower().translate(LIGATURES)
     return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
 
@@ -135,13 +138,16 @@ def _read(turns: Sequence[str]) -> Reading:
 
 def _append(reading: Reading, token: str, sentence: int, clause: int) -> None:
     """English contractions stay one word ("can't" is "cant"), French elisions become two ("l'œil" is "l oeil")."""
-    plain = APOSTROPHE.sub("'", token)
-    pieces = [plain.replace("'", "")] if plain.lower().endswith("n't") else plain.split("'")
-    for piece in pieces:
+    for piece in [token] if token.isalnum() else _pieces(token):
         reading.words.append(_fold(piece))
         reading.shown.append(piece)
         reading.sentence.append(sentence)
         reading.clause.append(clause)
+
+
+def _pieces(token: str) -> list[str]:
+    plain = APOSTROPHE.sub("'", token)
+    return [plain.replace("'", "")] if plain.lower().endswith("n't") else plain.split("'")
 
 
 # Concepts
@@ -155,7 +161,9 @@ def _mark(reading: Reading) -> None:
         reading.concepts.append(set(known[word]))
     masked = _mark_phrases(reading)
     for i in range(len(reading.words)):
-        if i in masked or _is_surname(reading, i):
+        if i in masked:
+            reading.concepts[i] &= NEVER_MASKED
+        elif _is_surname(reading, i):
             reading.concepts[i].clear()
     _split_at_conjunctions(reading)
 
@@ -313,7 +321,7 @@ def _is_negated_after(reading: Reading, i: int) -> bool:
         if reading.sentence[j] != reading.sentence[i]:
             return False
         if "negator_after" in names:
-            following = reading.concepts[j + 1] if j + 1 < len(reading.words) else set()
+            following = set().union(*reading.concepts[j + 1 : j + 3])
             return not following & {"not_negator", "stop", "resolved"}
         if "filler" not in names:
             return False

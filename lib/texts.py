@@ -8,3 +8,8 @@ _catalogue = translation("chairside", Path(__file__).parent.parent / "locale", l
 
 def _(message: str) -> str:
     return _catalogue.gettext(message)
+
+
+def count(one: str, many: str, n: int) -> str:
+    """The form of a sentence that fits a number, with `{n}` filled in: "1 call", "2 calls"."""
+    return _catalogue.ngettext(one, many, n).format(n=f"{n:,}")

@@ -1,8 +1,31 @@
-"""Today."""
+"""Today: what needs somebody now, and the way to where it is done."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from ui import guard
+from lib import auth, db, today
+from lib.texts import _
+from ui import guard, today_cards, widgets
 
 identity = guard.require("today.read")
-st.title("Today")
+reads_chat = auth.may(identity, "chat.ask")
+with db.scope(identity) as scope:
+    counts = today.count(scope)
+    known = today.recently_opened(scope)
+    questions = today.questions(scope) if reads_chat else []
+
+now = datetime.now(UTC).astimezone(ZoneInfo(identity.time_zone))
+st.title(_("Today"))
+st.caption(widgets.weekday(now.date(), identity))
+today_cards.show(identity, counts)
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader(_("Recently opened patients"))
+    today_cards.patients(identity, known, counts.patients)
+if reads_chat:
+    with right:
+        st.subheader(_("Questions of the last 24 hours"))
+        today_cards.questions(identity, questions)

@@ -1,14 +1,21 @@
 """One cast for every test. Alice owns a clinic; Bob (clinician), Mona (manager) and Rita (receptionist) work in it.
 Charlie owns another clinic and exists to be refused. The database is the real one, as the restricted role."""
 
+import contextlib
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import NullPool
@@ -19,6 +26,7 @@ os.environ.pop("DATABASE_OWNER_URL", None)
 
 from lib import auth, db, startup
 from lib.identity import Identity
+from lib.settings import ROOT
 
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 PASSWORD = "correct horse staple 9"
@@ -126,3 +134,39 @@ def token_of(database: None) -> Callable[[Identity], str]:
                                {"ticket": auth._digest(ticket), "session": auth._digest(token_id)}).all()
         return token_id
     return make
+
+
+@pytest.fixture
+def cookie_of(token_of: Callable[[Identity], str]) -> Callable[[Identity], str]:
+    """A signed-in session of somebody, as the value of its cookie."""
+    return lambda identity: auth._encode(identity.user_id, identity.email, token_of(identity), auth.NORMAL)
+
+
+@pytest.fixture(scope="session")
+def server(database: None) -> Iterator[str]:
+    """A real server process on this test run's database; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = Path(os.environ["CHAIRSIDE_DATA"]) / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], cwd=ROOT,
+                                   stdout=output, stderr=subprocess.STDOUT)
+    address = f"http://localhost:{port}"
+    try:
+        _wait_for(address, process, log)
+        yield address
+        assert process.poll() is None, log.read_text()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _attempt in range(200):
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{address}/api/v1/health").status_code == 200:
+                return
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())

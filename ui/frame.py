@@ -54,12 +54,9 @@ def _page(file: str, title: str, icon: str, *, hidden: bool) -> st.Page:
 def surround(identity: Identity) -> None:
     """The sidebar, the bridge, and what the last page wanted to say."""
     bridge.mount(watch=True)
-    with st.sidebar:
-        st.html("<div class='wordmark small'>Chairside</div>")
-        with st.container(key="whoami"):
-            st.markdown(f":small[**{escape(identity.clinic_name)}**  \n{escape(identity.full_name)} · "
-                        f"{role_name(identity.role)}]")
-            st.button(_("Sign out"), icon=":material/logout:", type="tertiary", on_click=state.leave)
+    with st.sidebar.container(key="whoami"):
+        st.markdown(f":small[**{escape(identity.clinic_name)}**  \n{escape(identity.full_name)} · {role_name(identity.role)}]")
+        st.button(_("Sign out"), icon=":material/logout:", type="tertiary", on_click=state.leave)
     notice = state.take_notice()
     if notice:
         st.toast(escape(notice.text), icon=notice.icon)

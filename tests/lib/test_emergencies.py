@@ -1,0 +1,146 @@
+"""An emergency waits until a named person has answered for it, once."""
+
+import threading
+
+import pytest
+
+from lib import chats, db, emergencies
+from lib.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+@pytest.fixture
+def raise_alarm():
+    def make(identity, patient_id=None, question="can't breathe"):
+        with db.scope(identity) as scope:
+            thread = chats.open_thread(scope, patient_id)
+            message = chats.post_question(scope, thread, patient_id, question)
+            return emergencies.open(scope, message_id=message, thread_id=thread, patient_id=patient_id, categories=["airway"],
+                                    rule_set="rules-1")
+    return make
+
+
+@pytest.fixture
+def pat(alice):
+    with db.scope(alice) as scope:
+        return scope.value("""
+            insert into patients (clinic_id, user_id, changed_by, full_name)
+            values (:clinic_id, :me, :me, 'Pat Poe') returning id
+            """, me=alice.user_id)
+
+
+def acknowledge(identity, emergency, action="Called 112", **more):
+    with db.scope(identity) as scope:
+        emergencies.acknowledge(scope, emergency, action_taken=action, **more)
+
+
+def waiting(identity):
+    with db.scope(identity) as scope:
+        return emergencies.waiting(scope).rows
+
+
+def answered(identity, **page):
+    with db.scope(identity) as scope:
+        return emergencies.answered(scope, **page)
+
+
+def test_an_open_emergency_names_the_patient_and_who_raised_it(alice, bob, pat, raise_alarm):
+    raise_alarm(bob, pat)
+    found = waiting(alice)[0]
+    assert (found.patient_name, found.raised_by, found.categories) == ("Pat Poe", "Bob Brown", ["airway"])
+    with db.scope(alice) as scope:
+        assert emergencies.count_open(scope) == 1
+
+
+def test_the_longest_waiting_comes_first(alice, raise_alarm):
+    first, second = raise_alarm(alice), raise_alarm(alice)
+    assert [row.id for row in waiting(alice)] == [first, second]
+
+
+def test_acknowledging_is_recorded_with_the_person_and_what_was_done(alice, bob, raise_alarm):
+    emergency = raise_alarm(alice)
+    acknowledge(bob, emergency, "Called 112")
+    assert waiting(alice) == []
+    found = answered(alice).rows[0]
+    assert (found.acknowledged_by, found.action_taken, found.false_alarm) == ("Bob Brown", "Called 112", False)
+    with db.scope(bob) as scope:
+        assert scope.value("""
+            select count(*) from audit_log
+            where clinic_id = :clinic_id and action = 'acknowledge_emergency' and resource_id = :id
+            """, id=str(emergency)) == 1
+
+
+def test_the_second_person_is_told_who_was_first(alice, bob, raise_alarm):
+    emergency = raise_alarm(alice)
+    acknowledge(bob, emergency)
+    with pytest.raises(Conflict, match="Bob Brown has acknowledged this already"):
+        acknowledge(alice, emergency, "Something else")
+    assert answered(alice).rows[0].action_taken == "Called 112"
+
+
+def test_of_six_who_acknowledge_together_one_counts(alice, raise_alarm):
+    emergency, results, start = raise_alarm(alice), [], threading.Barrier(6)
+
+    def run(n):
+        start.wait()
+        try:
+            acknowledge(alice, emergency, f"action {n}")
+            results.append("counted")
+        except Conflict:
+            results.append("told")
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(6)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(results) == ["counted"] + ["told"] * 5
+
+
+def test_an_acknowledgement_is_final(alice, raise_alarm):
+    emergency = raise_alarm(alice)
+    acknowledge(alice, emergency)
+    with pytest.raises(Conflict), db.scope(alice) as scope:
+        scope.run("update emergencies set action_taken = 'x' where clinic_id = :clinic_id and id = :id", id=emergency)
+
+
+def test_an_acknowledgement_says_what_was_done_unless_it_was_a_false_alarm(alice, raise_alarm):
+    emergency = raise_alarm(alice)
+    with pytest.raises(Invalid, match="what was done"):
+        acknowledge(alice, emergency, "  ")
+    with pytest.raises(Invalid, match="2,000"):
+        acknowledge(alice, emergency, "x" * 2001)
+    acknowledge(alice, emergency, "", false_alarm=True)
+    assert answered(alice).rows[0].false_alarm
+
+
+def test_a_receptionist_sees_and_answers_for_what_they_raised_only(alice, rita, raise_alarm):
+    theirs, foreign = raise_alarm(rita), raise_alarm(alice)
+    assert [row.id for row in waiting(rita)] == [theirs]
+    acknowledge(rita, theirs)
+    with pytest.raises(NotFound):
+        acknowledge(rita, foreign)
+
+
+def test_a_manager_acknowledges_nothing(alice, mona, raise_alarm):
+    emergency = raise_alarm(alice)
+    with pytest.raises(Forbidden):
+        acknowledge(mona, emergency)
+
+
+def test_another_clinic_gets_nothing_by_id(alice, charlie, raise_alarm):
+    emergency = raise_alarm(alice)
+    assert waiting(charlie) == []
+    with pytest.raises(NotFound):
+        acknowledge(charlie, emergency)
+    with pytest.raises(NotFound), db.scope(charlie) as scope:
+        emergencies.get(scope, emergency)
+
+
+def test_both_lists_come_in_pages(alice, raise_alarm):
+    raised = [raise_alarm(alice) for _ in range(3)]
+    with db.scope(alice) as scope:
+        page = emergencies.waiting(scope, limit=2)
+        assert page.more
+        assert [row.id for row in emergencies.waiting(scope, after=page.rows[-1].id, limit=2).rows] == raised[2:]
+    for emergency in raised:
+        acknowledge(alice, emergency)
+    page = answered(alice, limit=2)
+    assert page.more
+    assert [row.id for row in answered(alice, before=page.rows[-1].id, limit=2).rows] == raised[:1]

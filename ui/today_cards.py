@@ -1,0 +1,82 @@
+"""The pieces of Today. Every number and every row is a link to where it comes from."""
+
+import streamlit as st
+
+from lib import auth
+from lib.identity import Identity
+from lib.texts import _, count
+from lib.today import Counts, Known, Question
+from ui import widgets
+from ui.frame import escape
+
+
+def show(identity: Identity, counts: Counts) -> None:
+    """One card per figure this role works with."""
+    cards = [(permission, card) for permission, card in (
+        ("emergencies.read", _emergencies), ("patients.read", _patients), ("chat.ask", _questions),
+        ("analytics.read", _spend)) if auth.may(identity, permission)]
+    with st.container(key="cards"):
+        columns = st.columns(len(cards))
+    for column, (_permission, card) in zip(columns, cards, strict=True):
+        with column:
+            card(identity, counts)
+
+
+def _card(name: str, label: str, value: str, note: str, page: str, link: str) -> None:
+    with st.container(border=True, key=f"card_{name}"):
+        st.metric(label, value)
+        st.caption(note)
+        st.page_link(f"../pages/{page}.py", label=link, icon=":material/arrow_forward:", icon_position="right")
+
+
+def _emergencies(identity: Identity, counts: Counts) -> None:
+    waiting = counts.oldest_emergency
+    note = (_("Oldest since {time}").format(time=widgets.when(waiting, identity)) if waiting else _("Nobody is waiting."))
+    _card("alarm" if waiting else "emergencies", _("Open emergencies"), str(counts.open_emergencies), note, "emergencies",
+          _("Answer for them") if waiting else _("See all"))
+
+
+def _patients(_identity: Identity, counts: Counts) -> None:
+    _card("patients", _("Patients"), f"{counts.patients:,}", count("{n} added in the last 7 days", "{n} added in the last 7 days", counts.added_this_week),
+          "patients", _("Open the list"))
+
+
+def _questions(identity: Identity, counts: Counts) -> None:
+    whose = _("Questions today") if auth.may(identity, "analytics.read") else _("My questions today")
+    _card("questions", whose, str(counts.questions), _("{n} yesterday").format(n=counts.questions_yesterday), "chat",
+          _("Ask the assistant"))
+
+
+def _spend(_identity: Identity, counts: Counts) -> None:
+    note = (count("{n} call without a known price", "{n} calls without a known price", counts.unpriced) if counts.unpriced else _("Every call is priced."))
+    _card("spend", _("AI cost today"), f"${counts.spend:,.2f}", note, "analytics", _("See the figures"))
+
+
+def patients(identity: Identity, known: list[Known], total: int) -> None:
+    if not known:
+        hint = _("Open one from the list.") if total else _("Add your first patient, or import them from a file.")
+        widgets.empty(_("Nobody opened yet."), hint=hint, icon="groups")
+        st.page_link("../pages/patients.py", label=_("Go to patients"), icon=":material/groups:")
+    for patient in known:
+        with st.container(key=f"row_{patient.id}", horizontal=True, vertical_alignment="center"):
+            st.page_link("../pages/patient.py", label=f"**{escape(patient.full_name)}**", query_params={"patient": str(patient.id)})
+            st.caption(widgets.when(patient.at, identity))
+
+
+def questions(identity: Identity, asked: list[Question]) -> None:
+    if not asked:
+        widgets.empty(_("No questions yet."), hint=_("The assistant answers from the knowledge base, with its sources."),
+                      icon="forum")
+        st.page_link("../pages/chat.py", label=_("Ask the first one"), icon=":material/forum:")
+    for question in asked:
+        with st.container(key=f"row_{question.id}"):
+            who = escape(question.full_name) if question.full_name else _("General question")
+            st.page_link("../pages/chat.py", label=f"**{who}**",
+                         query_params={"patient": str(question.patient_id)} if question.patient_id else None)
+            st.caption(f"{escape(shorten(question.content))}  \n{widgets.when(question.created_at, identity)} · "
+                       f"{escape(question.asked_by)}")
+
+
+def shorten(text: str, length: int = 110) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[:length].rstrip() + " …"
