@@ -210,6 +210,18 @@ def test_months_outside_the_range_are_not_read(alice, monkeypatch):
     assert len(seen) == 3
 
 
+def test_a_year_is_paced_by_weeks_of_which_the_newest_is_whole(alice, bob):
+    year = Period(date(2025, 11, 15), date(2026, 11, 14))
+    call(alice, datetime(2026, 11, 8, 12, tzinfo=UTC), latency_ms=100)
+    call(bob, datetime(2026, 11, 14, 12, tzinfo=UTC), latency_ms=300)
+    call(bob, datetime(2026, 11, 7, 12, tzinfo=UTC), latency_ms=900)
+    call(bob, datetime(2025, 11, 15, 12, tzinfo=UTC), latency_ms=700)
+    assert [(row.day, row.p50_ms, row.staff) for row in read(alice, year).pace] == [
+        (date(2025, 11, 9), 700, 1), (date(2026, 11, 1), 900, 1), (date(2026, 11, 8), 200, 2)]
+    assert {row.day for row in read(alice, year).pace} <= set(year.starts)
+    assert (len(year.starts), len(NOVEMBER.starts), NOVEMBER.starts[0]) == (53, 14, NOVEMBER.first)
+
+
 def test_periods_that_make_no_sense_are_refused():
     latest = date(2026, 11, 20)
     for first, last in [(date(2026, 11, 2), date(2026, 11, 1)), (date(2026, 11, 2), date(2026, 11, 21)),

@@ -1,0 +1,62 @@
+"""What was typed comes back to whoever typed it, and to nobody else."""
+
+import pytest
+from sqlalchemy import Engine, text
+
+from lib import db, drafts
+from lib.errors import Invalid
+
+DATA = {"values": {"full_name": "José", "deceased": False}, "versions": [1, 0]}
+
+
+def load(who, form="patient:new"):
+    with db.scope(who) as scope:
+        draft = drafts.load(scope, form)
+        return draft and draft.data
+
+
+def save(who, data=DATA, form="patient:new"):
+    with db.scope(who) as scope:
+        drafts.save(scope, form, data)
+
+
+def test_the_last_draft_of_a_form_comes_back(alice):
+    save(alice)
+    save(alice, DATA | {"versions": [2, 1]})
+    assert load(alice) == DATA | {"versions": [2, 1]}
+    assert load(alice, "patient:other") is None
+
+
+def test_nobody_sees_anothers_draft(alice, bob, charlie):
+    save(alice)
+    assert load(bob) is load(charlie) is None
+
+
+def test_a_discarded_draft_is_gone_and_only_its_own(alice, bob):
+    save(alice)
+    save(bob)
+    with db.scope(alice) as scope:
+        drafts.discard(scope, "patient:new")
+    assert load(alice) is None
+    assert load(bob) == DATA
+
+
+def test_after_seven_days_a_draft_is_not_offered_and_the_next_one_clears_it(alice, owner: Engine):
+    save(alice, form="old")
+    with owner.begin() as connection:
+        for statement in ("alter table drafts disable trigger touch", "alter table drafts no force row level security",
+                          "update drafts set updated_at = now() - interval '8 days' where form = 'old'",
+                          "alter table drafts force row level security", "alter table drafts enable trigger touch"):
+            connection.execute(text(statement))
+    assert load(alice, "old") is None
+    save(alice)
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from drafts where clinic_id = :clinic_id") == 1
+
+
+@pytest.mark.parametrize("value", ["x" * 200_000, "a\0b"])
+def test_what_can_not_be_kept_is_refused_and_the_last_draft_stays(alice, value):
+    save(alice)
+    with pytest.raises(Invalid):
+        save(alice, DATA | {"values": {"medical_notes": value}})
+    assert load(alice) == DATA

@@ -1,0 +1,364 @@
+"""Asking, from the red-flag check to the saved answer: in a fixed order, and saved once however it ends."""
+
+import threading
+import time
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+
+from lib import ai, chats, db, emergencies, knowledge, workers, workflows
+from lib.ai import Delta, Done
+from lib.errors import Forbidden, Invalid, NotFound
+
+EMERGENCY = "The patient can't breathe and his tongue is swollen"
+URGENT = "A child knocked out a front tooth half an hour ago"
+
+
+@pytest.fixture
+def pat(alice):
+    with db.scope(alice) as scope:
+        return scope.value("""
+            insert into patients (clinic_id, user_id, changed_by, full_name)
+            values (:clinic_id, :me, :me, 'Pat Poe') returning id
+            """, me=alice.user_id)
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Answers come word by word until `let_go` is set, and then end."""
+    let_go = threading.Event()
+
+    def dictate(request):
+        for n in range(2000):
+            yield Delta(f"word{n} ")
+            if let_go.wait(0.01):
+                break
+        yield ai.FREE
+    monkeypatch.setitem(ai.ANSWERERS, "kb", dictate)
+    monkeypatch.setitem(ai.ANSWERERS, "fallback", dictate)
+    yield let_go
+    let_go.set()
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """An answerer that says one word and then nothing until the test is over."""
+    over = threading.Event()
+
+    def say(request):
+        yield Delta("one ")
+        over.wait(20)
+        yield Delta("late")
+        yield ai.FREE
+    monkeypatch.setitem(ai.ANSWERERS, "fallback", say)
+    monkeypatch.setattr(workers, "GRACE", 0.1)
+    yield over
+    over.set()
+
+
+def ask(identity, question, patient=None, wait=True):
+    asked = workflows.ask(identity, patient, question)
+    return settled(identity, asked) if wait else asked
+
+
+def settled(identity, asked):
+    job = workers.find(asked.answer_id)
+    if job:
+        assert job.wait(10 ** 9, 10)
+    return asked
+
+
+def answer_of(identity, asked):
+    with db.scope(identity) as scope:
+        return chats.get(scope, asked.answer_id)
+
+
+def calls_of(identity, asked):
+    with db.scope(identity) as scope:
+        return scope.connection.execute(text("""
+            select route, status, tier, rule_set, article, tokens_in, tokens_cached, tokens_out, tokens_reasoning, cost_usd,
+                   cost_source, first_token_ms, latency_ms, provider, model_used, language
+            from ai_calls where clinic_id = :clinic_id and message_id = :id
+            """), {"clinic_id": identity.clinic_id, "id": asked.answer_id}).all()
+
+
+def begun(asked):
+    """Wait for the first words of a slow answer."""
+    job = workers.find(asked.answer_id)
+    assert job
+    deadline = time.monotonic() + 5
+    while not job.text and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert job.text
+    return job
+
+
+# what is answered ----------------------------------------------------------------------------------------------------
+
+
+def test_a_question_the_knowledge_base_knows_is_answered_from_it_with_its_standing(alice):
+    asked = ask(alice, "What is a root canal treatment?")
+    found = answer_of(alice, asked)
+    assert found.status == "ok"
+    assert "root canal" in found.content.lower()
+    assert found.metadata["route"] == "kb"
+    assert found.metadata["article"] == "root-canal"
+    assert found.metadata["drafted_on"]
+    assert "reviewed_by" in found.metadata
+
+
+def test_a_question_nobody_knows_gets_an_honest_answer(alice):
+    found = answer_of(alice, ask(alice, "Which planet has the most moons?"))
+    assert found.content.startswith("I don't know")
+    assert found.metadata["route"] == "fallback"
+
+
+@pytest.mark.parametrize(("question", "route", "tier"), [
+    ("What is a root canal treatment?", "kb", None), ("Which planet has the most moons?", "fallback", None),
+    (EMERGENCY, "emergency", "E"), (URGENT, None, "U")])
+def test_every_answer_has_one_call_with_unknown_tokens_and_a_cost_of_zero(alice, question, route, tier):
+    asked = ask(alice, question)
+    call, = calls_of(alice, asked)
+    assert route in (None, call.route)
+    assert (call.status, call.tier) == ("ok", tier)
+    assert (call.tokens_in, call.tokens_cached, call.tokens_out, call.tokens_reasoning) == (None,) * 4
+    assert (call.cost_usd, call.cost_source, call.provider, call.model_used) == (Decimal(0), "none", None, None)
+    assert call.latency_ms >= call.first_token_ms >= 0
+    assert call.rule_set
+    assert call.language == "en"
+
+
+def test_an_urgent_question_gets_its_advice_first_and_then_goes_on(alice):
+    found = answer_of(alice, ask(alice, URGENT))
+    assert found.content.startswith(ai.urgent_advice("112"))
+    assert len(found.content) > len(ai.urgent_advice("112")) + len(ai.safety_net("112")) + 50
+    assert (found.metadata["tier"], found.metadata["emergency"]) == ("U", False)
+
+
+# emergencies ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_emergency_gets_the_card_at_once_and_nothing_else(alice, pat, monkeypatch):
+    monkeypatch.setattr(knowledge, "find", lambda *_: pytest.fail("looked something up"))
+    monkeypatch.setattr(workers, "start", lambda *_: pytest.fail("started a worker"))
+    asked = workflows.ask(alice, pat, EMERGENCY)
+    found = answer_of(alice, asked)
+    assert asked.tier == "E"
+    assert (found.status, found.content) == ("ok", ai.emergency_card("112"))
+    assert found.metadata["emergency"] is True
+    with db.scope(alice) as scope:
+        raised, = emergencies.waiting(scope).rows
+    assert (raised.message_id, raised.patient_id) == (asked.question_id, pat)
+    assert "airway" in raised.categories
+    assert str(raised.id) == found.metadata["emergency_id"]
+
+
+def test_an_emergency_may_be_longer_than_what_is_answered(alice):
+    assert workflows.ask(alice, None, "He told me all about his day. " * 300 + EMERGENCY).tier == "E"
+
+
+def test_signs_split_over_two_messages_are_read_together_until_somebody_has_answered_for_them(alice, monkeypatch):
+    seen = []
+    real = workflows.redflags.check
+    monkeypatch.setattr(workflows.redflags, "check", lambda words, earlier=(): seen.append(list(earlier)) or real(words, earlier))
+    first = ask(alice, EMERGENCY)
+    ask(alice, "What is a filling?")
+    assert seen[1] == [EMERGENCY]
+    with db.scope(alice) as scope:
+        emergencies.acknowledge(scope, emergencies.of_questions(scope, first.thread_id, [first.question_id])[first.question_id].id,
+                                action_taken="", false_alarm=True)
+    ask(alice, "What is a crown?")
+    assert seen[2] == ["What is a filling?"]
+
+
+# refusals ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_question_that_is_too_long_is_refused_with_nothing_saved(alice):
+    with pytest.raises(Invalid, match="4,000 characters; this one has 5,000"):
+        workflows.ask(alice, None, "x" * 5000)
+    with db.scope(alice) as scope:
+        assert chats.find_thread(scope, None) is None
+
+
+def test_a_refusal_for_length_still_gives_the_urgent_advice(alice):
+    with pytest.raises(Invalid) as refusal:
+        workflows.ask(alice, None, URGENT + ". And more about the day." * 200)
+    assert str(refusal.value).startswith(ai.urgent_advice("112"))
+    with pytest.raises(Invalid) as refusal:
+        workflows.ask(alice, None, EMERGENCY + " x" * 10_000)
+    assert str(refusal.value).startswith(ai.emergency_card("112"))
+
+
+@pytest.mark.parametrize("question", ["", "   \n ", "\0"])
+def test_no_question_is_no_question(alice, question):
+    with pytest.raises(Invalid, match="no question"):
+        workflows.ask(alice, None, question)
+
+
+def test_four_thousand_characters_of_anything_are_answered(alice):
+    question = ("🦷 ```\n![x](http://evil.example)\n``` שלום " * 200)[:4000]
+    asked = ask(alice, question)
+    with db.scope(alice) as scope:
+        assert chats.get(scope, asked.question_id).content == question
+    assert answer_of(alice, asked).status == "ok"
+
+
+def test_a_receptionist_asks_general_questions_only_and_alone(alice, rita, pat):
+    mine = ask(rita, "What is a filling?")
+    assert answer_of(rita, mine).status == "ok"
+    with pytest.raises(NotFound):
+        answer_of(alice, mine)
+    with pytest.raises(Forbidden):
+        workflows.ask(rita, pat, "What is a filling?")
+
+
+def test_a_manager_has_no_chat(mona):
+    with pytest.raises(Forbidden):
+        workflows.ask(mona, None, "What is a filling?")
+
+
+def test_another_clinics_patient_does_not_exist(charlie, pat):
+    with pytest.raises(NotFound):
+        workflows.ask(charlie, pat, "What is a filling?")
+    with pytest.raises(NotFound):
+        workflows.ask(charlie, pat, EMERGENCY)
+
+
+def test_asking_is_audited_without_a_word_of_the_question(alice, pat):
+    asked = ask(alice, EMERGENCY, pat)
+    with db.scope(alice) as scope:
+        rows = scope.connection.execute(text("""
+            select action, resource_id, audit_log::text as everything from audit_log
+            where clinic_id = :clinic_id and patient_id = :pat order by id
+            """), {"clinic_id": alice.clinic_id, "pat": pat}).all()
+    assert [row.action for row in rows if row.action in ("ask", "raise_emergency")] == ["ask", "raise_emergency"]
+    assert str(asked.thread_id) in [row.resource_id for row in rows]
+    assert not [row for row in rows if "breathe" in row.everything]
+
+
+# saved exactly once --------------------------------------------------------------------------------------------------
+
+
+def test_a_stopped_answer_keeps_its_text_and_is_settled_within_half_a_second(alice, slow):
+    asked = ask(alice, "Tell me about fillings", wait=False)
+    job = begun(asked)
+    began = time.monotonic()
+    workflows.stop(alice, asked.answer_id)
+    assert job.wait(10 ** 9, 5)
+    assert time.monotonic() - began < 0.5
+    found = answer_of(alice, asked)
+    assert found.status == "stopped"
+    assert found.content.startswith("word0 ")
+    call, = calls_of(alice, asked)
+    assert (call.status, call.cost_usd, call.tokens_out) == ("stopped", Decimal(0), None)
+
+
+def test_nobody_stops_a_colleagues_answer(alice, bob, charlie, pat, slow):
+    asked = ask(alice, "Tell me about fillings", pat, wait=False)
+    begun(asked)
+    workflows.stop(bob, asked.answer_id)
+    workflows.stop(charlie, asked.answer_id)
+    slow.set()
+    settled(alice, asked)
+    assert answer_of(alice, asked).status == "ok"
+
+
+def test_stopping_what_has_ended_changes_nothing(alice):
+    asked = ask(alice, "What is a filling?")
+    before = answer_of(alice, asked)
+    workflows.stop(alice, asked.answer_id)
+    assert answer_of(alice, asked) == before
+
+
+def test_a_second_question_leaves_the_first_answer_running(alice, slow):
+    first = ask(alice, "Tell me about fillings", wait=False)
+    second = ask(alice, "Tell me about crowns", wait=False)
+    begun(first)
+    begun(second)
+    slow.set()
+    assert [answer_of(alice, settled(alice, asked)).status for asked in (first, second)] == ["ok", "ok"]
+
+
+def test_shutdown_lets_what_is_nearly_done_finish(alice):
+    asked = ask(alice, "What is a filling?", wait=False)
+    workflows.shutdown()
+    assert answer_of(alice, asked).status == "ok"
+
+
+def test_shutdown_saves_a_long_answer_as_far_as_it_came(alice, slow, monkeypatch):
+    monkeypatch.setattr(workers, "GRACE", 0.2)
+    asked = ask(alice, "Tell me about fillings", wait=False)
+    begun(asked)
+    workflows.shutdown()
+    found = answer_of(alice, asked)
+    assert found.status == "abandoned"
+    assert found.content.startswith("word0 ")
+    assert [call.status for call in calls_of(alice, asked)] == ["abandoned"]
+
+
+def test_shutdown_settles_a_silent_answer_and_its_late_end_changes_nothing(alice, silent):
+    asked = ask(alice, "Which planet has the most moons?", wait=False)
+    begun(asked)
+    workflows.shutdown()
+    assert answer_of(alice, asked).status == "abandoned"
+    silent.set()
+    time.sleep(0.3)
+    found = answer_of(alice, asked)
+    assert (found.status, found.content) == ("abandoned", "one ")
+
+
+def test_an_answerer_that_breaks_ends_as_an_error_with_what_it_had_said(alice, monkeypatch):
+    def breaking(request):
+        yield Delta("half ")
+        raise ValueError("secret text")
+    monkeypatch.setitem(ai.ANSWERERS, "fallback", breaking)
+    found = answer_of(alice, ask(alice, "Which planet has the most moons?"))
+    assert (found.status, found.content) == ("error_mid", "half ")
+
+
+def test_a_provider_that_breaks_before_a_word_has_an_unknown_cost_not_zero(alice, monkeypatch):
+    monkeypatch.setattr(ai, "known", lambda route: Done())
+
+    def breaking(request):
+        raise ValueError
+        yield
+    monkeypatch.setitem(ai.ANSWERERS, "fallback", breaking)
+    asked = ask(alice, "Which planet has the most moons?")
+    call, = calls_of(alice, asked)
+    assert (call.status, call.cost_usd) == ("error_before", None)
+    assert answer_of(alice, asked).metadata["cost_usd"] is None
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_answer(alice, monkeypatch):
+    from lib.errors import Unavailable
+    real, tries = chats.finish, []
+
+    def flaky(*args):
+        tries.append(1)
+        if len(tries) < 3:
+            raise Unavailable
+        return real(*args)
+    monkeypatch.setattr(chats, "finish", flaky)
+    monkeypatch.setattr(workflows, "PATIENCE", (0.01, 0.01, 0.01))
+    assert answer_of(alice, ask(alice, "What is a filling?")).status == "ok"
+    assert len(tries) == 3
+
+
+def test_a_running_answer_is_found_by_its_id_and_gone_when_it_is_saved(alice, slow):
+    asked = ask(alice, "Tell me about fillings", wait=False)
+    with db.scope(alice) as scope:
+        assert [row.id for row in chats.started(scope, asked.thread_id)] == [asked.answer_id]
+    assert workers.find(asked.answer_id)
+    slow.set()
+    settled(alice, asked)
+    assert workers.find(asked.answer_id) is None
+    with db.scope(alice) as scope:
+        assert chats.started(scope, asked.thread_id) == []
+
+
+def test_forty_answers_at_once_leave_nothing_behind(alice):
+    every = [ask(alice, f"Which planet number {n} has moons?", wait=False) for n in range(40)]
+    assert {answer_of(alice, settled(alice, asked)).status for asked in every} == {"ok"}
+    assert not [asked for asked in every if workers.find(asked.answer_id)]

@@ -1,0 +1,186 @@
+"""The assistant's page, as each role sees it."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lib import chats, db, workers, workflows
+from lib.ai import Done
+from lib.chats import Call, Ending
+
+EVIL = "![x](http://evil.example/x.png) <img src=http://evil.example/y> **bold** $x$"
+
+
+@pytest.fixture
+def pat(alice):
+    with db.scope(alice) as scope:
+        patient = scope.value("""
+            insert into patients (clinic_id, user_id, changed_by, full_name, date_of_birth)
+            values (:clinic_id, :me, :me, 'Pat *Poe*', '1980-05-01') returning id
+            """, me=alice.user_id)
+        scope.run("""
+            insert into patient_notes (clinic_id, patient_id, alerts, changed_by)
+            values (:clinic_id, :patient, 'Penicillin allergy', :me)
+            """, patient=patient, me=alice.user_id)
+    return patient
+
+
+@pytest.fixture
+def visit(token_of):
+    def make(identity, patient=None, page="chat"):
+        at = AppTest.from_file("ui/main.py", default_timeout=20)
+        at.user = {"session": token_of(identity)}
+        if patient:
+            at.query_params["patient"] = str(patient)
+        return at.run().switch_page(f"../pages/{page}.py").run()
+    return make
+
+
+def words(at) -> str:
+    return "\n".join(str(element.value) for kind in (at.markdown, at.text, at.caption, at.info, at.error) for element in kind)
+
+
+def html(at) -> str:
+    return "\n".join(str(getattr(node, "proto", "")) for node in at.main)
+
+
+def send(at, question):
+    return at.chat_input[0].set_value(question).run()
+
+
+def test_an_empty_thread_says_what_to_ask(alice, visit):
+    at = visit(alice)
+    assert not at.exception
+    assert "Nothing asked here yet" in words(at)
+    assert at.chat_input[0].placeholder == "Ask a general question"
+
+
+def test_a_question_is_answered_and_stands_in_the_thread_with_who_asked(alice, visit):
+    at = send(visit(alice), "What is a root canal treatment?")
+    assert not at.exception
+    assert [message.name for message in at.chat_message] == ["user", "assistant"]
+    shown = words(at)
+    assert "Alice Adams" in shown
+    assert "What is a root canal treatment?" in [text.value for text in at.text]
+    assert "not yet reviewed by a clinician" in shown
+    assert "no cost" in shown
+    assert "Nothing asked here yet" not in shown
+
+
+def test_the_patient_stays_in_sight_with_age_and_alerts(alice, pat, visit):
+    at = visit(alice, pat)
+    assert not at.exception
+    assert "Pat \\*Poe\\*" in words(at)
+    assert "Penicillin allergy" in str(at.main)
+    assert at.chat_input[0].placeholder == "Ask about this patient"
+
+
+def test_a_colleague_reads_the_patients_thread(alice, bob, pat, visit):
+    send(visit(alice, pat), "What is a filling?")
+    assert "What is a filling?" in [text.value for text in visit(bob, pat).text]
+
+
+def test_a_general_thread_is_nobody_elses(alice, bob, visit):
+    send(visit(alice), "What is a filling?")
+    assert "Nothing asked here yet" in words(visit(bob))
+
+
+def test_a_receptionist_has_a_general_thread_and_no_way_to_a_patient(rita, pat, visit):
+    at = send(visit(rita), "What is a filling?")
+    assert len(at.chat_message) == 2
+    assert not [button for button in at.button if "patient" in button.label.lower()]
+    refused = visit(rita, pat)
+    assert not refused.chat_input
+    assert "Penicillin" not in str(refused.main)
+
+
+def test_another_clinic_gets_the_same_answer_for_a_foreign_patient_as_for_nobody(charlie, pat, visit):
+    from uuid import uuid4
+    foreign, nobody, nonsense = visit(charlie, pat), visit(charlie, uuid4()), visit(charlie, "x")
+    assert words(foreign) == words(nobody) == words(nonsense)
+    assert not foreign.chat_input
+
+
+def test_a_manager_has_no_such_page(mona, visit):
+    at = visit(mona)
+    assert not at.chat_input
+
+
+def test_what_people_type_is_shown_as_typed_and_never_as_markdown(alice, visit):
+    at = send(visit(alice), EVIL)
+    assert EVIL in [text.value for text in at.text]
+    assert not [element for element in at.markdown if "evil.example" in element.value]
+
+
+def test_an_answers_markdown_holds_nothing_a_browser_would_fetch(alice, visit):
+    with db.scope(alice) as scope:
+        thread = chats.open_thread(scope, None)
+        question = chats.post_question(scope, thread, None, "q")
+        call = Call("fallback", None, "r", None, "en")
+        answer = chats.start_answer(scope, thread, None, question, call)
+        chats.finish(scope, answer, call, Ending(Done(), f"{EVIL} www.evil.example", 1), {})
+    shown = next(element.value for element in visit(alice).markdown if "evil" in element.value)
+    assert "\\!" not in shown
+    assert "![x](" not in shown
+    assert "!\\[x\\](" in shown
+    assert "\\<img" in shown
+    assert "http://" not in shown
+    assert "www.evil" not in shown
+    assert "unpriced" in words(visit(alice))
+
+
+def test_an_emergency_shows_the_card_and_is_acknowledged_by_name(alice, pat, visit):
+    at = send(visit(alice, pat), "He can't breathe and his tongue is swollen")
+    assert "**Call 112 now.**" in words(at)
+    next(button for button in at.button if button.label == "Acknowledge").click()
+    at = at.run()
+    at.text_area[0].set_value("Called 112")
+    next(button for button in at.button if button.label == "Acknowledge" and "FormSubmitter" in str(button.key or button.id)).click()
+    at = at.run()
+    assert not at.exception
+    assert "Acknowledged by Alice Adams" in words(visit(alice, pat))
+
+
+def test_a_question_that_is_too_long_stays_in_the_box_and_says_why(alice, visit):
+    at = send(visit(alice), "x" * 4001)
+    assert "4,001" in " ".join(error.value for error in at.error)
+    assert not at.chat_message
+    assert at.session_state["question_None"] == "x" * 4001
+
+
+def test_twenty_thousand_characters_of_emergency_are_shown_whole(alice, visit):
+    question = ("can't breathe 🦷 " * 2000)[:20_000]
+    at = send(visit(alice), question)
+    assert question in [text.value for text in at.text]
+
+
+def test_older_messages_are_one_click_away(alice, visit):
+    for n in range(11):
+        asked = workflows.ask(alice, None, f"Which planet number {n}?")
+        job = workers.find(asked.answer_id)
+        assert job is None or job.wait(10 ** 9, 10)
+    at = visit(alice)
+    assert len(at.chat_message) == 20
+    assert "Which planet number 0?" not in [text.value for text in at.text]
+    next(button for button in at.button if button.label == "Show earlier").click()
+    at = at.run()
+    assert "Which planet number 0?" in [text.value for text in at.text]
+    next(button for button in at.button if button.label == "Show later").click()
+    assert "Which planet number 10?" in [text.value for text in at.run().text]
+
+
+def test_what_a_crash_left_open_says_so(alice, owner, visit):
+    from sqlalchemy import text
+    with db.scope(alice) as scope:
+        thread = chats.open_thread(scope, None)
+        question = chats.post_question(scope, thread, None, "What is a filling?")
+        answer = chats.start_answer(scope, thread, None, question, Call("kb", None, "r", None, "en"))
+    with owner.begin() as connection:
+        connection.execute(text("alter table chat_messages disable trigger finish_once"))
+        connection.execute(text("update chat_messages set created_at = now() - interval '3 minutes' where id = :id"), {"id": answer})
+        connection.execute(text("alter table chat_messages enable trigger finish_once"))
+    assert "This answer was interrupted" in words(visit(alice))
+
+
+def test_a_signed_out_visitor_sees_the_form(alice, visit, token_of):
+    at = AppTest.from_file("ui/main.py").run()
+    assert not at.chat_input

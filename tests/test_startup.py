@@ -1,0 +1,58 @@
+"""Starting against an outside server, as its restricted role or with the owner's address."""
+
+import os
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from lib import embedded, migrations
+from lib.settings import ROOT
+
+START = """
+from lib import db, startup
+startup.start()
+with db.nobody() as connection:
+    print(connection.exec_driver_sql("select current_user").scalar())
+startup.stop()
+"""
+
+
+@pytest.fixture
+def outside(tmp_path):
+    server = embedded.start(tmp_path / "outside")
+    yield server
+    server.stop()
+
+
+def start(tmp_path, **environment) -> subprocess.CompletedProcess:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CHAIRSIDE", "JWT"))}
+    return subprocess.run([sys.executable, "-c", START], cwd=ROOT, capture_output=True, text=True,
+                          env={**clean, "CHAIRSIDE_DATA": str(tmp_path / "data"), **environment})
+
+
+def test_an_outside_server_replaces_the_embedded_one(outside, tmp_path):
+    migrations.bring_up_to_date(outside.url("chairside_owner"))
+    done = start(tmp_path, DATABASE_URL=outside.url("chairside_app"))
+    assert done.stdout == "chairside_app\n", done.stderr[-500:]
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_owners_address_alone_is_enough_in_development(outside, tmp_path):
+    with psycopg.connect(outside.url("postgres"), autocommit=True) as connection:
+        connection.execute("drop role chairside_app")
+        connection.execute("alter role chairside_owner createrole")
+    done = start(tmp_path, DATABASE_OWNER_URL=outside.url("chairside_owner"))
+    assert done.stdout == "chairside_app\n", done.stderr[-500:]
+
+
+def test_the_owner_is_not_accepted_as_the_app(outside, tmp_path):
+    migrations.bring_up_to_date(outside.url("chairside_owner"))
+    done = start(tmp_path, DATABASE_URL=outside.url("chairside_owner"))
+    assert "restricted" in done.stderr
+
+
+def test_an_empty_database_is_not_served_by_a_process_that_cannot_fill_it(outside, tmp_path):
+    done = start(tmp_path, DATABASE_URL=outside.url("chairside_app"))
+    assert "make migrate" in done.stderr
