@@ -5,7 +5,7 @@ PostgreSQL skip the months outside a period.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from lib.texts import _
 ROUTES = ("provider", "cache", "kb", "fallback", "emergency", "blocked")
 PRESETS = {"today": 1, "7d": 7, "30d": 30, "90d": 90, "12m": 365}
 LONGEST = timedelta(days=3 * 366)
+EARLIEST = date(2000, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class Period:
     @property
     def before(self) -> "Period":
         return Period(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
+
+    @property
+    def step(self) -> int:
+        """Days that are measured together where they can't be added up later: a quarter by days, a year by weeks."""
+        return 1 if self.days <= 92 else 7
+
+    @property
+    def starts(self) -> list[date]:
+        """The first day of each step, counted back from the last day, so that the newest week is whole."""
+        return [self.last - timedelta(days=n - 1) for n in range(-(-self.days // self.step) * self.step, 0, -self.step)]
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Pace:
-    """Answer times and who asked, of one day, or, where `day` is None, of a whole period."""
+    """Answer times and who asked, of the step that begins on `day`, or, where that is None, of a whole period."""
 
     day: date | None
     current: bool
@@ -99,9 +110,14 @@ class Report:
     period: Period
     now: Totals
     before: Totals
-    usage: list[Usage] = field(default_factory=list)
-    pace: list[Pace] = field(default_factory=list)
-    emergencies: list[Urgency] = field(default_factory=list)
+    usage: list[Usage]
+    pace: list[Pace]
+    emergencies: list[Urgency]
+
+    @property
+    def comparable(self) -> bool:
+        """A tenth of the messages or less: the period before was hardly begun, and comparing with it says nothing."""
+        return self.before.messages * 10 > self.now.messages
 
 
 @dataclass(frozen=True)
@@ -122,7 +138,17 @@ def today(identity: Identity) -> date:
 
 
 def preset(name: str, last: date) -> Period:
+    if name not in PRESETS:
+        raise Invalid(_("There is no such period."))
     return Period(last - timedelta(days=PRESETS[name] - 1), last)
+
+
+def parse(first: str, last: str, latest: date) -> Period:
+    """The period between two ISO dates."""
+    try:
+        return between(date.fromisoformat(first), date.fromisoformat(last), latest)
+    except ValueError:
+        raise Invalid(_("The period has no readable beginning and end.")) from None
 
 
 def between(first: date, last: date, latest: date) -> Period:
@@ -131,7 +157,7 @@ def between(first: date, last: date, latest: date) -> Period:
         raise Invalid(_("The period ends before it begins."))
     if last > latest:
         raise Invalid(_("The period ends in the future."))
-    if last - first > LONGEST or first.year < 2000:
+    if last - first > LONGEST or first < EARLIEST:
         raise Invalid(_("A period has at most three years."))
     return Period(first, last)
 
@@ -207,18 +233,19 @@ def _pace(scope: Scope, period: Period) -> list[Pace]:
               and created_at >= cast(:since as timestamp) at time zone :zone
               and created_at < cast(:until as timestamp) at time zone :zone
         )
-        select day, true as current, percentile_cont(0.5) within group (order by latency_ms) as p50_ms,
+        select cast(:until as date) - ((cast(:until as date) - day - 1) / :step + 1) * :step as day, true as current,
+               percentile_cont(0.5) within group (order by latency_ms) as p50_ms,
                percentile_cont(0.95) within group (order by latency_ms) as p95_ms, count(distinct user_id) as staff
         from calls
         where day >= :first
-        group by day
+        group by 1
         union all
         select cast(null as date), day >= :first, percentile_cont(0.5) within group (order by latency_ms),
                percentile_cont(0.95) within group (order by latency_ms), count(distinct user_id)
         from calls
         group by day >= :first
         order by 1, 2
-        """, first=period.first, **_bounds(scope, period))
+        """, first=period.first, step=period.step, **_bounds(scope, period))
 
 
 def _emergencies(scope: Scope, period: Period) -> list[Urgency]:

@@ -1,7 +1,6 @@
 """The clinic itself: name, place, money, the number to call in an emergency."""
 
 from dataclasses import dataclass
-from zoneinfo import available_timezones
 
 from babel.numbers import list_currencies
 
@@ -52,7 +51,7 @@ def _check(wanted: Clinic) -> None:
         raise Invalid(_("A clinic's name has 1 to 255 characters."))
     if wanted.country not in countries.names():
         raise Invalid(_("This country is not known."))
-    if wanted.time_zone not in available_timezones():
+    if wanted.time_zone not in countries.time_zones():
         raise Invalid(_("This time zone is not known."))
     if wanted.currency not in list_currencies():
         raise Invalid(_("This currency is not known."))

@@ -46,7 +46,7 @@ def defaults(code: str, time_zone: str = "") -> Country:
     """`time_zone`: the browser's, kept when it is a real one; else the country's first."""
     if code not in names():
         raise Invalid(_("This country is not known."))
-    zone = time_zone if time_zone in available_timezones() else MAIN_ZONES.get(code) or next(iter(_zones(code)), "UTC")
+    zone = time_zone if time_zone in time_zones() else MAIN_ZONES.get(code) or next(iter(_zones(code)), "UTC")
     currencies = get_territory_currencies(code) or ["USD"]
     spoken = get_global("territory_languages").get(code, {})
     official = [language for language in spoken if language in LANGUAGES and spoken[language].get("official_status")]
@@ -69,6 +69,12 @@ def names() -> dict[str, str]:
     return dict(sorted(known.items(), key=lambda item: item[1]))
 
 
+@cache
+def time_zones() -> tuple[str, ...]:
+    """IANA names in order. Kept, because collecting them reads a directory tree."""
+    return tuple(sorted(available_timezones()))
+
+
 def _zones(code: str) -> list[str]:
     zones = get_global("zone_territories")
-    return sorted(zone for zone, territory in zones.items() if territory == code and zone in available_timezones())
+    return sorted(zone for zone, territory in zones.items() if territory == code and zone in time_zones())

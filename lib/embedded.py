@@ -12,6 +12,7 @@ import secrets
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -182,7 +183,13 @@ def _initialise(server: Server) -> None:
 def _launch(server: Server) -> None:
     options = (f"-c listen_addresses='' -c unix_socket_directories='{server.sockets}' -c unix_socket_permissions=0700 "
                "-c max_connections=60 -c timezone=UTC -c logging_collector=on -c log_min_error_statement=panic")
-    _run("pg_ctl", "start", "-w", "-t", "60", "-D", str(server.cluster), "-l", str(server.cluster / "start.log"), "-o", options)
+    command = ("start", "-w", "-t", "60", "-D", str(server.cluster), "-l", str(server.cluster / "start.log"), "-o", options)
+    for _attempt in range(10):  # a killed server's children hold its memory for a moment longer
+        if _run("pg_ctl", *command, check=False).returncode == 0:
+            break
+        time.sleep(0.5)
+    else:
+        _run("pg_ctl", *command)
     _ensure_roles(server)
 
 

@@ -1,5 +1,8 @@
 """What can go wrong, in words a person can act on. A class's docstring is its default message."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from lib.texts import _
 
 
@@ -28,6 +31,10 @@ class NotFound(AppError):
 
 class Changed(AppError):
     """Somebody else saved this in the meantime. Nothing of yours was lost: compare both values and save again."""
+
+    def __init__(self, differences: Sequence[Any] = ()) -> None:
+        super().__init__()
+        self.differences = list(differences)
 
 
 class Conflict(AppError):

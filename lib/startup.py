@@ -2,7 +2,7 @@
 
 import atexit
 
-from lib import db, embedded, knowledge, migrations, settings
+from lib import chats, db, embedded, knowledge, migrations, settings
 
 _server: embedded.Server | None = None
 
@@ -17,6 +17,7 @@ def start() -> None:
     with db.nobody() as connection:
         migrations.check(connection)
         connection.execute(db.statement("select app.make_partitions()"))
+    chats.sweep()
 
 
 def stop() -> None:

@@ -1,6 +1,31 @@
+"""The assistant: about one patient (?patient=…), or a general question."""
+
 import streamlit as st
 
-from ui import guard
+from lib import auth, chats, db, patients
+from lib.texts import _
+from ui import conversation, guard, state, widgets
 
-guard.require("today.read")
-st.title("chat")
+identity = guard.require("chat.ask")
+patient_id = state.patient_in_address()
+if patient_id:
+    auth.require(identity, "chat.patient")
+with db.scope(identity) as scope:
+    patient = patients.read(scope, patient_id) if patient_id else None
+    thread_id = chats.view(scope, patient_id)
+    running = chats.started(scope, thread_id) if thread_id else []
+
+conversation.in_sight(identity, patient)
+conversation.ask_box(patient)
+beginning = st.empty()
+if thread_id is None:
+    with beginning.container():
+        widgets.empty(_("Nothing asked here yet."), icon="forum", hint=_(
+            "Ask what a patient would ask: “How long does a root canal take?”, “My gums bleed when I brush.”, "
+            "“What can I eat after an extraction?”"))
+    st.stop()
+conversation.history(patient_id, thread_id, [message.id for message in running])
+for message in running:
+    conversation.follow(message, identity)
+if running:
+    st.rerun()  # the finished answers take their place in the thread

@@ -1,7 +1,5 @@
 """Clinic settings: what the owner decides about the house itself."""
 
-from zoneinfo import available_timezones
-
 import streamlit as st
 
 from lib import clinics, countries, db
@@ -14,7 +12,7 @@ with db.scope(identity) as scope:
     clinic = clinics.get(scope)
 
 st.title(_("Clinic settings"))
-codes, zones = list(countries.names()), sorted(available_timezones())
+codes, zones = list(countries.names()), countries.time_zones()
 with st.container(key="narrow"), st.form("clinic"):
     name = st.text_input(_("Clinic name"), clinic.name)
     left, right = st.columns(2)

@@ -1,6 +1,70 @@
+"""What the red-flag check raised: open ones first, then what was done about the others."""
+
+from datetime import UTC, datetime, timedelta
+
 import streamlit as st
+from babel.dates import format_timedelta
 
-from ui import guard
+from lib import auth, db, emergencies
+from lib.emergencies import Emergency
+from lib.texts import _
+from ui import alarm, guard, state, widgets
+from ui.frame import escape
 
-guard.require("today.read")
-st.title("emergencies")
+identity = guard.require("emergencies.read")
+with db.scope(identity) as scope:
+    waiting = emergencies.waiting(scope)
+    answered = emergencies.answered(scope, before=state.cursor("emergencies"))
+
+
+def ago(at: datetime) -> str:
+    waited = datetime.now(UTC) - at
+    if waited < timedelta(minutes=1):
+        return _("just now")
+    return _("{duration} ago").format(duration=format_timedelta(waited, threshold=1, format="short", locale=identity.language))
+
+
+def describe(emergency: Emergency) -> None:
+    """What it is, about whom, and who raised it when."""
+    when = widgets.moment(emergency.raised_at, identity)
+    st.markdown(f"**{escape(alarm.categories(emergency))}** · {ago(emergency.raised_at)}  \n"
+                f":small[{when} · {_('raised by {name}').format(name=escape(emergency.raised_by))}]")
+
+
+def patient_link(emergency: Emergency) -> None:
+    if emergency.patient_id and auth.may(identity, "chat.patient"):
+        st.page_link("../pages/chat.py", label=escape(emergency.patient_name or ""), icon=":material/person:",
+                     query_params={"patient": str(emergency.patient_id)})
+    else:
+        st.markdown(f":small[{_('General question')}]")
+
+
+st.title(_("Emergencies"))
+if not waiting.rows and not answered.rows and not state.cursor("emergencies"):
+    widgets.empty(_("No emergency was ever raised."), icon="verified_user", hint=_(
+        "When a question to the assistant describes a danger sign, it appears here until somebody has answered for it."))
+    st.stop()
+
+st.subheader(_("Open"))
+if not waiting.rows:
+    st.caption(_("Every emergency has been answered for."))
+for emergency in waiting.rows:
+    with st.container(key=f"alarm_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
+        describe(emergency)
+        patient_link(emergency)
+        alarm.acknowledge_button(emergency.id)
+if waiting.more:
+    st.caption(_("There are more. The oldest come first."))
+
+if answered.rows:
+    st.subheader(_("Acknowledged"))
+for emergency in answered.rows:
+    with st.container(key=f"answered_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
+        describe(emergency)
+        patient_link(emergency)
+        st.markdown(f":small[{alarm.answered(emergency, identity)}]")
+with st.container(horizontal=True):
+    if state.cursor("emergencies"):
+        st.button(_("Newer"), on_click=state.turn_back, args=("emergencies",))
+    if answered.more:
+        st.button(_("Older"), on_click=state.turn_page, args=("emergencies", answered.rows[-1].id))

@@ -1,6 +1,71 @@
+"""One patient: who they are, what to mind, what was written, who changed it."""
+
 import streamlit as st
 
-from ui import guard
+from lib import auth, db, patient_history, patients
+from lib.errors import NotFound
+from lib.identity import Identity
+from lib.patients import Patient
+from lib.texts import _
+from ui import frame, guard, patient_card, state, widgets
 
-guard.require("today.read")
-st.title("patient")
+
+def banner(patient: Patient, identity: Identity) -> None:
+    """An archived patient says so, and how to get them back."""
+    if patient.archived_at is None:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="archived_banner"):
+        st.markdown(_(":material/inventory_2: Archived on {day}. Not in the list of active patients.").format(
+            day=widgets.moment(patient.archived_at, identity)), width="stretch")
+        label = _("Undo") if state.undoing(patient.id) else _("Restore")
+        if auth.may(identity, "patients.archive") and st.button(label, icon=":material/undo:", key="restore"):
+            with db.scope(identity) as scope:
+                patients.restore(scope, patient.id)
+            state.take_undo()
+            state.notify(_("{name} is back in the list.").format(name=patient.full_name))
+            st.rerun()
+
+
+def actions(patient: Patient, identity: Identity) -> None:
+    address = {"patient": str(patient.id)}
+    with st.container(horizontal=True, key="actions"):
+        if st.button(_("Edit"), icon=":material/edit:", type="primary", shortcut="e"):
+            st.switch_page("../pages/patient_edit.py", query_params=address)
+        if auth.may(identity, "chat.patient") and st.button(_("Ask the assistant"), icon=":material/forum:"):
+            st.switch_page("../pages/chat.py", query_params=address)
+        if (patient.archived_at is None and auth.may(identity, "patients.archive")
+                and st.button(_("Archive"), icon=":material/inventory_2:")):
+            with db.scope(identity) as scope:
+                patients.archive(scope, patient.id)
+            state.set_undo(patient.id)
+            state.notify(_("{name} is archived. Undo brings them back.").format(name=patient.full_name), ":material/inventory_2:")
+            st.rerun()
+
+
+def history(patient: Patient, identity: Identity) -> None:
+    drawer = st.expander(_("History"), icon=":material/history:", on_change="rerun", key=f"history_{patient.id}")
+    if drawer.open:
+        with db.scope(identity) as scope:
+            changes = patient_history.read(scope, patient.id)
+        drawer.html(patient_card.history(changes, identity))
+
+
+identity = guard.require("patients.read")
+patient_id = state.patient_in_address()
+if patient_id is None:
+    raise NotFound
+with db.scope(identity) as scope:
+    patient = patients.get(scope, patient_id)
+st.page_link("../pages/patients.py", label=_("Patients"), icon=":material/arrow_back:")
+st.title(frame.escape(patient.full_name), anchor=False)
+st.html(patient_card.marks(patient, identity))
+banner(patient, identity)
+actions(patient, identity)
+if patient.notes is None:
+    st.html(patient_card.contact(patient, identity))
+else:
+    left, right = st.columns(2, gap="large")
+    left.html(patient_card.contact(patient, identity))
+    right.html(patient_card.notes(patient.notes))
+st.caption(patient_card.changed(patient, identity))
+history(patient, identity)

@@ -1,6 +1,144 @@
+"""Import patients: choose a file, say what its columns mean, check, import, see what became of every row."""
+
+from functools import partial
+
 import streamlit as st
 
-from ui import guard
+from lib import imports
+from lib.errors import Invalid
+from lib.identity import Identity
+from lib.imports import Report
+from lib.texts import _
+from ui import frame, guard, import_steps, state
+from ui.state import Import, Upload
 
-guard.require("today.read")
-st.title("patient_import")
+
+def choose(identity: Identity) -> None:
+    """Everything before the first row is written."""
+    place = st.container()
+    upload = chosen_file()
+    with place:
+        import_steps.heading(1, _("File"), "done" if upload else "now", import_steps.describe(upload.file) if upload else "")
+    if upload is None:
+        import_steps.heading(2, _("Columns"), "ahead")
+        import_steps.heading(3, _("Check and import"), "ahead")
+        return
+    mapping, order = columns(upload, identity)
+    if upload.file.table and not mapping["full_name"]:
+        st.warning(_("Choose the columns that hold the name. Several are joined in the order you choose them."))
+        import_steps.heading(3, _("Check and import"), "ahead")
+        return
+    import_steps.preview(upload, mapping, order)
+    check(upload, mapping, order)
+
+
+def chosen_file() -> Upload | None:
+    uploaded = st.file_uploader(_("A table saved as CSV or text, or a FHIR R4 export as JSON or NDJSON"), key="import_file",
+                                help=_("Any delimiter and encoding. An Excel workbook is saved as CSV (UTF-8) first."))
+    if uploaded is None:
+        return None
+    if kept := state.upload(uploaded.file_id):
+        return kept
+    try:
+        with st.spinner(_("Reading the file …")):
+            return state.keep_upload(uploaded.file_id, imports.read(uploaded.getvalue(), uploaded.name))
+    except Invalid as error:
+        st.error(frame.escape(str(error)), icon=":material/error:")
+        return None
+
+
+def columns(upload: Upload, identity: Identity) -> tuple[dict[str, list[str]], str]:
+    if upload.file.table is None:
+        import_steps.heading(2, _("Columns"), "done", _("A FHIR export says itself what is what."))
+        return {}, ""
+    import_steps.heading(2, _("Columns"), "now", _("Guessed from the headings. Several columns of one field are joined."))
+    return import_steps.columns(upload, identity)
+
+
+def check(upload: Upload, mapping: dict[str, list[str]], order: str) -> None:
+    import_steps.heading(3, _("Check and import"), "now", _("Nothing is written before you press Import."))
+    families = bool(upload.file.table) and not mapping["external_id"] and st.checkbox(
+        _("Different people may share a phone number or an e-mail address"), key="import_families",
+        help=_("For families. Otherwise a row with the phone number or address of somebody else counts as a duplicate."))
+    choices = (mapping, order, families)
+    with st.container(horizontal=True, key="import_actions"):
+        begin = st.button(_("Import"), type="primary", icon=":material/upload:")
+        look = st.button(_("Check without importing"), icon=":material/fact_check:")
+    if begin:
+        state.begin_import(upload.file.name, Report(read_rows(upload, mapping, order), families=families))
+        st.rerun()
+    if look:
+        check_only(upload, Report(read_rows(upload, mapping, order), dry_run=True, families=families), choices)
+    if upload.check and upload.choices == choices:
+        import_steps.counts(upload.check)
+        import_steps.details(upload.check, "check")
+
+
+def read_rows(upload: Upload, mapping: dict[str, list[str]], order: str) -> list[imports.Row]:
+    with st.spinner(_("Reading the rows …")):
+        return list(imports.rows(upload.file, mapping, order))
+
+
+def check_only(upload: Upload, report: Report, choices: object) -> None:
+    place = st.empty()
+    with place.container():
+        bar = st.container()
+        st.button(_("Cancel"))
+        with bar:
+            import_steps.advance(report, _("Checking …"))
+    place.empty()
+    upload.check, upload.choices = report, choices
+
+
+def watch(running: Import) -> None:
+    import_steps.heading(1, _("File"), "done", running.name)
+    import_steps.heading(2, _("Columns"), "done")
+    import_steps.heading(3, _("Check and import"), "now", _("Please keep this page open."))
+    bar = st.container()
+    st.button(_("Cancel"), on_click=state.stop_import, help=_("What is imported by then stays."))
+    with bar:
+        import_steps.carry_out(running)
+
+
+def conclude(running: Import) -> None:
+    report = running.report
+    import_steps.heading(1, _("File"), "done", running.name)
+    import_steps.heading(2, _("Columns"), "done")
+    import_steps.heading(3, _("Check and import"), "now" if report.rest else "done")
+    if report.rest:
+        interrupted(running)
+    else:
+        import_steps.heading(4, _("Done"), "done", _("Rows: {count}").format(count=f"{len(report):,}"))
+    import_steps.counts(report)
+    import_steps.details(report, "done")
+    with st.container(horizontal=True, key="import_actions"):
+        if st.button(_("See the patients"), type="primary", icon=":material/groups:"):
+            st.switch_page("../pages/patients.py")
+        st.download_button(_("Download the report"), partial(report_file, report), "import-report.csv", "text/csv",
+                           icon=":material/download:", on_click="ignore")
+        st.button(_("Import another file"), icon=":material/upload:", on_click=state.end_import)
+
+
+def interrupted(running: Import) -> None:
+    line = running.report.rest[0].line
+    text = _("Stopped. From line {line} on nothing was imported; what came before is in.").format(line=line)
+    st.warning(" ".join(filter(None, [frame.escape(running.problem), text])), icon=":material/pause_circle:")
+    st.button(_("Go on from line {line}").format(line=line), icon=":material/play_arrow:", on_click=state.go_on_importing)
+
+
+def report_file(report: Report) -> bytes:
+    return report.csv().encode("utf-8-sig")
+
+
+identity = guard.require("patients.import")
+st.title(_("Import patients"))
+running = state.importing()
+with st.container(key="import"):
+    if running is None:
+        # One element, whose place the next stage's first one takes: so all of it goes at once, not when that run ends.
+        with st.container():
+            choose(identity)
+    elif running.report.rest and not running.stopped:
+        watch(running)
+    else:
+        conclude(running)

@@ -13,15 +13,22 @@ def identity() -> Identity | None:
     if not token_id:
         return None
     try:
-        return auth.resume(str(token_id), address=st.context.ip_address or "127.0.0.1")
+        return auth.resume(str(token_id), address=_address())
     except NotSignedIn:
         return None
 
 
 def require(permission: str) -> Identity:
-    """The identity, if its role allows this. Otherwise the run ends here: with the sign-in form, or with the refusal."""
+    """The identity, if its role allows this. Otherwise the run ends here, and shows nothing but why."""
     someone = identity()
     if someone is None:
-        st.rerun(scope="app")
+        st.error(str(NotSignedIn()), icon=":material/lock:")
+        st.stop()
     auth.require(someone, permission)
     return someone
+
+
+def _address() -> str:
+    """Streamlit leaves the address out when it is this machine's own."""
+    address = st.context.ip_address
+    return address if isinstance(address, str) else "127.0.0.1"

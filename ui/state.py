@@ -1,11 +1,17 @@
 """Every key of st.session_state, typed. Nothing from the database is kept there: only where somebody is on a screen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import streamlit as st
 
-OWN = ("cursors", "notice", "ticket", "leaving", "undo")
+from lib.errors import NotFound
+from lib.imports import File, Report
+
+OWN = ("cursors", "notice", "ticket", "leaving", "undo", "editing", "patients_search", "patients_filter", "refusal",
+       "upload", "import")
 
 
 @dataclass(frozen=True)
@@ -14,6 +20,42 @@ class Notice:
 
     text: str
     icon: str = ":material/check_circle:"
+
+
+@dataclass
+class Editing:
+    """The form open in this tab: what it edits, and which versions its author saw when they began."""
+
+    form: str
+    versions: tuple[int, int]
+    new_id: UUID
+    restored: datetime | None = None
+    asked: bool = False
+    typed: bool = False
+    kept: bool = False
+
+
+@dataclass
+class Upload:
+    """The file chosen in this tab, read once: what somebody brought along, nothing from the database."""
+
+    file_id: str
+    file: File
+    orders: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """The guessed order of dates, by the columns that hold dates."""
+    choices: object = None
+    check: Report | None = None
+    """The dry run of those choices."""
+
+
+@dataclass
+class Import:
+    """The import that was begun in this tab and goes on in every run of its page, until it is done or somebody stops it."""
+
+    name: str
+    report: Report
+    stopped: bool = False
+    problem: str = ""
 
 
 def notify(text: str, icon: str = ":material/check_circle:") -> None:
@@ -72,6 +114,103 @@ def set_undo(patient_id: UUID) -> None:
 
 def take_undo() -> UUID | None:
     return st.session_state.pop("undo", None)
+
+
+def show(widget: str, value: object) -> None:
+    """What a widget shows, where the URL decides it: the browser's back button then moves the widget too."""
+    st.session_state[widget] = value
+
+
+def shown(widget: str) -> Any:
+    return st.session_state.get(widget)
+
+
+def undoing(patient_id: UUID) -> bool:
+    return st.session_state.get("undo") == patient_id
+
+
+def patient_in_address() -> UUID | None:
+    """`?patient=` of this page. What is no id at all answers like an id that nobody has."""
+    text = st.query_params.get("patient")
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise NotFound from None
+
+
+def editing(form: str) -> Editing | None:
+    """The open form, if it is this one and its fields were on the screen in the run before."""
+    opened = st.session_state.get("editing")
+    return opened if opened and opened.form == form and "field_full_name" in st.session_state else None
+
+
+def edit(opened: Editing, values: dict[str, str | bool]) -> Editing:
+    st.session_state["editing"] = opened
+    for name, value in values.items():
+        st.session_state[f"field_{name}"] = value
+    return opened
+
+
+def field_values(names: list[str]) -> dict[str, str | bool]:
+    """What stands in those fields; a field that is not shown is left out."""
+    return {name: st.session_state[f"field_{name}"] for name in names if f"field_{name}" in st.session_state}
+
+
+def mark_typed() -> None:
+    st.session_state["editing"].typed = True
+
+
+def mark_asked() -> None:
+    st.session_state["editing"].asked = True
+
+
+def close_form() -> None:
+    st.session_state.pop("editing", None)
+
+
+def upload(file_id: str) -> Upload | None:
+    kept = st.session_state.get("upload")
+    return kept if kept and kept.file_id == file_id else None
+
+
+def keep_upload(file_id: str, file: File) -> Upload:
+    st.session_state["upload"] = Upload(file_id, file)
+    return st.session_state["upload"]
+
+
+def importing() -> Import | None:
+    return st.session_state.get("import")
+
+
+def begin_import(name: str, report: Report) -> None:
+    st.session_state["import"] = Import(name, report)
+    st.session_state.pop("upload", None)
+
+
+def stop_import() -> None:
+    st.session_state["import"].stopped = True
+
+
+def go_on_importing() -> None:
+    st.session_state["import"] = replace(st.session_state["import"], stopped=False, problem="")
+
+
+def end_import() -> None:
+    st.session_state.pop("import", None)
+
+
+def refuse(sentence: str) -> None:
+    """Why the last question was not sent; shown once, above the box that still holds it."""
+    st.session_state["refusal"] = sentence
+
+
+def take_refusal() -> str | None:
+    return st.session_state.pop("refusal", None)
+
+
+def touch() -> None:
+    """Let Streamlit interrupt a run that waits: Stop, a click and a closed tab are noticed here."""
+    st.session_state.get("notice")
 
 
 def forget() -> None:

@@ -37,7 +37,8 @@ def _emergencies(identity: Identity, counts: Counts) -> None:
 
 
 def _patients(_identity: Identity, counts: Counts) -> None:
-    _card("patients", _("Patients"), f"{counts.patients:,}", count("{n} added in the last 7 days", "{n} added in the last 7 days", counts.added_this_week),
+    note = _("{n} added in the last 7 days").format(n=f"{counts.added_this_week:,}")
+    _card("patients", _("Patients"), f"{counts.patients:,}", note,
           "patients", _("Open the list"))
 
 
@@ -48,7 +49,9 @@ def _questions(identity: Identity, counts: Counts) -> None:
 
 
 def _spend(_identity: Identity, counts: Counts) -> None:
-    note = (count("{n} call without a known price", "{n} calls without a known price", counts.unpriced) if counts.unpriced else _("Every call is priced."))
+    note = _("Every call is priced.")
+    if counts.unpriced:
+        note = count("{n} call without a known price", "{n} calls without a known price", counts.unpriced)
     _card("spend", _("AI cost today"), f"${counts.spend:,.2f}", note, "analytics", _("See the figures"))
 
 
@@ -57,10 +60,10 @@ def patients(identity: Identity, known: list[Known], total: int) -> None:
         hint = _("Open one from the list.") if total else _("Add your first patient, or import them from a file.")
         widgets.empty(_("Nobody opened yet."), hint=hint, icon="groups")
         st.page_link("../pages/patients.py", label=_("Go to patients"), icon=":material/groups:")
-    for patient in known:
-        with st.container(key=f"row_{patient.id}", horizontal=True, vertical_alignment="center"):
-            st.page_link("../pages/patient.py", label=f"**{escape(patient.full_name)}**", query_params={"patient": str(patient.id)})
-            st.caption(widgets.when(patient.at, identity))
+    with st.container(key="rows_patients"):
+        for patient in known:
+            st.page_link("../pages/patient.py", query_params={"patient": str(patient.id)},
+                         label=f"**{escape(patient.full_name)}** :gray[{widgets.when(patient.at, identity)}]")
 
 
 def questions(identity: Identity, asked: list[Question]) -> None:
@@ -68,13 +71,13 @@ def questions(identity: Identity, asked: list[Question]) -> None:
         widgets.empty(_("No questions yet."), hint=_("The assistant answers from the knowledge base, with its sources."),
                       icon="forum")
         st.page_link("../pages/chat.py", label=_("Ask the first one"), icon=":material/forum:")
-    for question in asked:
-        with st.container(key=f"row_{question.id}"):
+    with st.container(key="rows_questions"):
+        for question in asked:
             who = escape(question.full_name) if question.full_name else _("General question")
-            st.page_link("../pages/chat.py", label=f"**{who}**",
+            told = f"{widgets.when(question.created_at, identity)} · {escape(question.asked_by)}"
+            st.page_link("../pages/chat.py", label=f"**{who}** :gray[{told}]",
                          query_params={"patient": str(question.patient_id)} if question.patient_id else None)
-            st.caption(f"{escape(shorten(question.content))}  \n{widgets.when(question.created_at, identity)} · "
-                       f"{escape(question.asked_by)}")
+            st.caption(escape(shorten(question.content)))
 
 
 def shorten(text: str, length: int = 110) -> str:

@@ -1,18 +1,21 @@
 """Pieces that more than one page shows."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 from babel.dates import format_date, format_datetime
+from babel.units import format_unit
 
 from lib.identity import Identity
+from lib.patients import Listed
 
 
 def empty(text: str, *, hint: str = "", icon: str = "inbox") -> None:
     """What stands in place of a list that has nothing in it: what that means, and what to do."""
     with st.container(key=f"empty_{icon}", horizontal_alignment="center"):
-        st.markdown(f":material/{icon}:")
+        st.markdown(f":material/{icon}:", text_alignment="center")
         st.markdown(f"**{text}**  \n{hint}" if hint else f"**{text}**", text_alignment="center")
 
 
@@ -21,5 +24,51 @@ def moment(at: datetime, identity: Identity) -> str:
     return format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
 
 
+def when(at: datetime, identity: Identity) -> str:
+    """The same, with the date left out where it is today's: what a day's work reads at a glance."""
+    zone = ZoneInfo(identity.time_zone)
+    today = at.astimezone(zone).date() == datetime.now(zone).date()
+    return format_datetime(at, "HH:mm" if today else "d MMM, HH:mm", tzinfo=zone, locale=identity.language)
+
+
 def day(on: date, identity: Identity) -> str:
     return format_date(on, "d MMM y", locale=identity.language)
+
+
+def weekday(on: date, identity: Identity) -> str:
+    return format_date(on, "EEEE, d MMMM y", locale=identity.language)
+
+
+def today(identity: Identity) -> date:
+    """The date at the clinic."""
+    return datetime.now(ZoneInfo(identity.time_zone)).date()
+
+
+def age_in_words(born: date, on: date, identity: Identity) -> str:
+    """In years; in months below two years."""
+    months = max(0, (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day))
+    number, unit = (months, "duration-month") if months < 24 else (months // 12, "duration-year")
+    return _in_words(number, unit, identity.language)
+
+
+@lru_cache(maxsize=1000)
+def _in_words(number: int, unit: str, language: str) -> str:
+    return str(format_unit(number, unit, locale=language))
+
+
+def born(patient: Listed, identity: Identity, on: date) -> str:
+    """Birth date and age, or both dates of a life."""
+    if patient.date_of_birth is None:
+        return f"† {day(patient.deceased_on, identity)}" if patient.deceased_on else ""
+    if not patient.deceased:
+        return f"{day(patient.date_of_birth, identity)} · {age_in_words(patient.date_of_birth, on, identity)}"
+    return f"{day(patient.date_of_birth, identity)} – " + (day(patient.deceased_on, identity) if patient.deceased_on else "†")
+
+
+def inert(markdown: str) -> str:
+    """An answer's Markdown with emphasis, headings and lists only: no link, image, HTML, code or formula, nothing to fetch.
+
+    A word joiner keeps bare addresses from becoming links.
+    """
+    plain = "".join("\\" + letter if letter in "[]<>$`~" else letter for letter in markdown)
+    return plain.replace("://", ":\u2060//").replace("www.", "www\u2060.").replace("@", "@\u2060")

@@ -1,11 +1,16 @@
 """The assistant's page, as each role sees it."""
 
+import re
+from html import unescape
+
 import pytest
+from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from lib import chats, db, workers, workflows
 from lib.ai import Done
 from lib.chats import Call, Ending
+from lib.settings import ROOT
 
 EVIL = "![x](http://evil.example/x.png) <img src=http://evil.example/y> **bold** $x$"
 
@@ -24,23 +29,28 @@ def pat(alice):
     return patient
 
 
+@pytest.fixture(autouse=True)
+def address(monkeypatch):
+    """AppTest's own is a mock, which no database takes."""
+    monkeypatch.setattr(ContextProxy, "ip_address", "127.0.0.1")
+
+
 @pytest.fixture
-def visit(token_of):
-    def make(identity, patient=None, page="chat"):
-        at = AppTest.from_file("ui/main.py", default_timeout=20)
-        at.user = {"session": token_of(identity)}
-        if patient:
-            at.query_params["patient"] = str(patient)
-        return at.run().switch_page(f"../pages/{page}.py").run()
+def visit(open_page):
+    def make(identity, patient=None):
+        return open_page(identity, "chat", **({"patient": str(patient)} if patient else {}))
     return make
 
 
 def words(at) -> str:
-    return "\n".join(str(element.value) for kind in (at.markdown, at.text, at.caption, at.info, at.error) for element in kind)
+    seen = [str(element.value) for kind in (at.markdown, at.text, at.caption, at.info, at.error) for element in kind]
+    return "\n".join(seen + [element.proto.body for element in at.get("html")])
 
 
-def html(at) -> str:
-    return "\n".join(str(getattr(node, "proto", "")) for node in at.main)
+def questions(at) -> list[str]:
+    """What people typed, as the browser would show it."""
+    return [unescape(found) for element in at.get("html")
+            for found in re.findall(r"<div class='typed' dir='auto'>(.*?)</div>", element.proto.body, re.DOTALL)]
 
 
 def send(at, question):
@@ -60,7 +70,7 @@ def test_a_question_is_answered_and_stands_in_the_thread_with_who_asked(alice, v
     assert [message.name for message in at.chat_message] == ["user", "assistant"]
     shown = words(at)
     assert "Alice Adams" in shown
-    assert "What is a root canal treatment?" in [text.value for text in at.text]
+    assert "What is a root canal treatment?" in questions(at)
     assert "not yet reviewed by a clinician" in shown
     assert "no cost" in shown
     assert "Nothing asked here yet" not in shown
@@ -70,13 +80,13 @@ def test_the_patient_stays_in_sight_with_age_and_alerts(alice, pat, visit):
     at = visit(alice, pat)
     assert not at.exception
     assert "Pat \\*Poe\\*" in words(at)
-    assert "Penicillin allergy" in str(at.main)
+    assert "Penicillin allergy" in words(at)
     assert at.chat_input[0].placeholder == "Ask about this patient"
 
 
 def test_a_colleague_reads_the_patients_thread(alice, bob, pat, visit):
     send(visit(alice, pat), "What is a filling?")
-    assert "What is a filling?" in [text.value for text in visit(bob, pat).text]
+    assert "What is a filling?" in questions(visit(bob, pat))
 
 
 def test_a_general_thread_is_nobody_elses(alice, bob, visit):
@@ -90,7 +100,7 @@ def test_a_receptionist_has_a_general_thread_and_no_way_to_a_patient(rita, pat, 
     assert not [button for button in at.button if "patient" in button.label.lower()]
     refused = visit(rita, pat)
     assert not refused.chat_input
-    assert "Penicillin" not in str(refused.main)
+    assert "Penicillin" not in words(refused)
 
 
 def test_another_clinic_gets_the_same_answer_for_a_foreign_patient_as_for_nobody(charlie, pat, visit):
@@ -103,11 +113,13 @@ def test_another_clinic_gets_the_same_answer_for_a_foreign_patient_as_for_nobody
 def test_a_manager_has_no_such_page(mona, visit):
     at = visit(mona)
     assert not at.chat_input
+    assert "Nothing asked here yet" not in words(at)
 
 
 def test_what_people_type_is_shown_as_typed_and_never_as_markdown(alice, visit):
     at = send(visit(alice), EVIL)
-    assert EVIL in [text.value for text in at.text]
+    assert EVIL in questions(at)
+    assert "<img" not in words(at)
     assert not [element for element in at.markdown if "evil.example" in element.value]
 
 
@@ -134,7 +146,9 @@ def test_an_emergency_shows_the_card_and_is_acknowledged_by_name(alice, pat, vis
     next(button for button in at.button if button.label == "Acknowledge").click()
     at = at.run()
     at.text_area[0].set_value("Called 112")
-    next(button for button in at.button if button.label == "Acknowledge" and "FormSubmitter" in str(button.key or button.id)).click()
+    for button in at.button:  # AppTest reruns the whole page, so what opened the dialog has to be clicked again
+        if button.label == "Acknowledge":
+            button.click()
     at = at.run()
     assert not at.exception
     assert "Acknowledged by Alice Adams" in words(visit(alice, pat))
@@ -144,13 +158,13 @@ def test_a_question_that_is_too_long_stays_in_the_box_and_says_why(alice, visit)
     at = send(visit(alice), "x" * 4001)
     assert "4,001" in " ".join(error.value for error in at.error)
     assert not at.chat_message
-    assert at.session_state["question_None"] == "x" * 4001
+    assert at.chat_input[0].proto.value == "x" * 4001
 
 
 def test_twenty_thousand_characters_of_emergency_are_shown_whole(alice, visit):
     question = ("can't breathe 🦷 " * 2000)[:20_000]
     at = send(visit(alice), question)
-    assert question in [text.value for text in at.text]
+    assert question in questions(at)
 
 
 def test_older_messages_are_one_click_away(alice, visit):
@@ -160,12 +174,12 @@ def test_older_messages_are_one_click_away(alice, visit):
         assert job is None or job.wait(10 ** 9, 10)
     at = visit(alice)
     assert len(at.chat_message) == 20
-    assert "Which planet number 0?" not in [text.value for text in at.text]
+    assert "Which planet number 0?" not in questions(at)
     next(button for button in at.button if button.label == "Show earlier").click()
     at = at.run()
-    assert "Which planet number 0?" in [text.value for text in at.text]
+    assert "Which planet number 0?" in questions(at)
     next(button for button in at.button if button.label == "Show later").click()
-    assert "Which planet number 10?" in [text.value for text in at.run().text]
+    assert "Which planet number 10?" in questions(at.run())
 
 
 def test_what_a_crash_left_open_says_so(alice, owner, visit):
@@ -181,6 +195,7 @@ def test_what_a_crash_left_open_says_so(alice, owner, visit):
     assert "This answer was interrupted" in words(visit(alice))
 
 
-def test_a_signed_out_visitor_sees_the_form(alice, visit, token_of):
-    at = AppTest.from_file("ui/main.py").run()
+def test_a_signed_out_visitor_is_shown_no_thread(database):
+    at = AppTest.from_file(str(ROOT / "ui" / "main.py"), default_timeout=15).run()
     assert not at.chat_input
+    assert not at.chat_message

@@ -17,9 +17,10 @@ def amended(identity, **changes):
 
 def test_the_owner_changes_the_settings(open_page, alice):
     at = open_page(alice, "clinic")
-    at.text_input[0].set_value("Zahnärzte am Park").run()
+    at.text_input[0].set_value("Zahnärzte am Park")
     next(button for button in at.button if button.label == "Save").click().run()
     assert not at.error
+    assert not at.exception
     with db.scope(alice) as scope:
         assert clinics.get(scope).name == "Zahnärzte am Park"
 

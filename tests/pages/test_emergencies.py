@@ -1,7 +1,7 @@
 """The emergencies page, as each role sees it."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.context import ContextProxy
 
 from lib import db, emergencies, workflows
 
@@ -17,13 +17,15 @@ def pat(alice):
             """, me=alice.user_id)
 
 
+@pytest.fixture(autouse=True)
+def address(monkeypatch):
+    """AppTest's own is a mock, which no database takes."""
+    monkeypatch.setattr(ContextProxy, "ip_address", "127.0.0.1")
+
+
 @pytest.fixture
-def visit(token_of):
-    def make(identity):
-        at = AppTest.from_file("ui/main.py", default_timeout=20)
-        at.user = {"session": token_of(identity)}
-        return at.run().switch_page("../pages/emergencies.py").run()
-    return make
+def visit(open_page):
+    return lambda identity: open_page(identity, "emergencies")
 
 
 def words(at) -> str:
@@ -40,7 +42,14 @@ def acknowledge(at, action="Called 112", false_alarm=False):
     at.text_area[0].set_value(action)
     if false_alarm:
         at.checkbox[0].check()
-    next(b for b in at.button if b.label == "Acknowledge" and "FormSubmitter" in str(b.key or b.id)).click()
+    return submit(at)
+
+
+def submit(at):
+    """AppTest reruns the whole page, so what opened the dialog has to be clicked again."""
+    for button in at.button:
+        if button.label == "Acknowledge":
+            button.click()
     return at.run()
 
 
@@ -55,9 +64,9 @@ def test_an_open_one_shows_its_age_who_raised_it_and_about_whom(alice, bob, pat,
     at = visit(alice)
     assert not at.exception
     assert "Breathing or swallowing" in words(at)
-    assert "ago" in words(at)
+    assert "just now" in words(at)
     assert "Bob Brown" in words(at)
-    assert "Pat \\\\*Poe\\\\*" in str(at.main) or "Pat" in str(at.main)
+    assert "Pat \\*Poe\\*" in [link.proto.label for link in at.get("page_link")]
 
 
 def test_acknowledging_moves_it_down_with_the_name_and_what_was_done(alice, bob, pat, visit):
@@ -83,8 +92,10 @@ def test_a_false_alarm_needs_no_words(alice, visit):
     assert "false alarm" in words(visit(alice))
 
 
-def test_the_second_person_reads_who_was_first(alice, bob, visit):
-    raised = workflows.ask(alice, None, ALARM)
+def test_the_second_person_reads_who_was_first(alice, bob, pat, visit, monkeypatch):
+    raised = workflows.ask(alice, pat, ALARM)
+    with db.scope(alice) as scope:
+        still_open = emergencies.waiting(scope)
     at = visit(alice)
     button(at, "Acknowledge").click()
     at = at.run()
@@ -92,8 +103,8 @@ def test_the_second_person_reads_who_was_first(alice, bob, visit):
         found = emergencies.of_questions(scope, raised.thread_id, [raised.question_id])[raised.question_id]
         emergencies.acknowledge(scope, found.id, action_taken="Called 112")
     at.text_area[0].set_value("Something else")
-    next(b for b in at.button if b.label == "Acknowledge" and "FormSubmitter" in str(b.key or b.id)).click()
-    assert "Bob Brown has acknowledged this already" in words(at.run())
+    monkeypatch.setattr(emergencies, "waiting", lambda scope: still_open)  # her page still shows it as open
+    assert "Bob Brown has acknowledged this already" in words(submit(at))
 
 
 def test_a_receptionist_sees_their_own_only(alice, rita, pat, visit):
@@ -111,5 +122,4 @@ def test_another_clinic_sees_nothing(alice, charlie, pat, visit):
 
 
 def test_a_manager_has_no_such_page(mona, visit):
-    with pytest.raises(ValueError, match="page"):
-        visit(mona)
+    assert "Emergencies" not in [title.value for title in visit(mona).title]

@@ -1,0 +1,139 @@
+"""Red flags that a named person has to answer for. Acknowledged once; the acknowledgement is then final."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from lib import audit, auth
+from lib.db import Page, Scope
+from lib.errors import Conflict, Invalid
+from lib.texts import _
+
+
+@dataclass(frozen=True)
+class Emergency:
+    id: UUID
+    message_id: UUID
+    patient_id: UUID | None
+    patient_name: str | None
+    raised_by: str
+    categories: list[str]
+    rule_set: str
+    raised_at: datetime
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    action_taken: str
+    false_alarm: bool
+
+
+def open(scope: Scope, *, message_id: UUID, thread_id: UUID, patient_id: UUID | None, categories: Sequence[str],
+         rule_set: str) -> UUID:
+    """`message_id`: the question that raised it."""
+    emergency: UUID = scope.value("""
+        insert into emergencies (clinic_id, message_id, thread_id, patient_id, user_id, categories, rule_set)
+        values (:clinic_id, :message_id, :thread_id, :patient_id, :user_id, :categories, :rule_set)
+        returning id
+        """, message_id=message_id, thread_id=thread_id, patient_id=patient_id, user_id=scope.identity.user_id,
+        categories=list(categories), rule_set=rule_set)
+    audit.record(scope, "raise_emergency", "emergency", emergency, patient_id=patient_id)
+    return emergency
+
+
+def waiting(scope: Scope, *, after: UUID | None = None, limit: int = 50) -> Page[Emergency]:
+    """What nobody has answered for yet, the longest waiting first."""
+    return scope.page(Emergency, """
+        select e.id, e.message_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by, e.categories,
+               e.rule_set, e.raised_at, null as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        from emergencies e
+        join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
+        left join patients p on p.clinic_id = e.clinic_id and p.id = e.patient_id
+        where e.clinic_id = :clinic_id
+          and e.acknowledged_at is null
+          and (cast(:after as uuid) is null or e.id > cast(:after as uuid))
+        order by e.id
+        limit :limit + 1
+        """, after=after, limit=limit)
+
+
+def answered(scope: Scope, *, before: UUID | None = None, limit: int = 20) -> Page[Emergency]:
+    """What somebody has answered for, newest first."""
+    return scope.page(Emergency, """
+        select e.id, e.message_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by, e.categories,
+               e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        from emergencies e
+        join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
+        join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
+        left join patients p on p.clinic_id = e.clinic_id and p.id = e.patient_id
+        where e.clinic_id = :clinic_id
+          and e.acknowledged_at is not null
+          and (cast(:before as uuid) is null or e.id < cast(:before as uuid))
+        order by e.id desc
+        limit :limit + 1
+        """, before=before, limit=limit)
+
+
+def of_questions(scope: Scope, thread_id: UUID, question_ids: Sequence[UUID]) -> dict[UUID, Emergency]:
+    """The emergencies that these questions of one thread raised, by question."""
+    if not question_ids:
+        return {}
+    return {found.message_id: found for found in scope.many(Emergency, """
+        select e.id, e.message_id, e.patient_id, null as patient_name, r.display_name as raised_by, e.categories, e.rule_set,
+               e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        from emergencies e
+        join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
+        left join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
+        where e.clinic_id = :clinic_id
+          and e.thread_id = :thread_id
+          and e.message_id = any(:question_ids)
+        """, thread_id=thread_id, question_ids=list(question_ids))}
+
+
+def get(scope: Scope, emergency_id: UUID) -> Emergency:
+    return scope.one(Emergency, """
+        select e.id, e.message_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by, e.categories,
+               e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        from emergencies e
+        join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
+        left join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
+        left join patients p on p.clinic_id = e.clinic_id and p.id = e.patient_id
+        where e.clinic_id = :clinic_id
+          and e.id = :emergency_id
+        """, emergency_id=emergency_id)
+
+
+def count_open(scope: Scope) -> int:
+    return int(scope.value("""
+        select count(*)
+        from emergencies
+        where clinic_id = :clinic_id
+          and acknowledged_at is null
+        """))
+
+
+def acknowledge(scope: Scope, emergency_id: UUID, *, action_taken: str, false_alarm: bool = False) -> None:
+    """In the name of who is asking. Raises Conflict, naming who was first, when somebody else has done it."""
+    auth.require(scope.identity, "emergencies.read")
+    action_taken = _checked(action_taken, false_alarm)
+    first = scope.run("""
+        update emergencies
+        set action_taken = :action_taken, false_alarm = :false_alarm
+        where clinic_id = :clinic_id
+          and id = :emergency_id
+          and acknowledged_at is null
+        """, emergency_id=emergency_id, action_taken=action_taken, false_alarm=false_alarm)
+    found = get(scope, emergency_id)
+    if not first:
+        raise Conflict(_("{name} has acknowledged this already. Nothing was changed.").format(name=found.acknowledged_by))
+    audit.record(scope, "acknowledge_emergency", "emergency", emergency_id, patient_id=found.patient_id,
+                 fields=("action_taken", "false_alarm"))
+
+
+def _checked(action_taken: str, false_alarm: bool) -> str:
+    action_taken = action_taken.replace("\0", "").encode("utf-8", "replace").decode().strip()
+    if not action_taken and not false_alarm:
+        raise Invalid(_("Please say what was done, or mark this as a false alarm."))
+    if len(action_taken) > 2000:
+        raise Invalid(_("What was done has at most 2,000 characters; this one has {n}. Please shorten it.").format(
+            n=len(action_taken)))
+    return action_taken

@@ -1,0 +1,328 @@
+"""A file's patients on their way into a clinic: every row ends as created, updated, duplicate or rejected, with its reason.
+
+Written in batches, each in a transaction of its own, so that an import can be watched, stopped and gone on with, and so
+that importing the same file again adds nobody.
+"""
+
+import csv
+import io
+import json
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from threading import Lock
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from lib import audit, auth, db, fhir, intake, likeness, patient_export, patient_form, patients, tables
+from lib.db import Scope
+from lib.errors import AppError, Forbidden, Invalid, Unavailable
+from lib.intake import Row
+from lib.likeness import Mark, Someone
+from lib.patient_form import PatientForm
+from lib.tables import Table
+from lib.texts import _
+
+BATCH = 500
+MOST_ROWS = 50_000
+FIELDS = ("full_name", "date_of_birth", "phone", "email", "external_id", "alerts", "medical_notes", "deceased", "deceased_on")
+Kind = Literal["created", "updated", "duplicate", "rejected"]
+KINDS: tuple[Kind, ...] = ("created", "updated", "duplicate", "rejected")
+
+
+@dataclass(frozen=True)
+class File:
+    """An uploaded file as it was read. A table's columns still need a mapping; a FHIR export's rows are complete."""
+
+    name: str
+    table: Table | None
+    fhir: list[Row]
+
+    def __len__(self) -> int:
+        return len(self.table.rows if self.table else self.fhir)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    line: int
+    kind: Kind
+    name: str
+    reason: str = ""
+    patient_id: UUID | None = None
+    """Whom it became, or whom it repeats."""
+
+
+@dataclass(frozen=True)
+class Current:
+    """A patient whom a row names by number, as they stand."""
+
+    id: UUID
+    external_id: str
+    full_name: str
+    email: str | None
+    phone: str | None
+    date_of_birth: date | None
+    deceased: bool
+    deceased_on: date | None
+    medical_notes: str
+    alerts: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one row. `form` and `changed`: what is to be written; nothing for a duplicate or a rejected row."""
+
+    outcome: Outcome
+    form: PatientForm | None = None
+    changed: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one transaction did. It counts once that transaction is committed."""
+
+    outcomes: list[Outcome]
+    met: dict[Mark, Someone]
+
+
+@dataclass
+class Report:
+    """One import, as far as it got. `families`: a shared phone number or mailbox alone does not make two people one."""
+
+    rest: list[Row]
+    """The rows to come. Those that are done are taken off."""
+    dry_run: bool = False
+    families: bool = False
+    id: UUID = field(default_factory=patients.new_id)
+    outcomes: list[Outcome] = field(default_factory=list)
+    met: dict[Mark, Someone] = field(default_factory=dict)
+    turn: Lock = field(default_factory=Lock)
+    """A run that was stopped may still be writing its last batch when the next one begins."""
+
+    def __len__(self) -> int:
+        return len(self.outcomes) + len(self.rest)
+
+    def add(self, step: Step) -> None:
+        self.outcomes += step.outcomes
+        self.met |= step.met
+        del self.rest[:len(step.outcomes)]
+        if not self.rest:
+            self.met.clear()
+
+    def counts(self) -> dict[Kind, int]:
+        found = Counter(outcome.kind for outcome in self.outcomes)
+        return {kind: found[kind] for kind in KINDS}
+
+    def csv(self) -> str:
+        """For a spreadsheet: no cell is taken for a formula."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow([_("Line"), _("Result"), _("Name"), _("Reason")])
+        writer.writerows([one.line, label(one.kind), _tame(one.name), _tame(one.reason)] for one in self.outcomes)
+        if self.rest:
+            writer.writerow([self.rest[0].line, _("not imported"), "", _("Stopped: from this line on nothing was imported.")])
+        return text.getvalue()
+
+
+def label(kind: Kind) -> str:
+    return {"created": _("Created"), "updated": _("Updated"), "duplicate": _("Duplicate"), "rejected": _("Rejected")}[kind]
+
+
+def _tame(text: str) -> str:
+    return "'" + text if text.lstrip(" \u00a0").startswith(patient_export.FORMULA) else text
+
+
+# reading -------------------------------------------------------------------------------------------------------------
+
+
+def read(data: bytes, name: str) -> File:
+    """Raises Invalid with one sentence about a file that holds no patients."""
+    table = None if fhir.looks_like_fhir(data, name) else tables.read_table(data, name)
+    file = File(name, table, [] if table else fhir.read_fhir(data, name))
+    if len(file) > MOST_ROWS:
+        raise Invalid(_("This file has {rows} rows, and {most} can be imported at a time. Split it and import the parts.").format(
+            rows=f"{len(file):,}", most=f"{MOST_ROWS:,}"))
+    return file
+
+
+def rows(file: File, mapping: intake.Mapping, date_order: str) -> Iterator[Row]:
+    """`mapping`, `date_order`: what the columns of a table mean; a FHIR export says so itself."""
+    return intake.forms(file.table, mapping, date_order) if file.table else iter(file.fhir)
+
+
+# writing -------------------------------------------------------------------------------------------------------------
+
+
+def run(report: Report, open_scope: Callable[[], AbstractContextManager[Scope]]) -> Iterator[tuple[int, int]]:
+    """Goes on where the report stands, and yields rows done and rows in all after each batch. To stop it, stop asking."""
+    while report.rest:
+        with report.turn:
+            with open_scope() as scope:
+                step = write(scope, report)
+            report.add(step)
+        yield len(report.outcomes), len(report)
+
+
+def write(scope: Scope, report: Report) -> Step:
+    """The next batch. A dry run decides the same and writes only that somebody looked."""
+    auth.require(scope.identity, "patients.import")
+    auth.require(scope.identity, "patients.notes")
+    _take_turns(scope)
+    met = ChainMap[Mark, Someone]({}, report.met)
+    outcomes = _write_safely(scope, report, report.rest[:BATCH], met)
+    written = sum(one.kind in ("created", "updated") for one in outcomes)
+    audit.record(scope, "import_check" if report.dry_run else "import", "patients", report.id,
+                 row_count=len(outcomes) if report.dry_run else written)
+    return Step(outcomes, dict(met.maps[0]))
+
+
+def _take_turns(scope: Scope) -> None:
+    """Two imports of the same people at once would both find nobody there."""
+    scope.value("select pg_advisory_xact_lock(hashtext('chairside.import'), hashtext(cast(:clinic_id as text)))")
+
+
+def _write_safely(scope: Scope, report: Report, batch: list[Row], met: ChainMap[Mark, Someone]) -> list[Outcome]:
+    """A row that the database refuses is found by halves; the others are written."""
+    trial = met.new_child()
+    try:
+        with db.translated(), scope.connection.begin_nested():
+            decisions = _decide_all(scope, report, batch, trial)
+            outcomes = [one.outcome for one in decisions] if report.dry_run else _store(scope, decisions)
+    except (Unavailable, Forbidden):
+        raise
+    except AppError as error:
+        if len(batch) == 1:
+            return [_decision(batch[0], "rejected", str(error)).outcome]
+        half = len(batch) // 2
+        return [*_write_safely(scope, report, batch[:half], met), *_write_safely(scope, report, batch[half:], met)]
+    met.update(trial.maps[0])
+    return outcomes
+
+
+def _store(scope: Scope, decisions: list[Decision]) -> list[Outcome]:
+    """The outcomes, with the ids of those who are new: in the order of the file."""
+    ids = iter(sorted(patients.new_id() for _decision in decisions))
+    decisions = [replace(one, outcome=replace(one.outcome, patient_id=next(ids))) if one.outcome.kind == "created" else one
+                 for one in decisions]
+    contact = [one for one in decisions if not {*patients.CONTACT}.isdisjoint(one.changed)]
+    _insert(scope, [one for one in contact if one.outcome.kind == "created"])
+    _update(scope, [one for one in contact if one.outcome.kind == "updated"])
+    _write_notes(scope, [one for one in decisions if not {*patients.NOTES}.isdisjoint(one.changed)])
+    return [one.outcome for one in decisions]
+
+
+def _insert(scope: Scope, decisions: list[Decision]) -> None:
+    scope.run("""
+        insert into patients (clinic_id, id, user_id, changed_by, external_id, full_name, email, phone, date_of_birth, deceased,
+                              deceased_on, name_key, phone_key, search_words)
+        select :clinic_id, id, :user_id, :user_id, external_id, full_name, email, phone, date_of_birth, deceased,
+               deceased_on, name_key, phone_key, search_words
+        from jsonb_to_recordset(cast(:people as jsonb))
+            as t (id uuid, external_id text, full_name text, email text, phone text, date_of_birth date, deceased boolean,
+                  deceased_on date, name_key text, phone_key text, search_words text[])
+        """, user_id=scope.identity.user_id, people=_people(scope, decisions))
+
+
+def _update(scope: Scope, decisions: list[Decision]) -> None:
+    scope.run("""
+        update patients p
+        set full_name = t.full_name, email = t.email, phone = t.phone, date_of_birth = t.date_of_birth, deceased = t.deceased,
+            deceased_on = t.deceased_on, name_key = t.name_key, phone_key = t.phone_key, search_words = t.search_words
+        from jsonb_to_recordset(cast(:people as jsonb))
+            as t (id uuid, full_name text, email text, phone text, date_of_birth date, deceased boolean, deceased_on date,
+                  name_key text, phone_key text, search_words text[])
+        where p.clinic_id = :clinic_id
+          and p.id = t.id
+        """, people=_people(scope, decisions))
+
+
+def _write_notes(scope: Scope, decisions: list[Decision]) -> None:
+    """Only what the file gives and what differs: the rest may be changing under somebody's hands right now."""
+    scope.run("""
+        insert into patient_notes as n (clinic_id, patient_id, medical_notes, alerts, changed_by)
+        select :clinic_id, id, medical_notes, alerts, :user_id
+        from jsonb_to_recordset(cast(:notes as jsonb)) as t (id uuid, medical_notes text, alerts text)
+        on conflict (clinic_id, patient_id) do update
+        set medical_notes = coalesce(nullif(excluded.medical_notes, ''), n.medical_notes),
+            alerts = coalesce(nullif(excluded.alerts, ''), n.alerts)
+        """, user_id=scope.identity.user_id, notes=json.dumps([_notes(one) for one in decisions], default=str))
+
+
+def _people(scope: Scope, decisions: list[Decision]) -> str:
+    country = scope.identity.country
+    return json.dumps([{"id": one.outcome.patient_id, **patients.contact(one.form), **patients.keys(one.form, country)}
+                       for one in decisions if one.form], default=str)
+
+
+def _notes(decision: Decision) -> dict[str, Any]:
+    given = {name: getattr(decision.form, name) if name in decision.changed else "" for name in patients.NOTES}
+    return {"id": decision.outcome.patient_id, **given}
+
+
+# deciding ------------------------------------------------------------------------------------------------------------
+
+
+def _decide_all(scope: Scope, report: Report, batch: list[Row], met: ChainMap[Mark, Someone]) -> list[Decision]:
+    """In the order of the file. `met`: the rows before, to which these are added."""
+    people = [likeness.of_row(row, scope.identity.country) for row in batch]
+    known = {one.external_id: one for one in _known(scope, people)}
+    there: dict[Mark, Someone] = {}
+    for one in likeness.find(scope, people):
+        likeness.remember(there, one, families=report.families)
+    decisions = []
+    for row, someone in zip(batch, people, strict=True):
+        marks = likeness.marks(someone, families=report.families)
+        decisions.append(_decide(row, marks, known.get(someone.external_id or ""), met, there))
+        if row.form:
+            likeness.remember(met, someone, families=report.families)
+    return decisions
+
+
+def _decide(row: Row, marks: list[Mark], current: Current | None, met: Mapping[Mark, Someone],
+            there: Mapping[Mark, Someone]) -> Decision:
+    if row.form is None:
+        return _decision(row, "rejected", row.problem)
+    if current and marks[0] not in met:
+        return _compare(row, row.form, current)
+    for mark in marks:
+        if other := met.get(mark) or there.get(mark):
+            return _decision(row, "duplicate", likeness.reason(mark, other), other.id)
+    return _decision(row, "created", form=row.form, changed=[name for name in FIELDS if getattr(row.form, name)])
+
+
+def _compare(row: Row, form: PatientForm, current: Current) -> Decision:
+    """An empty cell wipes nothing, and nobody comes back to life by an import."""
+    values = {name: getattr(current, name) for name in FIELDS}
+    changes = {name: getattr(form, name) for name in FIELDS if getattr(form, name) and getattr(form, name) != values[name]}
+    if not changes:
+        return _decision(row, "duplicate", _("Already there, unchanged."), current.id)
+    try:
+        merged = PatientForm.model_validate(values | changes)
+    except ValidationError as error:
+        return _decision(row, "rejected", " ".join(patient_form.explain(error).values()), current.id)
+    names = [patient_form.label(name) for name in changes]
+    reason = _("Changed: {fields}.").format(fields=", ".join(name[:1].lower() + name[1:] for name in names))
+    return _decision(row, "updated", reason, current.id, merged, [*changes])
+
+
+def _decision(row: Row, kind: Kind, reason: str = "", patient_id: UUID | None = None, form: PatientForm | None = None,
+              changed: Sequence[str] = ()) -> Decision:
+    name = row.form.full_name if row.form else ""
+    return Decision(Outcome(row.line, kind, name, " ".join(filter(None, [reason, row.note])), patient_id), form, changed)
+
+
+def _known(scope: Scope, people: list[Someone]) -> list[Current]:
+    """Locked, so that nobody's change of this second is written over."""
+    return scope.many(Current, """
+        select p.id, p.external_id, p.full_name, p.email, p.phone, p.date_of_birth, p.deceased, p.deceased_on,
+               coalesce(n.medical_notes, '') as medical_notes, coalesce(n.alerts, '') as alerts
+        from patients p
+        left join patient_notes n on n.clinic_id = p.clinic_id and n.patient_id = p.id
+        where p.clinic_id = :clinic_id
+          and p.external_id = any(:numbers)
+        for update of p
+        """, numbers=[one.external_id for one in people if one.external_id])

@@ -1,0 +1,207 @@
+"""Takes back what is denied, over, long ago, a figure of speech or a general question; the rest is affirmed."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from lib import redflag_matching, redflag_reading
+from lib.redflag_reading import Reading
+from lib.redflag_rules import RULES
+
+NEGATION_REACH = 5
+LIST_REACH = 16
+FIGURE_REACH = 5
+BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
+
+
+def mute(reading: Reading) -> None:
+    """Fills `reading.places` with the concepts that are affirmed."""
+    _mark_frames(reading)
+    everything = reading.names(range(len(reading.words)))
+    deniable = bool(everything & {"negator", "negator_after"})
+    resolvable = "resolved" in everything
+    muted = _general(reading)
+    for i, names in enumerate(reading.concepts):
+        if not names or i in muted:
+            continue
+        if not names.isdisjoint(RULES.negatable) and (
+            (deniable and _is_negated(reading, i)) or (resolvable and _is_resolved(reading, i))
+        ):
+            names = names - RULES.negatable
+        for name in names:
+            reading.places[name].append(i)
+
+
+def _mark_frames(reading: Reading) -> None:
+    """Frames are read before anything is muted, as they decide what is."""
+    needed = {name for frame in RULES.frames for part in frame.parts for name in part}
+    for i, names in enumerate(reading.concepts):
+        for name in names & needed:
+            reading.places[name].append(i)
+    for frame in RULES.frames:
+        for match in redflag_matching.matches(reading, frame):
+            reading.concepts[max(match)] |= {frame.name}
+    reading.places = defaultdict(list)
+
+
+# General questions, figures of speech and earlier times
+
+
+def _general(reading: Reading) -> set[int]:
+    muted: set[int] = set()
+    for span in redflag_reading.spans(reading.sentence):
+        names = reading.names(span)
+        muted.update(_general_part(reading, span, names))
+        if "impersonal" in names:
+            muted.update(_impersonal(reading, span))
+        if names & {"past", "past_noun"}:
+            muted.update(_past(reading, span))
+        if "figurative" in names:
+            muted.update(_figures_of_speech(reading, span))
+    return muted
+
+
+def _general_part(reading: Reading, span: range, names: set[str]) -> range:
+    """The part of a sentence that teaches, asks or administers, where nobody is ill now."""
+    if "course_material" in names and not names & {"now", "present_patient"}:
+        return span
+    if "teaching" in names and not names & {"now", "setting", "present_patient"}:
+        return span
+    if names & {"now", "setting", "personal"}:
+        return range(0)
+    if "in_general" in names and names.isdisjoint(RULES.live):
+        return span
+    return _from_first(reading, span, "asking") if "asking" in names else range(0)
+
+
+def _impersonal(reading: Reading, sentence: range) -> Iterator[int]:
+    """ "Does the insurance cover emergencies and broken teeth": the rest of the list, as far as nothing is happening."""
+    listing = False
+    for span in redflag_reading.spans(reading.clause, sentence):
+        names = reading.names(span)
+        asks = "impersonal" in names
+        listing = (asks or (listing and not names & {"personal", "present_verb"})) and not names & (RULES.live | {"now"})
+        if listing:
+            yield from _from_first(reading, span, "impersonal") if asks else span
+
+
+def _from_first(reading: Reading, span: range, name: str) -> range:
+    return range(next(i for i in span if name in reading.concepts[i]), span.stop)
+
+
+def _past(reading: Reading, sentence: range) -> Iterator[int]:
+    """The clauses of a sentence about earlier times, without those that speak of today.
+
+    A past sign reaches clauses without a verb ("abscess in 2019, fever"); "filling in 2019, fever" has a fever now.
+    """
+    clauses = [(span, reading.names(span)) for span in redflag_reading.spans(reading.clause, sentence)]
+    spreads = any("past" in names and names & (RULES.negatable | {"treated"}) for _, names in clauses)
+    for span, names in clauses:
+        is_past = names & {"past", "past_noun"} or (spreads and "present_verb" not in names)
+        if is_past and not names & {"now", "setting"}:
+            yield from span
+
+
+def _figures_of_speech(reading: Reading, sentence: range) -> Iterator[int]:
+    """ "The bill is killing me": the image only, and only beside its topic; with a part of the body it is no image."""
+    for span in redflag_reading.spans(reading.clause, sentence):
+        names = reading.names(span)
+        if "figurative" in names and "figure_topic" in names and not names & BODY:
+            yield from (i for i in span if "figurative" in reading.concepts[i] and _has_topic(reading, span, i))
+
+
+def _has_topic(reading: Reading, clause: range, i: int) -> bool:
+    near = range(max(clause.start, i - FIGURE_REACH), min(clause.stop, i + FIGURE_REACH + 1))
+    return "figure_topic" in reading.names(near)
+
+
+# Negation
+
+
+def _is_negated(reading: Reading, i: int) -> bool:
+    return _is_negated_before(reading, i) or _is_negated_after(reading, i)
+
+
+def _is_negated_before(reading: Reading, i: int) -> bool:
+    """A negator at most five words earlier, with nothing but small words and other signs between."""
+    listed = False
+    steps = 0
+    for j in range(i - 1, max(-1, i - LIST_REACH), -1):
+        names = reading.concepts[j]
+        if reading.sentence[j] != reading.sentence[i] or "contrast" in names:
+            return False
+        if reading.clause[j] != reading.clause[i] and not listed:
+            listed = _ends_list_item(reading, i)
+            if not listed:
+                return False
+        if "negator" in names:
+            return _is_negator(reading, j) and (not listed or _is_list(reading, j, i))
+        is_sign = not names.isdisjoint(RULES.negatable)
+        steps += not is_sign
+        if steps >= NEGATION_REACH or not (is_sign or "filler" in names or "or" in names):
+            return False
+    return False
+
+
+def _is_negator(reading: Reading, j: int) -> bool:
+    """Neither "no idea why it is swollen" nor "n'arrête pas de saigner" takes the sign back."""
+    return "not_negator" not in reading.concepts[j + 1] and not (j and "stop" in reading.concepts[j - 1])
+
+
+def _ends_list_item(reading: Reading, i: int) -> bool:
+    following = i + 1
+    if following == len(reading.words) or reading.clause[following] != reading.clause[i]:
+        return True
+    return "or" in reading.concepts[following]
+
+
+def _is_list(reading: Reading, start: int, i: int) -> bool:
+    """ "Denies fever, trismus" and "no fever, trismus or pain" deny all; "no fever, swelling" denies the fever only."""
+    if "denies" in reading.concepts[start]:
+        return True
+    ahead = range(start, min(i + 5, len(reading.words)))
+    return any("or" in reading.concepts[k] and reading.sentence[k] == reading.sentence[i] for k in ahead)
+
+
+def _is_negated_after(reading: Reading, i: int) -> bool:
+    """ "Blutet nicht mehr", "saigne pas", "swelling: none"."""
+    for j in range(i + 1, min(i + 3, len(reading.words))):
+        names = reading.concepts[j]
+        if reading.sentence[j] != reading.sentence[i]:
+            return False
+        if "negator_after" in names:
+            following = reading.names(range(j + 1, min(j + 3, len(reading.words))))
+            return not following & {"not_negator", "stop", "resolved"} and not _denies_the_next(reading, i, j)
+        if "filler" not in names:
+            return False
+    return False
+
+
+def _denies_the_next(reading: Reading, i: int, j: int) -> bool:
+    """ "Geschwollen, kein Fieber": the negator opens a clause of its own."""
+    following = j + 1
+    return (reading.clause[j] != reading.clause[i] and following < len(reading.words)
+            and reading.clause[following] == reading.clause[j])
+
+
+# What is over
+
+
+def _is_resolved(reading: Reading, i: int) -> bool:
+    """ "The bleeding stopped", "stopped bleeding"; not "has not stopped", "stopped but started again"."""
+    endings = [j for j in _nearby(reading, i, 3, 5) if "resolved" in reading.concepts[j]]
+    return any(_ends(reading, i, j) for j in endings) and not any(
+        not reading.concepts[j].isdisjoint(("again", "endless")) for j in _nearby(reading, i, 0, 12)
+    )
+
+
+def _ends(reading: Reading, i: int, j: int) -> bool:
+    return (
+        (j > i or "resolved_before" in reading.concepts[j])
+        and not any("negator" in reading.concepts[k] for k in _nearby(reading, j, 3, 1))
+        and not any("onward" in reading.concepts[k] for k in _nearby(reading, j, 0, 2))
+    )
+
+
+def _nearby(reading: Reading, i: int, before: int, after: int) -> Iterator[int]:
+    window = range(max(0, i - before), min(len(reading.words), i + after + 1))
+    return (j for j in window if reading.sentence[j] == reading.sentence[i])

@@ -1,0 +1,122 @@
+"""Reads the turns of a message into words, clauses and sentences, and says which concepts each word stands for."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lib import redflag_rules
+from lib.redflag_rules import RULES
+
+TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…\n]|[,:()–—]")
+APOSTROPHE = re.compile(r"['’‘`´ʼ]")
+WORDLESS = {ord(c): None for c in "\u00ad\u200b\u200c\u200d\u2060\ufeff"} | {ord("🩸"): " blood ", ord("🆘"): " sos "}
+NEVER_MASKED = {"pack", "overdose"}
+
+
+@dataclass
+class Reading:
+    """The words of all turns in one row; `places` says where each concept was affirmed."""
+
+    words: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    sentence: list[int] = field(default_factory=list)
+    clause: list[int] = field(default_factory=list)
+    last_turn: int = 0
+    concepts: list[frozenset[str]] = field(default_factory=list)
+    places: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def names(self, span: range) -> set[str]:
+        return set().union(*self.concepts[span.start:span.stop])
+
+
+def read(turns: Sequence[str]) -> Reading:
+    reading = Reading()
+    sentence = clause = 0
+    for turn in turns:
+        reading.last_turn = len(reading.words)
+        sentence, clause = sentence + 1, clause + 1
+        for piece in TOKEN.findall(unicodedata.normalize("NFKC", turn.translate(WORDLESS))):
+            if piece[0].isalnum():
+                _append(reading, piece, sentence, clause)
+            else:
+                clause += 1
+                sentence += piece in ".!?;…\n"
+    _mark(reading)
+    return reading
+
+
+def spans(groups: Sequence[int], within: range | None = None) -> Iterator[range]:
+    """The runs of words of the same clause or sentence."""
+    within = within if within is not None else range(len(groups))
+    start = within.start
+    for i in within:
+        if i + 1 == within.stop or groups[i + 1] != groups[i]:
+            yield range(start, i + 1)
+            start = i + 1
+
+
+def _append(reading: Reading, token: str, sentence: int, clause: int) -> None:
+    """English contractions stay one word ("can't" is "cant"), French elisions become two ("l'œil" is "l oeil")."""
+    for piece in [token] if token.isalnum() else _pieces(token):
+        reading.words.append(redflag_rules.fold(piece))
+        reading.shown.append(piece)
+        reading.sentence.append(sentence)
+        reading.clause.append(clause)
+
+
+def _pieces(token: str) -> list[str]:
+    plain = APOSTROPHE.sub("'", token)
+    return [plain.replace("'", "")] if plain.lower().endswith("n't") else plain.split("'")
+
+
+def _mark(reading: Reading) -> None:
+    known = {word: redflag_rules.concepts_of(word) for word in set(reading.words)}
+    reading.concepts = [known[word] for word in reading.words]
+    for i in _mark_phrases(reading):
+        reading.concepts[i] &= NEVER_MASKED
+    _drop_names(reading)
+    _drop_what_the_next_word_changes(reading)
+    _split_at_conjunctions(reading)
+
+
+def _mark_phrases(reading: Reading) -> set[int]:
+    """Marks the last word of each phrase; returns the words of phrases that only look like a sign ("blood pressure")."""
+    masked: set[int] = set()
+    phrases = RULES.lexicon.phrases
+    for i, pair in enumerate(zip(reading.words, reading.words[1:], strict=False)):
+        for tail, concept in phrases.get(pair, ()):
+            end = i + 1 + len(tail)
+            if tuple(reading.words[i + 2:end + 1]) != tail or reading.sentence[end] != reading.sentence[i]:
+                continue
+            if concept == "mask":
+                masked.update(range(i, end + 1))
+            else:
+                reading.concepts[end] |= {concept}
+    return masked | {i for i, names in enumerate(reading.concepts) if "mask" in names}
+
+
+def _drop_names(reading: Reading) -> None:
+    """Frau Blut is a name, and so are both words of "señora Dolores Sangrador"; "meine Frau blutet" is none."""
+    for i, names in enumerate(reading.concepts):
+        if "title" in names and not (i and "possessive" in reading.concepts[i - 1]):
+            for k in range(i + 1, min(i + 3, len(reading.words))):
+                if not reading.shown[k].istitle() or reading.clause[k] != reading.clause[i + 1]:
+                    break
+                reading.concepts[k] = frozenset()
+
+
+def _drop_what_the_next_word_changes(reading: Reading) -> None:
+    """ "20 ibuprofen" is a number of tablets, "20 minutes" is none; "it has gone" is over, "he has gone pale" is not."""
+    for i, names in enumerate(reading.concepts[:-1]):
+        for name in names & RULES.not_before.keys():
+            if RULES.not_before[name] in reading.concepts[i + 1]:
+                reading.concepts[i] -= {name}
+
+
+def _split_at_conjunctions(reading: Reading) -> None:
+    breaks = 0
+    for i, names in enumerate(reading.concepts):
+        breaks += "conjunction" in names
+        reading.clause[i] += breaks

@@ -1,0 +1,142 @@
+"""Analytics: who may see it, what the address says, what stands there when there is nothing."""
+
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+import streamlit as st
+
+from lib import analytics, db
+from tests.pages.conftest import texts
+from ui import figures
+
+CHARTS = 6
+
+
+def ask(who, times=1, cost="0.25"):
+    with db.scope(who) as scope:
+        for _ in range(times):
+            scope.run("""
+                insert into ai_calls (clinic_id, message_id, user_id, route, status, cost_usd, cost_source, latency_ms, finished_at)
+                values (:clinic_id, :message, :me, 'provider', 'ok', :cost, 'price_table', 900, now())
+                """, message=uuid4(), me=who.user_id, cost=Decimal(cost))
+
+
+def metrics(at):
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def test_owner_and_manager_read_the_same_figures(open_page, alice, bob, mona):
+    ask(alice, 2)
+    ask(bob, 1)
+    for who in (alice, mona):
+        at = open_page(who, "analytics")
+        assert not at.exception
+        assert metrics(at) | {"Messages": "3", "AI cost": "$0.75", "Active staff": "2", "Typical answer": "900 ms"} == metrics(at)
+        assert len(at.get("plotly_chart")) >= 3
+
+
+def test_an_outsider_sees_the_empty_page(open_page, alice, charlie):
+    ask(alice, 2)
+    assert "No questions in this period" in texts(open_page(charlie, "analytics"))
+
+
+@pytest.mark.parametrize("role", ["clinician", "receptionist"])
+def test_clinicians_and_receptionists_see_no_figures(open_page, alice, hire, role):
+    ask(alice, 2)
+    with suppress(ValueError):  # what AppTest says of a page that is not in the menu
+        at = open_page(hire(alice, role, "Some Body"), "analytics")
+        assert "Typical answer" not in metrics(at)
+        assert not at.get("plotly_chart")
+
+
+def test_an_empty_clinic_is_told_what_the_page_waits_for(open_page, alice):
+    at = open_page(alice, "analytics")
+    assert "begin with the first question" in texts(at)
+    assert not at.metric
+
+
+def test_a_preset_is_kept_in_the_url(open_page, alice):
+    ask(alice)
+    at = open_page(alice, "analytics", period="7d")
+    today = analytics.today(alice)
+    assert f"{today - timedelta(days=6):%-d %b %Y}" in texts(at)
+    at.button_group(key="period").set_value("90d").run()
+    assert at.query_params["period"] == "90d"
+    assert f"{today - timedelta(days=89):%-d %b %Y}" in texts(at)
+
+
+def test_free_dates_are_kept_in_the_url(open_page, alice):
+    ask(alice)
+    today = analytics.today(alice)
+    at = open_page(alice, "analytics", **{"from": str(today - timedelta(days=2)), "to": str(today)})
+    assert metrics(at)["Messages"] == "1"
+    at.date_input[0].set_value((today - timedelta(days=9), today - timedelta(days=5))).run()
+    assert at.query_params["from"] == str(today - timedelta(days=9))
+    assert "No questions in this period" in texts(at)
+
+
+def test_choosing_dates_begins_with_the_period_on_the_screen(open_page, alice):
+    at = open_page(alice, "analytics", period="7d")
+    at.button_group(key="period").set_value("dates").run()
+    today = analytics.today(alice)
+    assert (at.query_params["from"], at.query_params["to"]) == (str(today - timedelta(days=6)), str(today))
+    assert at.date_input[0].value == (today - timedelta(days=6), today)
+
+
+@pytest.mark.parametrize("query", [
+    {"period": "yesteryear"}, {"period": "<script>"}, {"from": "x", "to": "y"}, {"from": "2026-01-01"}, {"from": "2026-02-30", "to": "2026-03-01"},
+    {"from": "2026-05-02", "to": "2026-05-01"}, {"from": "2026-05-02", "to": "9999-12-31"}, {"from": "0001-01-01", "to": "0001-01-02"},
+    {"from": "2001-01-01", "to": "2026-01-02"}])
+def test_an_address_that_makes_no_sense_falls_back_with_a_hint(open_page, alice, query):
+    at = open_page(alice, "analytics", **query)
+    assert not at.exception
+    assert "These are the last 30 days" in texts(at)
+    assert f"{analytics.today(alice) - timedelta(days=29):%-d %b %Y}" in texts(at)
+
+
+def test_the_label_names_the_zone_of_its_days(open_page, alice):
+    assert "days of Europe/Berlin" in texts(open_page(alice, "analytics"))
+
+
+def test_a_table_opens_behind_its_chart(open_page, alice):
+    ask(alice, 2)
+    at = open_page(alice, "analytics", period="7d")
+    assert not at.dataframe
+    at.session_state["table_messages"] = True
+    at.run()
+    assert at.dataframe[0].value["All"].sum() == 2
+
+
+def test_a_download_is_audited_in_the_name_of_who_asked(open_page, alice, mona, monkeypatch):
+    ask(alice)
+    offered = {}
+    monkeypatch.setattr(type(st.context), "ip_address", "127.0.0.1")
+    monkeypatch.setattr("streamlit.download_button", lambda label, data, name, *_rest, **_more: offered.update({name: data}))
+    at = open_page(mona, "analytics", period="7d")
+    at.session_state["table_cost"] = True
+    at.run()
+    lines = offered["cost.csv"]().splitlines()
+    assert lines[0] == "Day,Cost (USD),Calls without a price"
+    assert lines[-1] == f"{analytics.today(mona)},0.25,0"
+    with db.scope(alice) as scope:
+        assert scope.value("""
+            select row_count from audit_log
+            where clinic_id = :clinic_id and action = 'export' and resource = 'analytics' and resource_id = 'cost' and user_id = :mona
+            """, mona=mona.user_id) == 7
+
+
+def test_a_page_needs_few_statements(open_page, alice, monkeypatch):
+    ask(alice)
+    open_page(alice, "analytics")
+    seen = []
+    execute = db.Scope._execute
+    monkeypatch.setattr(db.Scope, "_execute", lambda scope, sql, values: seen.append(sql) or execute(scope, sql, values))
+    open_page(alice, "analytics")
+    assert len(seen) <= 1, "drawn already: only the version is asked for"
+    figures._shelf.clear()
+    seen.clear()
+    open_page(alice, "analytics")
+    assert len(seen) <= 4

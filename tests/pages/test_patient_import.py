@@ -1,0 +1,160 @@
+"""Importing patients: the steps on the screen, from a file to what became of its rows."""
+
+from contextlib import suppress
+
+import pytest
+
+from lib import db, imports
+from tests.pages.conftest import texts
+
+TABLE = b"id,first name,last name,birth date,phone,shoe size\n1,Anna,Bell,1980-01-02,030 111111,38\n2,Ben,Bell,tomorrow,,40\n"
+
+
+@pytest.fixture
+def page(open_page, alice):
+    return open_page(alice, "patient_import")
+
+
+def upload(at, data, name="patients.csv"):
+    return at.file_uploader[0].set_value((name, data, "text/csv")).run()
+
+
+def press(at, label):
+    return next(button for button in at.button if button.label == label).click().run()
+
+
+def figures(at):
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def steps(at):
+    return [html.value for html in at.html if "class='step" in html.value]
+
+
+def how_many(identity):
+    with db.scope(identity) as scope:
+        return scope.value("select count(*) from patients where clinic_id = :clinic_id")
+
+
+@pytest.mark.parametrize("who", ["mona", "rita"])
+def test_managers_and_receptionists_are_not_offered_an_import(open_page, request, who):
+    with suppress(ValueError):  # what AppTest says of a page that is not in the menu
+        at = open_page(request.getfixturevalue(who), "patient_import")
+        assert not at.file_uploader
+        assert "Import patients" not in texts(at)
+
+
+def test_the_page_begins_with_the_file_and_shows_what_comes_after(page):
+    assert [step.count("ahead") for step in steps(page)] == [0, 1, 1]
+    assert not page.multiselect
+    assert not page.exception
+
+
+def test_the_columns_are_guessed_and_the_rows_shown_as_they_would_become(page):
+    upload(page, TABLE)
+    assert {box.label: box.value for box in page.multiselect if box.value} == {
+        "Full name": ["first name", "last name"], "Date of birth": ["birth date"], "Phone": ["phone"], "Record number": ["id"]}
+    table = page.dataframe[0].value
+    assert list(table["Full name"]) == ["Anna Bell", ""]
+    assert list(table["Problem"]) == ["", "The date “tomorrow” can't be read."]
+    assert "Left out: shoe size" in texts(page)
+    assert "Rows: 2 · separated by commas · UTF-8" in steps(page)[0]
+
+
+def test_a_corrected_mapping_changes_the_preview(page):
+    upload(page, TABLE)
+    next(box for box in page.multiselect if box.label == "Full name").set_value(["last name", "first name"]).run()
+    assert page.dataframe[0].value["Full name"][0] == "Bell Anna"
+
+
+def test_without_a_name_there_is_nothing_to_import(page):
+    upload(page, b"foo,bar\n1,2\n")
+    assert "Choose the columns that hold the name" in texts(page)
+    assert "Import" not in [button.label for button in page.button]
+
+
+def test_the_order_of_dates_is_guessed_and_can_be_changed(page):
+    upload(page, b"name,dob\nAnna Bell,03/04/1980\n")
+    assert page.dataframe[0].value["Date of birth"][0] == "1980-04-03"
+    page.selectbox[0].select("mdy").run()
+    assert page.dataframe[0].value["Date of birth"][0] == "1980-03-04"
+
+
+def test_checking_counts_and_writes_nothing(page, alice):
+    press(upload(page, TABLE), "Check without importing")
+    assert figures(page) == {"Would be created": "1", "Would be updated": "0", "Duplicates": "0", "Rejected": "1"}
+    assert how_many(alice) == 0
+    next(box for box in page.multiselect if box.label == "Phone").set_value([]).run()
+    assert not page.metric
+
+
+def test_importing_ends_with_the_counts_the_problem_rows_and_the_report(page, alice):
+    press(upload(page, TABLE), "Import")
+    assert figures(page) == {"Created": "1", "Updated": "0", "Duplicates": "0", "Rejected": "1"}
+    assert list(page.dataframe[0].value["Reason"]) == ["The date “tomorrow” can't be read."]
+    assert [button.label for button in page.download_button] == ["Download the report"]
+    assert how_many(alice) == 1
+
+
+def test_the_same_file_again_adds_nobody_and_links_to_who_is_there(page, alice):
+    press(press(upload(page, TABLE), "Import"), "Import another file")
+    press(upload(page, TABLE), "Import")
+    assert figures(page)["Created"] == "0"
+    page.segmented_control[0].set_value("duplicate").run()
+    assert page.dataframe[0].value["Patient"][0].startswith("/patient?patient=")
+    assert how_many(alice) == 1
+
+
+def test_a_rerun_of_the_finished_page_imports_nothing_more(page, alice):
+    press(upload(page, TABLE), "Import").run().run()
+    assert how_many(alice) == 1
+
+
+def test_an_import_that_lost_its_database_says_so_and_goes_on_when_asked(page, alice, monkeypatch):
+    monkeypatch.setattr(imports, "BATCH", 1)
+    write, done = imports.write, []
+
+    def flaky(scope, report):
+        done.append(report)
+        if len(done) == 2:
+            raise imports.Unavailable
+        return write(scope, report)
+
+    monkeypatch.setattr(imports, "write", flaky)
+    press(upload(page, b"name\nAnna Bell\nBen Bell\nCarl Bell\n"), "Import")
+    assert "Stopped. From line 3 on nothing was imported" in texts(page)
+    assert "database can't be reached" in texts(page).replace("\\", "")
+    assert how_many(alice) == 1
+    press(page, "Go on from line 3")
+    assert figures(page)["Created"] == "3"
+    assert how_many(alice) == 3
+
+
+def test_families_are_only_asked_about_where_no_record_number_tells(page):
+    upload(page, TABLE)
+    assert not page.checkbox
+    upload(page, b"name,phone\nAnna Bell,030 111111\nBen Bell,030 111111\n")
+    page.checkbox[0].check().run()
+    press(page, "Import")
+    assert figures(page)["Created"] == "2"
+
+
+def test_a_fhir_export_needs_no_columns(page):
+    upload(page, b'{"resourceType": "Patient", "id": "7", "name": [{"text": "Anna Bell"}]}', "anna.json")
+    assert not page.multiselect
+    assert "FHIR export" in steps(page)[0]
+    press(page, "Import")
+    assert figures(page)["Created"] == "1"
+
+
+@pytest.mark.parametrize(("data", "sentence"), [(b"PK\x03\x04", "Excel workbook"), (b"\x89PNG\r\n", "picture"), (b"", "empty")])
+def test_a_file_that_is_not_what_it_says_gets_one_sentence(page, data, sentence):
+    upload(page, data)
+    assert [sentence in error.value for error in page.error] == [True]
+    assert not page.multiselect
+
+
+def test_what_stands_in_a_file_is_never_markup(page):
+    upload(page, b"name,[a](http://e.vil)\n<b>Anna</b> ![x](http://e.vil),1\n")
+    assert "](http" not in texts(page)
+    assert page.dataframe[0].value["Full name"][0] == "<b>Anna</b> ![x](http://e.vil)"

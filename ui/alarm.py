@@ -1,0 +1,62 @@
+"""An emergency on the screen: the card, who has answered for it, and the form to do so."""
+
+from uuid import UUID
+
+import streamlit as st
+
+from lib import auth, db, emergencies
+from lib.emergencies import Emergency
+from lib.errors import AppError
+from lib.identity import Identity
+from lib.texts import _
+from ui import guard, state, widgets
+from ui.frame import escape
+
+
+def card(text: str, raised: Emergency | None, identity: Identity) -> None:
+    """The fixed words, strong and calm. `raised` is None where the role may not see the emergency's record."""
+    with st.container(key=f"alarm_{raised.id}" if raised else None, border=True):
+        st.markdown(text)
+        if raised and raised.acknowledged_by:
+            st.markdown(f":small[{answered(raised, identity)}]")
+        elif raised and auth.may(identity, "emergencies.read"):
+            acknowledge_button(raised.id)
+
+
+def acknowledge_button(emergency_id: UUID) -> None:
+    if st.button(_("Acknowledge"), icon=":material/how_to_reg:", key=f"acknowledge_{emergency_id}"):
+        _acknowledge(emergency_id)
+
+
+@st.dialog(_("Acknowledge this emergency"))
+def _acknowledge(emergency_id: UUID) -> None:
+    identity = guard.require("emergencies.read")
+    st.markdown(_("Recorded as {name}, once and for good.").format(name=f"**{escape(identity.full_name)}**"))
+    with st.form(f"acknowledge_form_{emergency_id}", border=False):
+        action = st.text_area(_("What was done"), placeholder=_("Called the ambulance, patient handed over at 14:05"))
+        false_alarm = st.checkbox(_("False alarm: nobody was in danger"))
+        if not st.form_submit_button(_("Acknowledge"), type="primary"):
+            return
+    try:
+        with db.scope(identity) as scope:
+            emergencies.acknowledge(scope, emergency_id, action_taken=action, false_alarm=false_alarm)
+    except AppError as error:
+        st.error(str(error), icon=":material/info:")
+        return
+    state.notify(_("Acknowledged."))
+    st.rerun()
+
+
+def answered(emergency: Emergency, identity: Identity) -> str:
+    """Who acknowledged it, when, and what was done."""
+    assert emergency.acknowledged_at
+    who = _("Acknowledged by {name}, {when}").format(name=escape(emergency.acknowledged_by or ""),
+                                                    when=widgets.moment(emergency.acknowledged_at, identity))
+    kind = _("false alarm") if emergency.false_alarm else ""
+    return " · ".join(part for part in (who, kind, escape(emergency.action_taken)) if part)
+
+
+def categories(emergency: Emergency) -> str:
+    names = {"airway": _("Breathing or swallowing"), "bleeding": _("Bleeding"), "infection": _("Spreading infection"),
+             "trauma": _("Injury"), "heart": _("Heart"), "allergy": _("Allergy"), "self_harm": _("Overdose or self-harm")}
+    return ", ".join(names.get(name, name.replace("_", " ").capitalize()) for name in emergency.categories)

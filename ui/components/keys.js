@@ -1,0 +1,27 @@
+// One set of listeners per tab, whichever page mounts it.
+const PAUSE = 800
+
+const typing = (element) => element?.isContentEditable || /^(input|textarea|select)$/i.test(element?.tagName ?? "")
+
+const goToSearch = (event) => {
+  const search = document.querySelector("input[type=search]")
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !search || typing(document.activeElement)) return
+  event.preventDefault()
+  search.focus()
+  search.select()
+}
+
+// Streamlit commits a text area when it loses the focus or at Ctrl+Enter. A reload in the middle of a sentence would lose it.
+let pause = 0
+const commit = (event) => {
+  if (event.target.tagName !== "TEXTAREA" || !event.target.closest("[class*=st-key-field_]")) return
+  clearTimeout(pause)
+  pause = setTimeout(() => event.target.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true })), PAUSE)
+}
+
+export default function () {
+  if (window.chairsideKeys) return
+  window.chairsideKeys = true
+  document.addEventListener("keydown", goToSearch)
+  document.addEventListener("input", commit)
+}

@@ -1,0 +1,146 @@
+"""The steps of an import as a person sees them: the file, its columns, what would become of it, what became of it."""
+
+from html import escape
+from itertools import islice
+
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+from streamlit.runtime.scriptrunner import StopException
+
+from lib import db, imports, intake
+from lib.errors import AppError
+from lib.identity import Identity
+from lib.imports import File, Kind, Outcome, Report
+from lib.intake import Mapping, Row
+from lib.texts import _
+from ui import frame, guard, patient_fields
+from ui.state import Import, Upload
+
+PREVIEWED = 20
+MOST_SHOWN = 1_000
+
+
+def heading(number: int, title: str, status: str, detail: str = "") -> None:
+    """`status`: done, now or ahead."""
+    current = " aria-current='step'" if status == "now" else ""
+    sign = "✓" if status == "done" else str(number)
+    st.html(f"<h2 class='step {status}'{current}><span>{sign}</span>{escape(title)}<small>{escape(detail)}</small></h2>")
+
+
+def describe(file: File) -> str:
+    size = _("Rows: {count}").format(count=f"{len(file):,}")
+    if file.table is None:
+        return " · ".join([_("FHIR export"), size])
+    signs = {",": _("commas"), ";": _("semicolons"), "\t": _("tabs"), "|": _("vertical bars")}
+    sign = signs.get(file.table.delimiter, file.table.delimiter)
+    return " · ".join([size, _("separated by {sign}").format(sign=sign), file.table.encoding.upper()])
+
+
+# columns -------------------------------------------------------------------------------------------------------------
+
+
+def columns(upload: Upload, identity: Identity) -> tuple[Mapping, str]:
+    """Which columns each field is read from, and how dates are written: guessed, and open to correction."""
+    header = upload.file.table.header
+    guess, names = intake.guess_mapping(header), patient_fields.labels()
+    with st.grid(3, min_column_width=250, key="import_columns"):
+        mapping = {field: st.multiselect(names[field], header, guess.get(field, []), key=f"import_{field}_{upload.file_id}",
+                                         placeholder=_("Not in this file"), select_all=False) for field in imports.FIELDS}
+        order = _date_order(upload, mapping, identity)
+    left_out = [title for title in header if not any(title in titles for titles in mapping.values())]
+    if left_out:
+        st.caption(_("Left out: {columns}.").format(columns=frame.escape(", ".join(left_out))))
+    return mapping, order
+
+
+def _date_order(upload: Upload, mapping: Mapping, identity: Identity) -> str:
+    ways = {"ymd": _("Year, month, day: 1980-12-31"), "dmy": _("Day, month, year: 31.12.1980"),
+            "mdy": _("Month, day, year: 12/31/1980")}
+    titles = tuple(title for field in intake.DATES for title in mapping[field])
+    if titles not in upload.orders:
+        upload.orders[titles] = intake.guess_order(upload.file.table, mapping, identity.country)
+    guess = upload.orders[titles]
+    return st.selectbox(_("Order of dates"), list(ways), list(ways).index(guess), format_func=ways.__getitem__,
+                        key=f"import_dates_{guess}_{upload.file_id}")
+
+
+def preview(upload: Upload, mapping: Mapping, order: str) -> None:
+    first = list(islice(imports.rows(upload.file, mapping, order), PREVIEWED))
+    names = patient_fields.labels()
+    shown = [field for field in imports.FIELDS if any(row.form and getattr(row.form, field) for row in first)]
+    noted = any(row.problem or row.note for row in first)
+    st.caption(_("What would be imported (up to {count} rows):").format(count=PREVIEWED))
+    st.dataframe([_as_read(row, shown, names, noted) for row in first], hide_index=True, column_config={_("Line"): _narrow()})
+
+
+def _as_read(row: Row, fields: list[str], names: dict[str, str], noted: bool) -> dict[str, object]:
+    cells = {names[field]: _cell(getattr(row.form, field)) if row.form else "" for field in fields}
+    return {_("Line"): row.line} | ({_("Problem"): " ".join([row.problem, row.note]).strip()} if noted else {}) | cells
+
+
+def _narrow() -> ColumnConfig:
+    return st.column_config.NumberColumn(width=60, format="%d")
+
+
+def _cell(value: object) -> str:
+    return _("yes") if value is True else str(value or "")
+
+
+# what becomes of the rows --------------------------------------------------------------------------------------------
+
+
+def advance(report: Report, sentence: str) -> None:
+    """Row by row to the end, each batch for whoever is signed in by then. A click or Stop ends it between two batches."""
+    bar = st.progress(0.0, sentence)
+    for done, rows in imports.run(report, lambda: db.scope(guard.require("patients.import"))):
+        bar.progress(done / rows, _("{done} of {rows} rows").format(done=f"{done:,}", rows=f"{rows:,}"))
+
+
+def carry_out(running: Import) -> None:
+    """Until it is done, stopped, or the database is gone; what is written stays written."""
+    try:
+        advance(running.report, _("Starting …"))
+    except StopException:
+        running.stopped = True
+        raise
+    except AppError as error:
+        running.stopped, running.problem = True, str(error)
+    st.rerun()
+
+
+def counts(report: Report) -> None:
+    titles = {"duplicate": _("Duplicates")}
+    if report.dry_run:
+        titles |= {"created": _("Would be created"), "updated": _("Would be updated")}
+    with st.grid(4, min_column_width=130, key="import_counts"):
+        for kind, count in report.counts().items():
+            st.metric(titles.get(kind, imports.label(kind)), f"{count:,}", border=True)
+
+
+def details(report: Report, key: str) -> None:
+    """What a person may want to look at: what was not taken, and what was taken differently."""
+    groups = {"rejected": _of(report, "rejected"), "duplicate": _of(report, "duplicate"), "updated": _of(report, "updated"),
+              "noted": [one for one in _of(report, "created") if one.reason]}
+    titles = {"rejected": _("Rejected"), "duplicate": _("Duplicates"), "updated": _("Updated"), "noted": _("With a note")}
+    choices = [name for name, found in groups.items() if found]
+    if not choices:
+        return
+    chosen = st.segmented_control(_("Rows to look at"), choices, required=True, default=choices[0], key=f"import_rows_{key}",
+                                  format_func=lambda name: f"{titles[name]} ({len(groups[name]):,})") or choices[0]
+    _table(groups[chosen])
+
+
+def _of(report: Report, kind: Kind) -> list[Outcome]:
+    return [one for one in report.outcomes if one.kind == kind]
+
+
+def _table(outcomes: list[Outcome]) -> None:
+    line, name, reason, patient = _("Line"), _("Name"), _("Reason"), _("Patient")
+    rows = [{line: one.line, name: one.name, reason: one.reason,
+             patient: f"/patient?patient={one.patient_id}" if one.patient_id else ""} for one in outcomes[:MOST_SHOWN]]
+    widths = {line: _narrow(), name: st.column_config.TextColumn(width=200), reason: st.column_config.TextColumn(width=540),
+              patient: st.column_config.LinkColumn(width=60, display_text=_("Open"))}
+    shown = [column for column in (line, name, reason, patient) if any(row[column] for row in rows)]
+    st.dataframe(rows, hide_index=True, column_order=shown, column_config=widths)
+    if len(outcomes) > MOST_SHOWN:
+        st.caption(_("The first {count} are shown; the report has all of them.").format(count=f"{MOST_SHOWN:,}"))

@@ -1,0 +1,43 @@
+"""The form of a patient between its first letter and its saving: opened, kept as a draft, brought back."""
+
+import streamlit as st
+
+from lib import db, drafts, patients
+from lib.db import Scope
+from lib.errors import Invalid
+from lib.identity import Identity
+from lib.patients import Patient
+from lib.texts import _
+from ui import patient_fields, state
+from ui.state import Editing
+
+
+def begin(scope: Scope, name: str, patient: Patient | None) -> Editing:
+    """The fields as they stand in the record, or as their author left them."""
+    empty = dict.fromkeys(patient_fields.names(scope.identity), "") | {"deceased": False}
+    values = patient_fields.as_typed(patient.values(), scope.identity) if patient else empty
+    versions = patient.versions if patient else (0, 0)
+    draft = drafts.load(scope, name)
+    if draft is None:
+        return state.edit(Editing(name, versions, patients.new_id()), values)
+    values |= {field: value for field, value in draft.data["values"].items() if field in values}
+    first, second = draft.data["versions"]
+    return state.edit(Editing(name, (first, second), patients.new_id(), restored=draft.updated_at), values)
+
+
+def keep(identity: Identity, editing: Editing, typed: patient_fields.Typed) -> None:
+    """Called in the run after a field changed. A text too long for a draft stays on the screen and is told of."""
+    editing.typed = False
+    try:
+        with db.scope(identity) as scope:
+            drafts.save(scope, editing.form, {"values": typed, "versions": editing.versions})
+    except Invalid:
+        st.toast(_("This text is too long to be kept as a draft. It stays here until you leave the page."))
+        return
+    editing.kept = True
+
+
+def discard(identity: Identity, editing: Editing) -> None:
+    with db.scope(identity) as scope:
+        drafts.discard(scope, editing.form)
+    state.close_form()
