@@ -42,8 +42,9 @@ def amend(scope: Scope, wanted: Clinic) -> None:
         """, name=wanted.name.strip(), country=wanted.country, time_zone=wanted.time_zone, currency=wanted.currency,
              emergency_number=wanted.emergency_number.strip(), version=wanted.version)
     if not touched:
-        raise Changed(_("Somebody else changed these settings in the meantime. Reload to see theirs, then make your change again."))
-    audit.record(scope, "change", "clinic", fields=[field for field in FIELDS if getattr(before, field) != getattr(wanted, field)])
+        raise Changed(_("Somebody else changed these settings meanwhile. Reload to see theirs, then make your change again."))
+    changed = [field for field in FIELDS if getattr(before, field) != getattr(wanted, field)]
+    audit.record(scope, "change", "clinic", fields=changed)
 
 
 def _check(wanted: Clinic) -> None:

@@ -57,7 +57,7 @@ def export_file(token_id: str, term: str, archived: bool) -> bytes:
 
 def nobody(identity: Identity, term: str, archived: bool) -> None:
     if term.strip():
-        widgets.empty(_("No patient matches “{term}”.").format(term=frame.escape(term.strip())), icon="search_off",
+        widgets.empty(_("No patient matches “{term}”.").format(term=frame.escape(term.strip())), icon="person_off",
                       hint=_("Search finds the start of a name or e-mail and the end of a phone number. Archived patients "
                              "have a list of their own."))
     elif archived:

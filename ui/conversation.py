@@ -34,7 +34,7 @@ def in_sight(identity: Identity, patient: Patient | None) -> None:
     """Name, age and alerts, staying at the top while the thread scrolls, and the way to another thread."""
     with st.container(key="in_sight", gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{escape(patient.full_name)}**" if patient else _("**General question** · about no patient"))
+            st.title(escape(patient.full_name) if patient else _("General question"), anchor=False)
             if auth.may(identity, "chat.patient"):
                 _choose(patient.id if patient else None)
         if patient:
@@ -171,6 +171,8 @@ def _source(row: dict[str, str]) -> str:
 
 def _origin(facts: dict[str, Any], identity: Identity) -> str:
     """The route, the review and the cost in one line."""
+    if facts["route"] == "provider":
+        return " · ".join([_("AI provider"), escape(facts.get("model") or _("unknown model")), _cost(facts)])
     if facts["route"] != "kb":
         return f"{_('No article fits')} · {_cost(facts)}"
     return " · ".join([_("Knowledge base"), escape(facts["title"]), _review(facts, identity), _cost(facts)])
