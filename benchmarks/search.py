@@ -73,9 +73,9 @@ def fill(identity: Identity, amount: int, chosen: random.Random) -> None:
         with db.scope(identity) as scope:
             scope.run_many("""
                 insert into patients (clinic_id, user_id, changed_by, full_name, email, phone, date_of_birth, name_key, phone_key,
-                                      search_words)
+                                      search)
                 values (:clinic_id, :user_id, :user_id, :full_name, :email, :phone, :date_of_birth, :name_key, :phone_key,
-                        :search_words)
+                        array_to_tsvector(cast(:search_words as text[])))
                 """, list(rows(identity, start, min(5000, amount - start), chosen)))
 
 

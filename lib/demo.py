@@ -151,9 +151,10 @@ def _write_patients(scope: Scope, registered: Sequence[Registered]) -> None:
     country = scope.identity.country
     scope.run_many("""
         insert into patients (clinic_id, id, user_id, changed_by, external_id, full_name, email, phone, date_of_birth, deceased,
-                              deceased_on, name_key, phone_key, search_words, archived_at, created_at, updated_at)
+                              deceased_on, name_key, phone_key, search, archived_at, created_at, updated_at)
         values (:clinic_id, :id, :user_id, :user_id, :external_id, :full_name, :email, :phone, :date_of_birth, :deceased,
-                :deceased_on, :name_key, :phone_key, :search_words, :archived_at, :at, :changed_at)
+                :deceased_on, :name_key, :phone_key, array_to_tsvector(cast(:search_words as text[])),
+                :archived_at, :at, :changed_at)
         """, [{"id": one.id, "user_id": scope.identity.user_id, "archived_at": one.archived_at, "at": one.at,
                "changed_at": one.archived_at or one.at, **patients.contact(one.form), **patients.keys(one.form, country)}
               for one in registered])

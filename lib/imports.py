@@ -218,9 +218,9 @@ def _store(scope: Scope, decisions: list[Decision]) -> list[Outcome]:
 def _insert(scope: Scope, decisions: list[Decision]) -> None:
     scope.run("""
         insert into patients (clinic_id, id, user_id, changed_by, external_id, full_name, email, phone, date_of_birth, deceased,
-                              deceased_on, name_key, phone_key, search_words)
+                              deceased_on, name_key, phone_key, search)
         select :clinic_id, id, :user_id, :user_id, external_id, full_name, email, phone, date_of_birth, deceased,
-               deceased_on, name_key, phone_key, search_words
+               deceased_on, name_key, phone_key, array_to_tsvector(search_words)
         from jsonb_to_recordset(cast(:people as jsonb))
             as t (id uuid, external_id text, full_name text, email text, phone text, date_of_birth date, deceased boolean,
                   deceased_on date, name_key text, phone_key text, search_words text[])
@@ -231,7 +231,8 @@ def _update(scope: Scope, decisions: list[Decision]) -> None:
     scope.run("""
         update patients p
         set full_name = t.full_name, email = t.email, phone = t.phone, date_of_birth = t.date_of_birth, deceased = t.deceased,
-            deceased_on = t.deceased_on, name_key = t.name_key, phone_key = t.phone_key, search_words = t.search_words
+            deceased_on = t.deceased_on, name_key = t.name_key, phone_key = t.phone_key,
+            search = array_to_tsvector(t.search_words)
         from jsonb_to_recordset(cast(:people as jsonb))
             as t (id uuid, full_name text, email text, phone text, date_of_birth date, deceased boolean, deceased_on date,
                   name_key text, phone_key text, search_words text[])

@@ -165,9 +165,9 @@ def register(scope: Scope, form: PatientForm, *, patient_id: UUID | None = None)
     patient_id = patient_id or new_id()
     added = scope.run("""
         insert into patients (clinic_id, id, user_id, changed_by, external_id, full_name, email, phone, date_of_birth, deceased,
-                              deceased_on, name_key, phone_key, search_words)
+                              deceased_on, name_key, phone_key, search)
         values (:clinic_id, :id, :user_id, :user_id, :external_id, :full_name, :email, :phone, :date_of_birth, :deceased,
-                :deceased_on, :name_key, :phone_key, :search_words)
+                :deceased_on, :name_key, :phone_key, array_to_tsvector(cast(:search_words as text[])))
         on conflict (clinic_id, id) do nothing
         """, id=patient_id, user_id=scope.identity.user_id, **contact(form), **keys(form, scope.identity.country))
     if added:
@@ -242,7 +242,7 @@ def _write_contact(scope: Scope, patient_id: UUID, form: PatientForm, version: i
         update patients
         set external_id = :external_id, full_name = :full_name, email = :email, phone = :phone,
             date_of_birth = :date_of_birth, deceased = :deceased, deceased_on = :deceased_on,
-            name_key = :name_key, phone_key = :phone_key, search_words = :search_words
+            name_key = :name_key, phone_key = :phone_key, search = array_to_tsvector(cast(:search_words as text[]))
         where clinic_id = :clinic_id
           and id = :id
           and version = :version

@@ -10,6 +10,7 @@ from lib.redflag_rules import RULES
 NEGATION_REACH = 5
 LIST_REACH = 16
 FIGURE_REACH = 5
+FRAME_CONCEPTS = {name for frame in RULES.frames for part in frame.parts for name in part}
 BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
 
 
@@ -17,25 +18,25 @@ def mute(reading: Reading) -> None:
     """Fills `reading.places` with the concepts that are affirmed."""
     _mark_frames(reading)
     everything = reading.names(range(len(reading.words)))
-    deniable = bool(everything & {"negator", "negator_after"})
-    resolvable = "resolved" in everything
+    is_deniable = not everything.isdisjoint(("negator", "negator_after", "resolved"))
     muted = _general(reading)
     for i, names in enumerate(reading.concepts):
-        if not names or i in muted:
-            continue
-        if not names.isdisjoint(RULES.negatable) and (
-            (deniable and _is_negated(reading, i)) or (resolvable and _is_resolved(reading, i))
-        ):
-            names = names - RULES.negatable
-        for name in names:
-            reading.places[name].append(i)
+        if names and i not in muted:
+            for name in _affirmed(reading, i) if is_deniable else names:
+                reading.places[name].append(i)
+
+
+def _affirmed(reading: Reading, i: int) -> frozenset[str]:
+    names = reading.concepts[i]
+    if names.isdisjoint(RULES.negatable) or not (_is_negated(reading, i) or _is_resolved(reading, i)):
+        return names
+    return names - RULES.negatable
 
 
 def _mark_frames(reading: Reading) -> None:
     """Frames are read before anything is muted, as they decide what is."""
-    needed = {name for frame in RULES.frames for part in frame.parts for name in part}
     for i, names in enumerate(reading.concepts):
-        for name in names & needed:
+        for name in names & FRAME_CONCEPTS:
             reading.places[name].append(i)
     for frame in RULES.frames:
         for match in redflag_matching.matches(reading, frame):

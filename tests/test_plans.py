@@ -18,8 +18,8 @@ def crowd(alice):
     """Two thousand patients, so that reading them all would be the wrong plan."""
     with db.scope(alice) as scope:
         scope.run("""
-            insert into patients (clinic_id, user_id, changed_by, full_name, search_words)
-            select :clinic_id, :me, :me, 'Patient ' || n, array['patient', n::text]
+            insert into patients (clinic_id, user_id, changed_by, full_name, search)
+            select :clinic_id, :me, :me, 'Patient ' || n, array_to_tsvector(array['patient', n::text])
             from generate_series(1, 2000) n
             """, me=alice.user_id)
     return alice

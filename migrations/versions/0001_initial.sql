@@ -161,7 +161,7 @@ create table patients (
     user_id uuid not null,
     -- These two stand early: a search reads them of every row, and to reach a column PostgreSQL walks over those before it.
     archived_at timestamptz,
-    search tsvector not null generated always as (array_to_tsvector(search_words)) stored,
+    search tsvector not null default '',
     external_id text,
     full_name text not null,
     email text,
@@ -172,7 +172,6 @@ create table patients (
     name_key text not null default '',
     email_norm text generated always as (app.fold_email(email)) stored,
     phone_key text,
-    search_words text[] not null default '{}',
     version integer not null default 1,
     changed_by uuid not null,
     created_at timestamptz not null default now(),
@@ -195,7 +194,7 @@ create index patients_by_phone on patients (clinic_id, phone_key) where phone_ke
 -- The active list, newest first, without walking over the archive; and the archive's own.
 create index patients_active on patients (clinic_id, id desc) where archived_at is null;
 create index patients_archived on patients (clinic_id, id desc) where archived_at is not null;
-comment on table patients is 'name_key, phone_key: folded for finding duplicates. search_words: lexemes made by lib/search_words.py.';
+comment on table patients is 'name_key, phone_key: folded for finding duplicates. search: lexemes made by lib/search_words.py, never by a text parser.';
 
 -- patient_notes: what only owners and clinicians may read. A table of its own, so that row-level security can say so.
 create table patient_notes (
@@ -800,7 +799,7 @@ alter table patients enable row level security;
 alter table patients force row level security;
 create policy tenant on patients using (clinic_id = app.clinic()) with check (clinic_id = app.clinic());
 grant select, insert on patients to chairside_app;
-grant update (external_id, full_name, email, phone, date_of_birth, deceased, deceased_on, name_key, phone_key, search_words,
+grant update (external_id, full_name, email, phone, date_of_birth, deceased, deceased_on, name_key, phone_key, search,
               archived_at) on patients to chairside_app;
 grant select on patients to chairside_worker;
 -- not granted: delete (archive instead), update of clinic_id, id, user_id (a patient never moves or changes its author),

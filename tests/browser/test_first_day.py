@@ -71,8 +71,8 @@ def auth_of(email: str):
 def test_a_second_clinic_gets_nothing_of_the_first(signed_in, alice, charlie):
     with db.scope(alice) as scope:
         patient_id = scope.value("""
-            insert into patients (clinic_id, user_id, changed_by, full_name, phone, search_words)
-            values (:clinic_id, :me, :me, 'Hedwig Secret', '555-0001', '{hedwig,secret,#1000555}')
+            insert into patients (clinic_id, user_id, changed_by, full_name, phone, search)
+            values (:clinic_id, :me, :me, 'Hedwig Secret', '555-0001', array_to_tsvector('{hedwig,secret,#1000555}'))
             returning id
             """, me=alice.user_id)
     page = signed_in(charlie, f"/patient?patient={patient_id}")
