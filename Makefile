@@ -3,7 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PORT ?= 8501
-PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,$(if $(shell command -v $(name)),$(name))))
+# The first one that runs and is new enough: a version manager may put names on the path that do neither.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
 # --system-certs: a clinic behind a proxy that inspects TLS has its certificate in the system, not in uv.
 INSTALL := $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes
@@ -12,7 +14,7 @@ help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
 .venv/made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Chairside needs Python 3.11 or newer; set PYTHON=...")'
+	@test -n "$(PYTHON)" || { echo "Chairside needs Python 3.11 or newer; say where it is with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.8
 	@touch $@

@@ -9,7 +9,7 @@ from lib import auth, db, emergencies
 from lib.emergencies import Emergency
 from lib.texts import _
 from ui import alarm, guard, state, widgets
-from ui.frame import escape
+from ui.markdown import escape
 
 identity = guard.require("emergencies.read")
 with db.scope(identity) as scope:

@@ -10,7 +10,7 @@ from lib.identity import Identity
 from lib.patient_form import PatientForm
 from lib.patients import Patient
 from lib.texts import _
-from ui import frame, guard, keys, patient_draft, patient_fields, patient_problems, state, widgets
+from ui import guard, keys, markdown, patient_draft, patient_fields, patient_problems, state, widgets
 from ui.state import Editing
 
 
@@ -24,7 +24,7 @@ def save(identity: Identity, form: PatientForm, patient: Patient | None, editing
     except Changed:
         st.rerun()
     except AppError as error:
-        st.error(frame.escape(str(error)), icon=":material/error:")
+        st.error(markdown.escape(str(error)), icon=":material/error:")
         return
     state.close_form()
     state.notify(" ".join([_("Saved."), *patient_form.warnings(form, identity.country)]))
@@ -60,7 +60,7 @@ form, errors = patient_fields.read(typed, identity)
 if editing.typed:
     patient_draft.keep(identity, editing, typed)
 
-st.title(frame.escape(patient.full_name) if patient else _("Add patient"), anchor=False)
+st.title(markdown.escape(patient.full_name) if patient else _("Add patient"), anchor=False)
 if editing.restored:
     st.info(_("Your draft of {moment} is back. It is not saved yet.").format(moment=widgets.moment(editing.restored, identity)))
 patient_fields.draw(typed, errors if editing.asked else {}, identity)

@@ -9,7 +9,7 @@ from lib.errors import Invalid
 from lib.identity import Identity
 from lib.imports import Report
 from lib.texts import _
-from ui import frame, guard, import_steps, state
+from ui import guard, import_steps, markdown, state
 from ui.state import Import, Upload
 
 
@@ -43,7 +43,7 @@ def chosen_file() -> Upload | None:
         with st.spinner(_("Reading the file …")):
             return state.keep_upload(uploaded.file_id, imports.read(uploaded.getvalue(), uploaded.name))
     except Invalid as error:
-        st.error(frame.escape(str(error)), icon=":material/error:")
+        st.error(markdown.escape(str(error)), icon=":material/error:")
         return None
 
 
@@ -122,7 +122,7 @@ def conclude(running: Import) -> None:
 def interrupted(running: Import) -> None:
     line = running.report.rest[0].line
     text = _("Stopped. From line {line} on nothing was imported; what came before is in.").format(line=line)
-    st.warning(" ".join(filter(None, [frame.escape(running.problem), text])), icon=":material/pause_circle:")
+    st.warning(" ".join(filter(None, [markdown.escape(running.problem), text])), icon=":material/pause_circle:")
     st.button(_("Go on from line {line}").format(line=line), icon=":material/play_arrow:", on_click=state.go_on_importing)
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from lib import auth, db, patient_export, patients
 from lib.identity import Identity
 from lib.texts import _
-from ui import frame, guard, keys, patient_table, state, widgets
+from ui import guard, keys, markdown, patient_table, state, widgets
 
 
 @st.fragment
@@ -57,7 +57,7 @@ def export_file(token_id: str, term: str, archived: bool) -> bytes:
 
 def nobody(identity: Identity, term: str, archived: bool) -> None:
     if term.strip():
-        widgets.empty(_("No patient matches “{term}”.").format(term=frame.escape(term.strip())), icon="person_off",
+        widgets.empty(_("No patient matches “{term}”.").format(term=markdown.escape(term.strip())), icon="person_off",
                       hint=_("Search finds the start of a name or e-mail and the end of a phone number. Archived patients "
                              "have a list of their own."))
     elif archived:

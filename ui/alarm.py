@@ -10,7 +10,7 @@ from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
 from ui import guard, state, widgets
-from ui.frame import escape
+from ui.markdown import escape
 
 
 def card(text: str, raised: Emergency | None, identity: Identity) -> None:

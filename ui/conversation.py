@@ -20,8 +20,8 @@ from lib.errors import AppError
 from lib.identity import Identity
 from lib.patients import Patient
 from lib.texts import _
-from ui import alarm, guard, patient_card, state, widgets
-from ui.frame import escape
+from ui import alarm, guard, markdown, patient_card, state, widgets
+from ui.markdown import escape
 
 ASKED, ANSWERED = ":material/person:", ":material/dentistry:"
 PATIENCE = 90  # seconds of watching an answer that another process writes
@@ -135,7 +135,7 @@ def show(message: Message, identity: Identity, raised: Emergency | None = None) 
             alarm.card(message.content, raised, identity)
     else:
         with st.chat_message("assistant", avatar=ANSWERED):
-            st.markdown(f"{widgets.inert(message.content)}\n\n{_footnote(message, identity)}")
+            st.markdown(f"{markdown.inert(message.content)}\n\n{_footnote(message, identity)}")
 
 
 def _footnote(message: Message, identity: Identity) -> str:
@@ -232,7 +232,7 @@ def _watch(message: Message, place: Any, button: Any | None) -> None:
             return
         elif len(job.text) > seen:
             seen = len(job.text)
-            place.markdown(widgets.inert(job.text))
+            place.markdown(markdown.inert(job.text))
             time.sleep(0.05)  # several pieces in one message to the browser
         if button and time.monotonic() - began > 1:
             button.button(_("Stop"), icon=":material/stop_circle:", key=f"stop_{message.id}", on_click=_stop, args=(message.id,))

@@ -9,6 +9,7 @@ from lib import auth
 from lib.identity import Identity
 from lib.texts import _
 from ui import bridge, sign_in, state
+from ui.markdown import escape
 
 # In the page itself: Streamlit would fetch a Material icon from another host, and media needs a session.
 ICON = "data:image/svg+xml," + quote(
@@ -64,8 +65,3 @@ def surround(identity: Identity) -> None:
 
 def role_name(role: str) -> str:
     return {"owner": _("Owner"), "manager": _("Manager"), "clinician": _("Clinician"), "receptionist": _("Receptionist")}[role]
-
-
-def escape(text: str) -> str:
-    """Text that somebody typed, safe inside Markdown: a name is never a link, an image, an icon or a formula."""
-    return "".join("\\" + letter if letter in "\\`*_{}[]()<>#+-.!|~:$&\"'" else letter for letter in text.replace("\n", " "))

@@ -13,7 +13,7 @@ from lib.identity import Identity
 from lib.imports import File, Kind, Outcome, Report
 from lib.intake import Mapping, Row
 from lib.texts import _
-from ui import frame, guard, patient_fields
+from ui import guard, markdown, patient_fields
 from ui.state import Import, Upload
 
 PREVIEWED = 20
@@ -49,7 +49,7 @@ def columns(upload: Upload, identity: Identity) -> tuple[Mapping, str]:
         order = _date_order(upload, mapping, identity)
     left_out = [title for title in header if not any(title in titles for titles in mapping.values())]
     if left_out:
-        st.caption(_("Left out: {columns}.").format(columns=frame.escape(", ".join(left_out))))
+        st.caption(_("Left out: {columns}.").format(columns=markdown.escape(", ".join(left_out))))
     return mapping, order
 
 

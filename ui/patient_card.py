@@ -9,7 +9,7 @@ from lib.identity import Identity
 from lib.patient_history import Change
 from lib.patients import Notes, Patient
 from lib.texts import _
-from ui import frame, patient_fields, widgets
+from ui import markdown, patient_fields, widgets
 
 LONGEST = 300
 
@@ -50,7 +50,7 @@ def changed(patient: Patient, identity: Identity) -> str:
     if patient.notes and patient.notes.updated_at and patient.notes.updated_at > at:
         at, who = patient.notes.updated_at, patient.notes.changed_by
     return _("Changed by {name} on {moment}. Added on {added}.").format(
-        name=frame.escape(who), moment=widgets.moment(at, identity), added=widgets.moment(patient.created_at, identity))
+        name=markdown.escape(who), moment=widgets.moment(at, identity), added=widgets.moment(patient.created_at, identity))
 
 
 # history -------------------------------------------------------------------------------------------------------------

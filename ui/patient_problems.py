@@ -9,7 +9,7 @@ from lib.identity import Identity
 from lib.patient_form import PatientForm
 from lib.patients import Chosen, Difference, Listed, Patient
 from lib.texts import _
-from ui import frame, patient_fields, widgets
+from ui import markdown, patient_fields, widgets
 from ui.state import Editing
 
 
@@ -25,7 +25,7 @@ def find(identity: Identity, form: PatientForm, patient: Patient | None,
 def compare(differences: list[Difference], patient: Patient, identity: Identity) -> dict[str, Chosen | None]:
     """Both values of every field side by side; which one the person keeps, None while they have not chosen."""
     st.warning(_("{name} saved this patient in the meantime. Nothing of yours was lost: choose what to keep, then save again.")
-               .format(name=frame.escape(patient.changed_by)), icon=":material/compare_arrows:")
+               .format(name=markdown.escape(patient.changed_by)), icon=":material/compare_arrows:")
     return {difference.field: _choose(difference, patient, identity) for difference in differences}
 
 
@@ -50,6 +50,6 @@ def doubles(found: list[Listed], identity: Identity) -> bool:
         for patient in found:
             facts = [widgets.born(patient, identity, widgets.today(identity)), patient.phone, patient.email,
                      _("archived") if patient.archived_at else None]
-            st.markdown(f"[{frame.escape(patient.full_name)}](/patient?patient={patient.id})")
+            st.markdown(f"[{markdown.escape(patient.full_name)}](/patient?patient={patient.id})")
             st.text(" · ".join(fact for fact in facts if fact))
         return st.button(_("Save anyway"), key="save_anyway")

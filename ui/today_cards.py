@@ -7,7 +7,7 @@ from lib.identity import Identity
 from lib.texts import _, count
 from lib.today import Counts, Known, Question
 from ui import widgets
-from ui.frame import escape
+from ui.markdown import escape
 
 
 def show(identity: Identity, counts: Counts) -> None:

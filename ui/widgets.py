@@ -63,12 +63,3 @@ def born(patient: Listed, identity: Identity, on: date) -> str:
     if not patient.deceased:
         return f"{day(patient.date_of_birth, identity)} · {age_in_words(patient.date_of_birth, on, identity)}"
     return f"{day(patient.date_of_birth, identity)} – " + (day(patient.deceased_on, identity) if patient.deceased_on else "†")
-
-
-def inert(markdown: str) -> str:
-    """An answer's Markdown with emphasis, headings and lists only: no link, image, HTML, code or formula, nothing to fetch.
-
-    A word joiner keeps bare addresses from becoming links.
-    """
-    plain = "".join("\\" + letter if letter in "[]<>$`~" else letter for letter in markdown)
-    return plain.replace("://", ":\u2060//").replace("www.", "www\u2060.").replace("@", "@\u2060")

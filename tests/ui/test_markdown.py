@@ -1,0 +1,32 @@
+"""What people and machines write, inside Markdown."""
+
+import pytest
+
+from ui import markdown
+
+HOSTILE = ["![x](http://evil.example/p.png)", "[click](https://evil.example)", "https://evil.example/x", "www.evil.example", "a@evil.example",
+           "<img src=x onerror=alert(1)>", "$\\frac{1}{2}$", ":red[warning]", ":material/home:", "# Title", "**bold**", "`code`", "a\nb"]
+
+
+def plain(text: str) -> str:
+    """As Markdown would show it: backslashes taken away, word joiners invisible."""
+    return text.replace("\\", "").replace("\u2060", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_typed_is_shown_as_typed(text):
+    assert plain(markdown.escape(text)) == text.replace("\n", " ").replace("\\", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_address_survives_in_a_form_that_becomes_a_link(text):
+    for made in (markdown.escape(text), markdown.inert(text)):
+        bare = made.replace("\\", "")
+        assert "://" not in bare
+        assert "www." not in bare
+        assert "a@evil" not in bare
+
+
+def test_an_answer_keeps_its_emphasis_and_lists_but_loads_nothing():
+    assert markdown.inert("**Call** the clinic:\n- today\n- tomorrow") == "**Call** the clinic:\n- today\n- tomorrow"
+    assert "![x](" not in markdown.inert("![x](http://evil.example/p.png)")
