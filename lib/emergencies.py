@@ -56,7 +56,7 @@ def waiting(scope: Scope, *, after: UUID | None = None, limit: int = 50) -> Page
         """, after=after, limit=limit)
 
 
-def answered(scope: Scope, *, before: UUID | None = None, limit: int = 20) -> Page[Emergency]:
+def answered(scope: Scope, *, before: UUID | None = None, limit: int = 10) -> Page[Emergency]:
     """What somebody has answered for, newest first."""
     return scope.page(Emergency, """
         select e.id, e.message_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by, e.categories,

@@ -25,18 +25,17 @@ def ago(at: datetime) -> str:
 
 
 def describe(emergency: Emergency) -> None:
-    """What it is, about whom, and who raised it when."""
-    when = widgets.moment(emergency.raised_at, identity)
-    st.markdown(f"**{escape(alarm.categories(emergency))}** · {ago(emergency.raised_at)}  \n"
-                f":small[{when} · {_('raised by {name}').format(name=escape(emergency.raised_by))}]")
-
-
-def patient_link(emergency: Emergency) -> None:
-    if emergency.patient_id and auth.may(identity, "chat.patient"):
+    """What it is, who raised it when, what was done, and the way to the patient: two elements, for there may be many."""
+    facts = [widgets.moment(emergency.raised_at, identity), _("raised by {name}").format(name=escape(emergency.raised_by))]
+    about = emergency.patient_id if auth.may(identity, "chat.patient") else None
+    lines = [f"**{escape(alarm.categories(emergency))}** · {ago(emergency.raised_at)}",
+             f":small[{' · '.join(facts if about else [*facts, _('general question')])}]"]
+    if emergency.acknowledged_at:
+        lines.append(f":small[{alarm.answered(emergency, identity)}]")
+    st.markdown("  \n".join(lines), width="stretch")
+    if about:
         st.page_link("../pages/chat.py", label=escape(emergency.patient_name or ""), icon=":material/person:",
-                     query_params={"patient": str(emergency.patient_id)})
-    else:
-        st.markdown(f":small[{_('General question')}]")
+                     query_params={"patient": str(about)})
 
 
 st.title(_("Emergencies"))
@@ -51,7 +50,6 @@ if not waiting.rows:
 for emergency in waiting.rows:
     with st.container(key=f"alarm_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
         describe(emergency)
-        patient_link(emergency)
         alarm.acknowledge_button(emergency.id)
 if waiting.more:
     st.caption(_("There are more. The oldest come first."))
@@ -61,8 +59,6 @@ if answered.rows:
 for emergency in answered.rows:
     with st.container(key=f"answered_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
         describe(emergency)
-        patient_link(emergency)
-        st.markdown(f":small[{alarm.answered(emergency, identity)}]")
 with st.container(horizontal=True):
     if state.cursor("emergencies"):
         st.button(_("Newer"), on_click=state.turn_back, args=("emergencies",))

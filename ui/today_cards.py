@@ -62,7 +62,7 @@ def patients(identity: Identity, known: list[Known], total: int) -> None:
         st.page_link("../pages/patients.py", label=_("Go to patients"), icon=":material/groups:")
     with st.container(key="rows_patients"):
         for patient in known:
-            st.page_link("../pages/patient.py", query_params={"patient": str(patient.id)},
+            st.page_link("../pages/patient.py", query_params={"patient": str(patient.id)}, width="stretch",
                          label=f"**{escape(patient.full_name)}** :gray[{widgets.when(patient.at, identity)}]")
 
 
