@@ -6,7 +6,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api import session
+from api import patients, session
 from lib import db, errors
 
 log = structlog.get_logger()
@@ -30,6 +30,7 @@ def check_health() -> dict[str, str]:
 def make() -> FastAPI:
     app = FastAPI(title="Chairside", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(session.router, prefix="/v1")
+    app.include_router(patients.router, prefix="/v1")
     app.include_router(health, prefix="/v1")
     app.add_exception_handler(errors.AppError, _refuse)
     app.add_exception_handler(HTTPException, _explain)

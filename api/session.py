@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.doorman import cookie_name, read_cookie
 from lib import audit, auth, settings
 from lib.errors import Forbidden, NotSignedIn
+from lib.identity import Identity
 
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -24,6 +25,11 @@ def same_origin(request: Request) -> None:
     if site not in (None, "same-origin") or urlsplit(origin or "").netloc != request.headers.get("host"):
         audit.record_security("origin_refused", address=address(request))
         raise Forbidden("This request came from another site.")
+
+
+def who(request: Request) -> Identity:
+    """The person whose cookie this is, read from the session row; 401 for anybody else."""
+    return auth.resume(auth.read_token(read_cookie(request.headers)), address=address(request))
 
 
 def address(request: Request) -> str:

@@ -45,6 +45,14 @@ class Server:
         password = _password(self.data, role)
         return f"postgresql://{role}:{password}@/{DATABASE}?host={self.sockets}"
 
+    def revive(self) -> None:
+        """Start it again if it died. Cheap while it lives, so that it can be asked every other second."""
+        if _alive(self.cluster):
+            return
+        with _starting(self.data):
+            if not _running(self.cluster):
+                _launch(self)
+
     def stop(self) -> None:
         """Let go, and stop the server when nobody else holds it."""
         with _starting(self.data):
@@ -200,6 +208,14 @@ def _running(cluster: Path) -> bool:
         (cluster / "postmaster.pid").unlink()  # or PostgreSQL takes the dead process for a living one, and won't start
         return False
     return True
+
+
+def _alive(cluster: Path) -> bool:
+    try:
+        os.kill(int((cluster / "postmaster.pid").read_text().split()[0]), 0)
+    except (OSError, ValueError, IndexError):
+        return False
+    return not _is_zombie(cluster)
 
 
 def _is_zombie(cluster: Path) -> bool:

@@ -4,8 +4,6 @@ Written in batches, each in a transaction of its own, so that an import can be w
 that importing the same file again adds nobody.
 """
 
-import csv
-import io
 import json
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +16,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from lib import audit, auth, db, fhir, intake, likeness, patient_export, patient_form, patients, tables
+from lib import audit, auth, csv_file, db, fhir, intake, likeness, patient_form, patients, tables
 from lib.db import Scope
 from lib.errors import AppError, Forbidden, Invalid, Unavailable
 from lib.intake import Row
@@ -119,21 +117,14 @@ class Report:
 
     def csv(self) -> str:
         """For a spreadsheet: no cell is taken for a formula."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow([_("Line"), _("Result"), _("Name"), _("Reason")])
-        writer.writerows([one.line, label(one.kind), _tame(one.name), _tame(one.reason)] for one in self.outcomes)
+        rows = [[one.line, label(one.kind), one.name, one.reason] for one in self.outcomes]
         if self.rest:
-            writer.writerow([self.rest[0].line, _("not imported"), "", _("Stopped: from this line on nothing was imported.")])
-        return text.getvalue()
+            rows.append([self.rest[0].line, _("not imported"), "", _("Stopped: from this line on nothing was imported.")])
+        return csv_file.write([[_("Line"), _("Result"), _("Name"), _("Reason")], *rows])
 
 
 def label(kind: Kind) -> str:
     return {"created": _("Created"), "updated": _("Updated"), "duplicate": _("Duplicate"), "rejected": _("Rejected")}[kind]
-
-
-def _tame(text: str) -> str:
-    return "'" + text if text.lstrip(" \u00a0").startswith(patient_export.FORMULA) else text
 
 
 # reading -------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lib import dates, patient_form
+from lib import csv_file, dates, patient_form
 from lib.errors import Invalid
 from lib.patient_form import PatientForm
 from lib.search_words import fold
@@ -144,7 +144,7 @@ def form_row(line: int, fields: dict[str, Any], note: str = "") -> Row:
 
 def _fields(record: dict[str, str], mapping: Mapping, date_order: str) -> dict[str, Any]:
     filled = {
-        field: [(title, record[title].strip()) for title in titles if record[title].strip()]
+        field: [(title, csv_file.untame(record[title].strip())) for title in titles if record[title].strip()]
         for field, titles in mapping.items()
     }
     return {field: _value(field, parts, date_order) for field, parts in filled.items() if parts} | _death(

@@ -1,17 +1,12 @@
 """The patients of a filter as a file for a spreadsheet."""
 
-import csv
-import io
 from dataclasses import astuple, dataclass
 from datetime import date
 from uuid import UUID
 
-from lib import audit, auth, search_words
+from lib import audit, auth, csv_file, search_words
 from lib.db import Scope
 from lib.texts import _
-
-# What a spreadsheet would run as a formula, in the wide forms of East Asian keyboards too (SECURITY 18).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ def export(scope: Scope, *, term: str = "", archived: bool = False) -> str:
         heading += [_("Alerts"), _("Medical notes")]
         rows = [row + notes.get(line.id, ["", ""]) for row, line in zip(rows, lines, strict=True)]
     audit.record(scope, "export", "patients", "archived" if archived else "", row_count=len(rows))
-    return _csv(heading, rows)
+    return csv_file.write([heading, *rows])
 
 
 def _lines(scope: Scope, query: str, archived: bool) -> list[Line]:
@@ -68,15 +63,3 @@ def _notes(scope: Scope, query: str, archived: bool) -> list[Note]:
           and (p.archived_at is not null) = cast(:archived as boolean)
           and (:query = '' or p.search @@ cast(:query as tsquery))
         """, query=query, archived=archived)
-
-
-def _csv(heading: list[str], rows: list[list[object]]) -> str:
-    file = io.StringIO()
-    csv.writer(file).writerows([heading, *([_cell(value) for value in row] for row in rows)])
-    return file.getvalue()
-
-
-def _cell(value: object) -> str:
-    """Text that stays text: a leading quote keeps a spreadsheet from running it."""
-    text = "" if value is None else str(value)
-    return "'" + text if text.lstrip(" \u00a0").startswith(FORMULA) else text

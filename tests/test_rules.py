@@ -9,7 +9,7 @@ import pytest
 from lib.settings import ROOT, Settings
 
 LAYERS = ["texts", "errors", "settings", "identity", "countries", "embedded", "db", "migrations", "audit", "auth"]
-PURE = {"redflags", "redflag_reading", "redflag_matching", "redflag_muting", "redflag_rules", "dates", "tables", "intake", "fhir", "patient_form", "search_words"}
+PURE = {"csv_file", "redflags", "redflag_reading", "redflag_matching", "redflag_muting", "redflag_rules", "dates", "tables", "intake", "fhir", "patient_form", "search_words"}
 ENTRY = {"workflows", "startup", "operator", "demo"}
 MODULES = sorted((ROOT / "lib").glob("*.py"))
 PAGES = sorted((ROOT / "pages").glob("*.py"))

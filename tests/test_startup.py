@@ -56,3 +56,37 @@ def test_the_owner_is_not_accepted_as_the_app(outside, tmp_path):
 def test_an_empty_database_is_not_served_by_a_process_that_cannot_fill_it(outside, tmp_path):
     done = start(tmp_path, DATABASE_URL=outside.url("chairside_app"))
     assert "make migrate" in done.stderr
+
+
+def test_a_killed_database_is_back_without_a_restart_and_keeps_what_was_acknowledged(tmp_path):
+    """A whole app process; its database killed in mid-flight; within ten seconds it writes again, and nothing is lost."""
+    code = """
+import os, sys, time
+from lib import db, startup
+from lib.errors import AppError
+startup.start()
+server = startup._server
+def write(kind):
+    with db.nobody() as connection:
+        connection.exec_driver_sql("insert into security_events (kind, account_hash) values ('ticket_refused', %s)", (kind,))
+write("before")
+os.kill(int((server.cluster / "postmaster.pid").read_text().split()[0]), 9)
+began = time.monotonic()
+while True:
+    try:
+        write("after")
+        break
+    except AppError:
+        time.sleep(0.2)
+print(round(time.monotonic() - began, 1))
+import psycopg
+with psycopg.connect(server.url("chairside_owner")) as connection:
+    print([row[0] for row in connection.execute("select account_hash from security_events order by id")])
+startup.stop()
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CHAIRSIDE", "JWT"))}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60,
+                          env={**clean, "CHAIRSIDE_DATA": str(tmp_path / "data")})
+    seconds, written = done.stdout.strip().split("\n")
+    assert float(seconds) < 10, done.stderr[-500:]
+    assert written == "['before', 'after']"
