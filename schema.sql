@@ -113,8 +113,7 @@ create table security_events (
     address text not null default '',
     request_id text not null default '',
     primary key (id),
-    constraint kind_is_known check (kind in ('sign_in_failed', 'sign_up_refused', 'ticket_refused', 'token_refused',
-                                             'session_mismatch', 'origin_refused'))
+    constraint kind_is_known check (kind in ('sign_in_failed', 'sign_up_refused', 'ticket_refused', 'origin_refused'))
 );
 comment on table security_events is 'account_hash: SHA-256 of the folded address that was tried, never the address.';
 
@@ -381,6 +380,8 @@ create table audit_log (
     constraint action_is_short check (length(action) between 1 and 60)
 ) partition by range (id);
 create index audit_log_by_session on audit_log (clinic_id, session_id, id desc);
+-- What somebody worked on last, for Today.
+create index audit_log_by_person on audit_log (clinic_id, user_id, id desc) where patient_id is not null;
 create index audit_log_by_patient on audit_log (clinic_id, patient_id, id desc) where patient_id is not null;
 comment on table audit_log is 'fields: names of what changed, never values. term_hash: the search term, hashed, so that one search is one row.';
 
@@ -650,6 +651,20 @@ end
 $$;
 comment on function app.finish_once is 'A started row may end once; afterwards it is immutable.';
 
+-- Not a definer: whoever may not see the thread can't write into it.
+create function app.match_thread() returns trigger language plpgsql as $$
+begin
+    if not exists (
+        select from public.chat_threads t
+        where t.clinic_id = new.clinic_id and t.id = new.thread_id and t.patient_id is not distinct from new.patient_id
+    ) then
+        raise exception 'no such thread for this patient' using errcode = '42501';
+    end if;
+    return new;
+end
+$$;
+comment on function app.match_thread is 'A message and an emergency are about the patient of their thread, or about none.';
+
 create function app.acknowledge_once() returns trigger language plpgsql as $$
 begin
     if old.acknowledged_at is not null then
@@ -692,12 +707,12 @@ create function app.uuid_floor(at timestamptz) returns uuid
     return (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 comment on function app.uuid_floor is 'The smallest uuid of that millisecond: a bound for ranges of uuidv7.';
 
--- Bounded to ten years back and one ahead: the app may call it, and must not be able to fill the catalogue.
+-- Bounded to thirteen months back and twelve ahead: the app may call it, and must not be able to fill the catalogue.
 create function app.make_partitions(since date default current_date, ahead integer default 3) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     parent text;
-    month date := date_trunc('month', greatest(since, current_date - interval '10 years'))::date;
+    month date := date_trunc('month', greatest(since, current_date - interval '13 months'))::date;
     last date := date_trunc('month', current_date + make_interval(months => least(greatest(ahead, 0), 12)))::date;
     child text;
     made integer := 0;
@@ -744,6 +759,7 @@ alter table clinics force row level security;
 create policy tenant on clinics using (id = app.clinic()) with check (id = app.clinic());
 create policy definer on clinics to current_user using (true) with check (true);
 grant select on clinics to chairside_app, chairside_worker;
+create policy owner_amends on clinics as restrictive for update using (app.role() = 'owner');
 grant update (name, country, time_zone, currency, language, emergency_number) on clinics to chairside_app;
 -- not granted: insert (app.sign_up does), delete (a clinic leaves by its own audited act)
 create trigger touch before update on clinics for each row execute function app.touch();
@@ -798,6 +814,7 @@ grant select on memberships to chairside_app, chairside_worker;
 alter table patients enable row level security;
 alter table patients force row level security;
 create policy tenant on patients using (clinic_id = app.clinic()) with check (clinic_id = app.clinic());
+create policy author on patients as restrictive for insert with check (user_id = app.user_id());
 grant select, insert on patients to chairside_app;
 grant update (external_id, full_name, email, phone, date_of_birth, deceased, deceased_on, name_key, phone_key, search,
               archived_at) on patients to chairside_app;
@@ -853,9 +870,11 @@ create policy tenant on chat_messages
     using (clinic_id = app.clinic() and case when patient_id is null then user_id = app.user_id() else app.clinical() end)
     with check (clinic_id = app.clinic() and case when patient_id is null then user_id = app.user_id() else app.clinical() end);
 create policy definer on chat_messages to current_user using (true) with check (true);
+create policy author on chat_messages as restrictive for insert with check (user_id = app.user_id());
 grant select, insert on chat_messages to chairside_app;
 grant update (status, content, metadata, finished_at) on chat_messages to chairside_app;
 -- not granted: delete, update of anything else
+create trigger match_thread before insert on chat_messages for each row execute function app.match_thread();
 create trigger finish_once before update on chat_messages for each row execute function app.finish_once();
 
 -- ai_calls: figures for owners and managers; one's own for everybody else, because an answer is settled by who asked.
@@ -865,6 +884,7 @@ create policy tenant on ai_calls
     using (clinic_id = app.clinic() and (app.role() in ('owner', 'manager') or user_id = app.user_id()))
     with check (clinic_id = app.clinic() and (app.role() in ('owner', 'manager') or user_id = app.user_id()));
 create policy definer on ai_calls to current_user using (true) with check (true);
+create policy author on ai_calls as restrictive for insert with check (user_id = app.user_id());
 grant select, insert on ai_calls to chairside_app;
 grant update (status, provider, model_used, provider_request_id, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
               usage_source, price, cost_usd, cost_source, saved_usd, first_token_ms, latency_ms, finished_at)
@@ -878,9 +898,11 @@ alter table emergencies force row level security;
 create policy tenant on emergencies
     using (clinic_id = app.clinic() and (app.role() in ('owner', 'manager', 'clinician') or user_id = app.user_id()))
     with check (clinic_id = app.clinic() and (app.clinical() or user_id = app.user_id()));
+create policy author on emergencies as restrictive for insert with check (user_id = app.user_id());
 grant select, insert on emergencies to chairside_app;
 grant update (action_taken, false_alarm) on emergencies to chairside_app;
 -- not granted: delete; acknowledged_by and acknowledged_at are the trigger's own
+create trigger match_thread before insert on emergencies for each row execute function app.match_thread();
 create trigger acknowledge_once before update on emergencies for each row execute function app.acknowledge_once();
 
 -- drafts

@@ -5,19 +5,22 @@ import hashlib
 import re
 import secrets
 from functools import cache
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.ownership import owns_media, owns_upload
 from lib import auth, settings
 from lib.errors import AppError
 
 IDENTITY_HEADER = b"x-chairside-session"  # named in .streamlit/config.toml as server.trustedUserHeaders
+MOST_BYTES = 64 * 1024
 GATED = ("/media", "/_stcore/upload_file", "/_stcore/metrics")
 
 
@@ -26,15 +29,20 @@ def cookie_name() -> str:
 
 
 def read_cookie(headers: Headers) -> str | None:
+    return cookie_parser(headers.get("cookie", "")).get(cookie_name())
+
+
+def same_host(headers: Headers) -> bool:
+    """The Origin header names the host that is asked. Ports count: another program on this machine is another site."""
     try:
-        cookie = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    return cookie[cookie_name()].value if cookie_name() in cookie else None
+        origin = urlsplit(headers.get("origin", "")).netloc
+    except ValueError:
+        return False
+    return bool(origin) and origin == headers.get("host")
 
 
 class Doorman:
-    """Strips any identity a client claims and sets the one its cookie proves; refuses gated paths without one."""
+    """Strips any identity a client claims and sets the one its cookie proves; refuses what is not that identity's own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -43,20 +51,50 @@ class Doorman:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
         scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != IDENTITY_HEADER]}
-        if scope["type"] == "websocket":
-            return await self.app(await self._identified(scope), receive, send)
-        await self._serve(scope, receive, _with_headers(scope, send))
+        serve = self._connect if scope["type"] == "websocket" else self._serve
+        await serve(scope, receive, _with_headers(scope, send))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        if path.startswith(GATED) and await run_in_threadpool(_session, Headers(scope=scope)) is None:
-            return await JSONResponse({"detail": "Please sign in."}, 401)(scope, receive, send)
-        await self.app(scope, receive, send)
+        refusal = await run_in_threadpool(_refusal, scope["path"], Headers(scope=scope))
+        await (refusal or self.app)(scope, receive, send)
 
-    async def _identified(self, scope: Scope) -> Scope:
-        token_id = await run_in_threadpool(_session, Headers(scope=scope))
-        headers = [*scope["headers"], (IDENTITY_HEADER, token_id.encode())] if token_id else scope["headers"]
-        return {**scope, "headers": headers}
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A browser always sends Origin; without one it is no browser, and carries no cookie that it should not have."""
+        headers = Headers(scope=scope)
+        if "origin" in headers and not same_host(headers):
+            return await PlainTextResponse("Forbidden", 403)(scope, receive, send)
+        token_id = await run_in_threadpool(_session, headers)
+        await self.app(_known(scope, token_id) if token_id else _unknown(scope), receive, send)
+
+
+def _refusal(path: str, headers: Headers) -> JSONResponse | None:
+    if path.startswith("/api") and not _is_small(headers):
+        return JSONResponse({"detail": "This request is too large."}, 413)
+    if not path.startswith(GATED):
+        return None
+    token_id = _session(headers)
+    if token_id is None:
+        return JSONResponse({"detail": "Please sign in."}, 401)
+    owned = ((not path.startswith("/media") or owns_media(token_id, path))
+             and (not path.startswith("/_stcore/upload_file") or owns_upload(token_id, path)))
+    return None if owned else JSONResponse({"detail": "Not found."}, 404)
+
+
+def _is_small(headers: Headers) -> bool:
+    """Before anything is read: no route takes more, and none takes a body of unknown length."""
+    length = headers.get("content-length", "0")
+    return "transfer-encoding" not in headers and length.isdecimal() and int(length) <= MOST_BYTES
+
+
+def _known(scope: Scope, token_id: str) -> Scope:
+    return {**scope, "headers": [*scope["headers"], (IDENTITY_HEADER, token_id.encode())]}
+
+
+def _unknown(scope: Scope) -> Scope:
+    """Two strangers look alike to Streamlit, so none of them resumes a session: another's may hold a ticket."""
+    headers = [(name, b", ".join(value.split(b",")[:2]) if name.lower() == b"sec-websocket-protocol" else value)
+               for name, value in scope["headers"]]
+    return {**scope, "headers": headers, "subprotocols": scope.get("subprotocols", [])[:2]}
 
 
 def _session(headers: Headers) -> str | None:
@@ -74,7 +112,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
     scope.setdefault("state", {})["request_id"] = request_id
 
     async def wrapped(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             headers.update(_security_headers())
             headers["X-Request-Id"] = request_id

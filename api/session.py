@@ -2,12 +2,11 @@
 
 from contextlib import suppress
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from api.doorman import cookie_name, read_cookie
+from api.doorman import cookie_name, read_cookie, same_host
 from lib import audit, auth, settings
 from lib.errors import Forbidden, NotSignedIn
 from lib.identity import Identity
@@ -21,15 +20,15 @@ class Ticket(BaseModel):
 
 def same_origin(request: Request) -> None:
     """Streamlit's XSRF token covers uploads only, so own routes look at where the browser says the call comes from."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site not in (None, "same-origin") or urlsplit(origin or "").netloc != request.headers.get("host"):
+    if request.headers.get("sec-fetch-site") not in (None, "same-origin") or not same_host(request.headers):
         audit.record_security("origin_refused", address=address(request))
         raise Forbidden("This request came from another site.")
 
 
 def who(request: Request) -> Identity:
     """The person whose cookie this is, read from the session row; 401 for anybody else."""
-    return auth.resume(auth.read_token(read_cookie(request.headers)), address=address(request))
+    return auth.resume(auth.read_token(read_cookie(request.headers)), address=address(request),
+                       request_id=request.state.request_id)
 
 
 def address(request: Request) -> str:

@@ -90,7 +90,7 @@ def quote(request: Request) -> Iterator[Event]:
     yield FREE
 
 
-def admit(request: Request) -> Iterator[Event]:
+def own_up(request: Request) -> Iterator[Event]:
     """An honest "I don't know", with what helps nearly everybody."""
     yield from _flow(_(
         "I don't know the answer to this one: the knowledge base has no article that fits, and I would rather say so than "
@@ -101,7 +101,7 @@ def admit(request: Request) -> Iterator[Event]:
     yield FREE
 
 
-ANSWERERS: dict[str, Answerer] = {"kb": quote, "fallback": admit}
+ANSWERERS: dict[str, Answerer] = {"kb": quote, "fallback": own_up}
 
 
 def urgent_advice(emergency_number: str) -> str:

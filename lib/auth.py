@@ -89,17 +89,19 @@ def sign_up(*, full_name: str, clinic_name: str, email: str, password: str, coun
     """A person, a clinic, and the one owning the other. Raises Invalid with the sentence to show."""
     policy = settings.get().sign_up
     if policy == "closed" and only_first is None:
-        raise Forbidden(_("Sign-up is closed. Ask the owner of your clinic for an invitation."))
+        audit.record_security("sign_up_refused", account=email)
+        raise Forbidden(_("Sign-up is closed. Ask whoever runs this installation to open a clinic for you."))
     values = {"full_name": _name(full_name, _("Full name")), "clinic_name": _name(clinic_name, _("Clinic name")),
               "email": check_email(email)}
     check_password(password, full_name, clinic_name, email)
     place = countries.defaults(country, time_zone)
+    password_hash = hash_password(password)  # before the transaction: it takes a quarter of a second, and a place in a queue
     with db.nobody() as connection:
         user_id, clinic_id = connection.execute(db.statement("""
             select user_id, clinic_id
             from app.sign_up(:email, :full_name, :password_hash, :clinic_name, :country, :time_zone, :currency, :language,
                              :emergency_number, :only_first)
-            """), {**values, "password_hash": hash_password(password), "country": place.code, "time_zone": place.time_zone,
+            """), {**values, "password_hash": password_hash, "country": place.code, "time_zone": place.time_zone,
                    "currency": place.currency, "language": place.language, "emergency_number": place.emergency_number,
                    "only_first": policy == "first" if only_first is None else only_first}).one()
     return Account(user_id, values["email"], values["full_name"], "", clinic_id)
@@ -167,13 +169,13 @@ def find_account(email: str) -> Account:
     return Account(**row._mapping) if row else Account(None, email, "", _nobodys_hash(settings.get().bcrypt_rounds), None)
 
 
-def verify(account: Account, password: str) -> bool:
+def verify(account: Account, password: str, *, address: str = "") -> bool:
     """Whether this is the account's password. An older, cheaper hash is renewed on the way."""
     secret = password.encode("utf-8", "replace")
     with _slots:
         right = bcrypt.checkpw(secret[:72].replace(b"\0", b"?"), account.password_hash.encode())
     if not right or len(secret) > 72 or b"\0" in secret or account.id is None:
-        audit.record_security("sign_in_failed", account=account.email, user_id=account.id)
+        audit.record_security("sign_in_failed", account=account.email, user_id=account.id, address=address)
         return False
     if int(account.password_hash.split("$")[2]) < settings.get().bcrypt_rounds:
         _renew_hash(account, password)
@@ -181,9 +183,10 @@ def verify(account: Account, password: str) -> bool:
 
 
 def _renew_hash(account: Account, password: str) -> None:
+    new_hash = hash_password(password)
     with db.nobody() as connection:
         connection.execute(db.statement("select app.renew_password_hash(:account, :old_hash, :new_hash)"),
-                           {"account": account.id, "old_hash": account.password_hash, "new_hash": hash_password(password)})
+                           {"account": account.id, "old_hash": account.password_hash, "new_hash": new_hash})
 
 
 @cache
@@ -226,7 +229,7 @@ def redeem_ticket(ticket: str, *, device: str, address: str) -> SignedIn:
 # sessions ------------------------------------------------------------------------------------------------------------
 
 
-def resume(token_id: str, *, address: str = "", active: bool = True) -> Identity:
+def resume(token_id: str, *, address: str = "", request_id: str = "", active: bool = True) -> Identity:
     """Who this token's session is right now: the row is read every time, so that a revocation holds at once."""
     with db.nobody() as connection:
         row = connection.execute(db.statement("""
@@ -236,7 +239,7 @@ def resume(token_id: str, *, address: str = "", active: bool = True) -> Identity
             """), {"session": _digest(token_id), "active": active}).first()
     if row is None:
         raise NotSignedIn
-    return Identity(**row._mapping, session=_digest(token_id), address=address)
+    return Identity(**row._mapping, session=_digest(token_id), address=address, request_id=request_id)
 
 
 def sign_out(token_id: str) -> None:

@@ -35,6 +35,9 @@ def amend(scope: Scope, wanted: Clinic) -> None:
     auth.require(scope.identity, "clinic.settings")
     _check(wanted)
     before = get(scope)
+    changed = [field for field in FIELDS if getattr(before, field) != getattr(wanted, field)]
+    if not changed:
+        return
     touched = scope.run("""
         update clinics
         set name = :name, country = :country, time_zone = :time_zone, currency = :currency, emergency_number = :emergency_number
@@ -43,7 +46,6 @@ def amend(scope: Scope, wanted: Clinic) -> None:
              emergency_number=wanted.emergency_number.strip(), version=wanted.version)
     if not touched:
         raise Changed(_("Somebody else changed these settings meanwhile. Reload to see theirs, then make your change again."))
-    changed = [field for field in FIELDS if getattr(before, field) != getattr(wanted, field)]
     audit.record(scope, "change", "clinic", fields=changed)
 
 

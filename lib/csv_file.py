@@ -2,10 +2,13 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 
-# What a spreadsheet would run, in the wide forms of East Asian keyboards too (SECURITY 18).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# What a spreadsheet would run, in the wide forms of East Asian keyboards too (SECURITY 18). One that splits at semicolons
+# or tabs takes our quoted cell apart, and so does a line break then: what follows there is a beginning as well.
+RISKY = re.compile(r"""((?:^|[;\t|\r\n])["' \u00a0]*)(?=[=+\-@\t\r\n＝＋－＠])""")
+TAMED = re.compile(r"""((?:^|[;\t|\r\n])["' \u00a0]*)'(?=[=+\-@\t\r\n＝＋－＠])""")
 
 
 def write(rows: Iterable[Iterable[object]]) -> str:
@@ -15,11 +18,10 @@ def write(rows: Iterable[Iterable[object]]) -> str:
 
 
 def tame(value: object) -> str:
-    """A leading quote keeps a cell text; None becomes an empty cell."""
-    text = "" if value is None else str(value)
-    return "'" + text if text.lstrip(" \u00a0").startswith(FORMULA) else text
+    """A quote keeps each beginning text; None becomes an empty cell."""
+    return "" if value is None else RISKY.sub(r"\1'", str(value))
 
 
 def untame(text: str) -> str:
     """The cell as it was before `tame`, so that an export can be imported again."""
-    return text[1:] if text.startswith("'") and tame(text[1:]) == text else text
+    return TAMED.sub(r"\1", text)

@@ -82,7 +82,7 @@ def connect(url: str, pool_size: int) -> None:
 
 def open_engine(url: str, **pool: Any) -> Engine:
     arguments = {"prepare_threshold": None, "options": OPTIONS, "connect_timeout": 5}
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), connect_args=arguments, **pool)
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), connect_args=arguments, hide_parameters=True, **pool)
 
 
 def disconnect() -> None:
@@ -112,12 +112,13 @@ def nobody() -> Iterator[Connection]:
 
 @contextmanager
 def translated() -> Iterator[None]:
+    """Driver errors become the project's own. Their chain ends here: they carry statements and values into any log."""
     try:
         yield
-    except PoolTimeout as error:
-        raise errors.Unavailable from error
+    except PoolTimeout:
+        raise errors.Unavailable(reason="no connection is free") from None
     except DBAPIError as error:
-        raise _translate(error) from error
+        raise _translate(error) from None
 
 
 def _translate(error: DBAPIError) -> errors.AppError:
@@ -126,7 +127,7 @@ def _translate(error: DBAPIError) -> errors.AppError:
     if constraint in _sentences():
         return errors.Conflict(_sentences()[constraint]) if code == "23505" else errors.Invalid(_sentences()[constraint])
     if error.connection_invalidated or (isinstance(error, OperationalError) and code[:2] in ("", "08", "57")):
-        return errors.Unavailable()
+        return errors.Unavailable(reason=str(error.orig).strip().partition("\n")[0])
     return _BY_CODE.get(code, _BY_CODE.get(code[:2], errors.AppError))()
 
 

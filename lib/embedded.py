@@ -36,10 +36,14 @@ ROLES = ("postgres", "chairside_owner", "chairside_app", "chairside_worker")
 class Server:
     """A running server and this process's hold on it."""
 
-    cluster: Path
+    home: Path
     sockets: Path
     data: Path
     lock: TextIOWrapper
+
+    @property
+    def cluster(self) -> Path:
+        return self.home / "cluster"
 
     def url(self, role: str) -> str:
         password = _password(self.data, role)
@@ -49,13 +53,13 @@ class Server:
         """Start it again if it died. Cheap while it lives, so that it can be asked every other second."""
         if _alive(self.cluster):
             return
-        with _starting(self.data):
+        with _starting(self.home):
             if not _running(self.cluster):
                 _launch(self)
 
     def stop(self) -> None:
         """Let go, and stop the server when nobody else holds it."""
-        with _starting(self.data):
+        with _starting(self.home):
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -68,9 +72,9 @@ def start(data: Path) -> Server:
     """The server of this data folder: attached to when it runs, started when it does not, made when it is new."""
     data = data.resolve()
     _make_private(data)
-    with _starting(data):
-        home = _home(data)
-        server = Server(home / "cluster", _sockets(data, home), data, (data / "users.lock").open("a"))
+    home = _home(data)
+    with _starting(home):
+        server = Server(home, _sockets(data, home), data, (home / "users.lock").open("a"))
         fcntl.flock(server.lock, fcntl.LOCK_SH)
         if not (server.cluster / "PG_VERSION").exists():
             _initialise(server)
@@ -80,8 +84,8 @@ def start(data: Path) -> Server:
 
 
 @contextmanager
-def _starting(data: Path) -> Iterator[None]:
-    with (data / "start.lock").open("a") as lock:
+def _starting(home: Path) -> Iterator[None]:
+    with (home / "start.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

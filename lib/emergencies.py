@@ -27,17 +27,30 @@ class Emergency:
     false_alarm: bool
 
 
-def open(scope: Scope, *, message_id: UUID, thread_id: UUID, patient_id: UUID | None, categories: Sequence[str],
-         rule_set: str) -> UUID:
-    """`message_id`: the question that raised it."""
-    emergency: UUID = scope.value("""
+@dataclass(frozen=True)
+class _Raised:
+    id: UUID
+    patient_id: UUID | None
+
+
+def raise_alarm(scope: Scope, question_id: UUID, *, categories: Sequence[str], rule_set: str) -> UUID:
+    """About the question's patient, if it has one."""
+    raised = scope.one(_Raised, """
         insert into emergencies (clinic_id, message_id, thread_id, patient_id, user_id, categories, rule_set)
-        values (:clinic_id, :message_id, :thread_id, :patient_id, :user_id, :categories, :rule_set)
-        returning id
-        """, message_id=message_id, thread_id=thread_id, patient_id=patient_id, user_id=scope.identity.user_id,
-        categories=list(categories), rule_set=rule_set)
-    audit.record(scope, "raise_emergency", "emergency", emergency, patient_id=patient_id)
-    return emergency
+        select q.clinic_id, q.id, q.thread_id, q.patient_id, :user_id, :categories, :rule_set
+        from chat_messages q
+        where q.clinic_id = :clinic_id
+          and q.id = :question_id
+        returning id, patient_id
+        """, question_id=question_id, user_id=scope.identity.user_id, categories=list(categories), rule_set=rule_set)
+    audit.record(scope, "raise_emergency", "emergency", raised.id, patient_id=raised.patient_id)
+    return raised.id
+
+
+def view(scope: Scope, *, after: UUID | None = None, before: UUID | None = None) -> tuple[Page[Emergency], Page[Emergency]]:
+    """`waiting` and `answered` for somebody who is going to read them: the one row in the audit log for both."""
+    audit.record_view(scope, "list", "emergencies")
+    return waiting(scope, after=after), answered(scope, before=before)
 
 
 def waiting(scope: Scope, *, after: UUID | None = None, limit: int = 50) -> Page[Emergency]:
@@ -100,15 +113,6 @@ def get(scope: Scope, emergency_id: UUID) -> Emergency:
         where e.clinic_id = :clinic_id
           and e.id = :emergency_id
         """, emergency_id=emergency_id)
-
-
-def count_open(scope: Scope) -> int:
-    return int(scope.value("""
-        select count(*)
-        from emergencies
-        where clinic_id = :clinic_id
-          and acknowledged_at is null
-        """))
 
 
 def acknowledge(scope: Scope, emergency_id: UUID, *, action_taken: str, false_alarm: bool = False) -> None:

@@ -22,7 +22,7 @@ class NotSignedIn(AppError):
 
 
 class Forbidden(AppError):
-    """Your role in this clinic does not allow this. An owner can change roles."""
+    """Your role in this clinic does not allow this."""
 
 
 class NotFound(AppError):
@@ -32,8 +32,8 @@ class NotFound(AppError):
 class Changed(AppError):
     """Somebody else saved this in the meantime. Nothing of yours was lost: compare both values and save again."""
 
-    def __init__(self, differences: Sequence[Any] = ()) -> None:
-        super().__init__()
+    def __init__(self, message: str = "", *, differences: Sequence[Any] = ()) -> None:
+        super().__init__(message)
         self.differences = list(differences)
 
 
@@ -43,6 +43,11 @@ class Conflict(AppError):
 
 class Unavailable(AppError):
     """The database can't be reached right now. Nothing was changed. Please try again in a moment."""
+
+    def __init__(self, message: str = "", *, reason: str = "") -> None:
+        """`reason`: the driver's first line, for the operator; it names hosts, never passwords or values."""
+        super().__init__(message)
+        self.reason = reason
 
 
 class SetUpError(AppError):

@@ -1,4 +1,4 @@
-"""Patients from a FHIR R4 export: a Bundle, one Patient, or a resource per line (NDJSON)."""
+"""Patients from a FHIR R4 export: a Bundle, one Patient, an array of them, or a resource per line (NDJSON)."""
 
 import json
 import re
@@ -24,7 +24,7 @@ class NotFhir(Invalid):
 @dataclass(frozen=True)
 class Resource:
     place: int
-    """The position in the bundle, or the line, counted from 1."""
+    """The position in the bundle or array, or the line, counted from 1."""
     url: str
     content: dict[str, Any]
     problem: str = ""
@@ -34,11 +34,11 @@ class Resource:
         return _text(self.content.get("resourceType"))
 
 
-def looks_like_fhir(data: bytes, filename: str) -> bool:
+def looks_like_fhir(data: bytes) -> bool:
     """Also true for FHIR as XML, which `read_fhir` refuses with a reason."""
     start = data[:200].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     names = b'"resourceType"', '"resourceType"'.encode("utf-16-le"), b"http://hl7.org/fhir"
-    return start[:1] in (b"{", b"<") and any(name in data for name in names)
+    return start[:1] in (b"{", b"[", b"<") and any(name in data for name in names)
 
 
 def read_fhir(data: bytes, filename: str) -> list[Row]:
@@ -74,7 +74,7 @@ def _resources(text: str) -> list[Resource]:
         return _by_line(text)
     if _is_bundle(content):
         return [_entry(place, entry) for place, entry in enumerate(_list(content.get("entry")), 1)]
-    return [Resource(place, "", one) for place, one in enumerate(_dicts(content), 1)]
+    return [_entry(place, {"resource": one}) for place, one in enumerate(_list(content), 1)]
 
 
 def _is_bundle(content: Any) -> bool:

@@ -6,30 +6,24 @@ that importing the same file again adds nobody.
 
 import json
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import date
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
-from lib import audit, auth, csv_file, db, fhir, intake, likeness, patient_form, patients, tables
+from lib import audit, auth, csv_file, db, fhir, intake, patients, tables, verdicts
 from lib.db import Scope
 from lib.errors import AppError, Forbidden, Invalid, Unavailable
 from lib.intake import Row
 from lib.likeness import Mark, Someone
-from lib.patient_form import PatientForm
 from lib.tables import Table
 from lib.texts import _
+from lib.verdicts import Decision, Kind, Outcome
 
 BATCH = 500
 MOST_ROWS = 50_000
-FIELDS = ("full_name", "date_of_birth", "phone", "email", "external_id", "alerts", "medical_notes", "deceased", "deceased_on")
-Kind = Literal["created", "updated", "duplicate", "rejected"]
-KINDS: tuple[Kind, ...] = ("created", "updated", "duplicate", "rejected")
 
 
 @dataclass(frozen=True)
@@ -42,41 +36,6 @@ class File:
 
     def __len__(self) -> int:
         return len(self.table.rows if self.table else self.fhir)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    line: int
-    kind: Kind
-    name: str
-    reason: str = ""
-    patient_id: UUID | None = None
-    """Whom it became, or whom it repeats."""
-
-
-@dataclass(frozen=True)
-class Current:
-    """A patient whom a row names by number, as they stand."""
-
-    id: UUID
-    external_id: str
-    full_name: str
-    email: str | None
-    phone: str | None
-    date_of_birth: date | None
-    deceased: bool
-    deceased_on: date | None
-    medical_notes: str
-    alerts: str
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What becomes of one row. `form` and `changed`: what is to be written; nothing for a duplicate or a rejected row."""
-
-    outcome: Outcome
-    form: PatientForm | None = None
-    changed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -113,26 +72,22 @@ class Report:
 
     def counts(self) -> dict[Kind, int]:
         found = Counter(outcome.kind for outcome in self.outcomes)
-        return {kind: found[kind] for kind in KINDS}
+        return {kind: found[kind] for kind in verdicts.KINDS}
 
     def csv(self) -> str:
         """For a spreadsheet: no cell is taken for a formula."""
-        rows = [[one.line, label(one.kind), one.name, one.reason] for one in self.outcomes]
+        rows = [[one.line, verdicts.label(one.kind), one.name, one.reason] for one in self.outcomes]
         if self.rest:
             rows.append([self.rest[0].line, _("not imported"), "", _("Stopped: from this line on nothing was imported.")])
         return csv_file.write([[_("Line"), _("Result"), _("Name"), _("Reason")], *rows])
 
 
-def label(kind: Kind) -> str:
-    return {"created": _("Created"), "updated": _("Updated"), "duplicate": _("Duplicate"), "rejected": _("Rejected")}[kind]
-
-
 # reading -------------------------------------------------------------------------------------------------------------
 
 
-def read(data: bytes, name: str) -> File:
-    """Raises Invalid with one sentence about a file that holds no patients."""
-    table = None if fhir.looks_like_fhir(data, name) else tables.read_table(data, name)
+def read(data: bytes, name: str, encoding: str = "", country: str = "") -> File:
+    """Raises Invalid with one sentence about a file that holds no patients. `encoding`: of a table, empty to guess it."""
+    table = None if fhir.looks_like_fhir(data) else tables.read_table(data, name, encoding, country)
     file = File(name, table, [] if table else fhir.read_fhir(data, name))
     if len(file) > MOST_ROWS:
         raise Invalid(_("This file has {rows} rows, and {most} can be imported at a time. Split it and import the parts.").format(
@@ -181,13 +136,13 @@ def _write_safely(scope: Scope, report: Report, batch: list[Row], met: ChainMap[
     trial = met.new_child()
     try:
         with db.translated(), scope.connection.begin_nested():
-            decisions = _decide_all(scope, report, batch, trial)
+            decisions = verdicts.decide(scope, batch, trial, families=report.families)
             outcomes = [one.outcome for one in decisions] if report.dry_run else _store(scope, decisions)
     except (Unavailable, Forbidden):
         raise
     except AppError as error:
         if len(batch) == 1:
-            return [_decision(batch[0], "rejected", str(error)).outcome]
+            return [verdicts.reach(batch[0], "rejected", str(error)).outcome]
         half = len(batch) // 2
         return [*_write_safely(scope, report, batch[:half], met), *_write_safely(scope, report, batch[half:], met)]
     met.update(trial.maps[0])
@@ -253,68 +208,3 @@ def _people(scope: Scope, decisions: list[Decision]) -> str:
 def _notes(decision: Decision) -> dict[str, Any]:
     given = {name: getattr(decision.form, name) if name in decision.changed else "" for name in patients.NOTES}
     return {"id": decision.outcome.patient_id, **given}
-
-
-# deciding ------------------------------------------------------------------------------------------------------------
-
-
-def _decide_all(scope: Scope, report: Report, batch: list[Row], met: ChainMap[Mark, Someone]) -> list[Decision]:
-    """In the order of the file. `met`: the rows before, to which these are added."""
-    people = [likeness.of_row(row, scope.identity.country) for row in batch]
-    known = {one.external_id: one for one in _known(scope, people)}
-    there: dict[Mark, Someone] = {}
-    for one in likeness.find(scope, people):
-        likeness.remember(there, one, families=report.families)
-    decisions = []
-    for row, someone in zip(batch, people, strict=True):
-        marks = likeness.marks(someone, families=report.families)
-        decisions.append(_decide(row, marks, known.get(someone.external_id or ""), met, there))
-        if row.form:
-            likeness.remember(met, someone, families=report.families)
-    return decisions
-
-
-def _decide(row: Row, marks: list[Mark], current: Current | None, met: Mapping[Mark, Someone],
-            there: Mapping[Mark, Someone]) -> Decision:
-    if row.form is None:
-        return _decision(row, "rejected", row.problem)
-    if current and marks[0] not in met:
-        return _compare(row, row.form, current)
-    for mark in marks:
-        if other := met.get(mark) or there.get(mark):
-            return _decision(row, "duplicate", likeness.reason(mark, other), other.id)
-    return _decision(row, "created", form=row.form, changed=[name for name in FIELDS if getattr(row.form, name)])
-
-
-def _compare(row: Row, form: PatientForm, current: Current) -> Decision:
-    """An empty cell wipes nothing, and nobody comes back to life by an import."""
-    values = {name: getattr(current, name) for name in FIELDS}
-    changes = {name: getattr(form, name) for name in FIELDS if getattr(form, name) and getattr(form, name) != values[name]}
-    if not changes:
-        return _decision(row, "duplicate", _("Already there, unchanged."), current.id)
-    try:
-        merged = PatientForm.model_validate(values | changes)
-    except ValidationError as error:
-        return _decision(row, "rejected", " ".join(patient_form.explain(error).values()), current.id)
-    names = [patient_form.label(name) for name in changes]
-    reason = _("Changed: {fields}.").format(fields=", ".join(name[:1].lower() + name[1:] for name in names))
-    return _decision(row, "updated", reason, current.id, merged, [*changes])
-
-
-def _decision(row: Row, kind: Kind, reason: str = "", patient_id: UUID | None = None, form: PatientForm | None = None,
-              changed: Sequence[str] = ()) -> Decision:
-    name = row.form.full_name if row.form else ""
-    return Decision(Outcome(row.line, kind, name, " ".join(filter(None, [reason, row.note])), patient_id), form, changed)
-
-
-def _known(scope: Scope, people: list[Someone]) -> list[Current]:
-    """Locked, so that nobody's change of this second is written over."""
-    return scope.many(Current, """
-        select p.id, p.external_id, p.full_name, p.email, p.phone, p.date_of_birth, p.deceased, p.deceased_on,
-               coalesce(n.medical_notes, '') as medical_notes, coalesce(n.alerts, '') as alerts
-        from patients p
-        left join patient_notes n on n.clinic_id = p.clinic_id and n.patient_id = p.id
-        where p.clinic_id = :clinic_id
-          and p.external_id = any(:numbers)
-        for update of p
-        """, numbers=[one.external_id for one in people if one.external_id])

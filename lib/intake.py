@@ -16,6 +16,7 @@ from lib.tables import Table
 from lib.texts import _
 
 Mapping = dict[str, list[str]]
+LONGEST_SHOWN = 100
 
 # Headings in English, Spanish, French and German, folded and without anything but letters and digits.
 HEADINGS = {
@@ -59,6 +60,8 @@ MEANING = {heading: meaning for meaning, headings in HEADINGS.items() for headin
 NAME_PARTS = ("prefix", "given", "middle", "family", "second family", "suffix")
 DATES = ("date_of_birth", "deceased", "deceased_on")
 NOTES = {*HEADINGS["medical_notes"].split()[:7], "notas", "observaciones", "remarques", "notizen", "bemerkungen"}
+# A patient is worth having without these; a wrong birth date would make them somebody else.
+OPTIONAL = {"email", "phone"}
 YES = {"true", "t", "yes", "y", "si", "s", "oui", "o", "ja", "j", "wahr", "vrai", "verdadero", "1", "x"}
 NO = {"false", "f", "no", "n", "non", "nein", "falsch", "faux", "falso", "0", "-"}
 
@@ -70,6 +73,8 @@ class Row:
     problem: str = ""
     note: str = ""
     """What was left out of a row that is imported all the same."""
+    name: str = ""
+    """Of a row without a form, as far as it can be read."""
 
 
 class Unreadable(Invalid):
@@ -124,14 +129,18 @@ def forms(table: Table, mapping: Mapping, date_order: str) -> Iterator[Row]:
 
 
 def _row(line: int, cells: list[str], header: list[str], mapping: Mapping, date_order: str) -> Row:
-    if len(cells) > len(header):
-        problem = _("The row has {cells} cells under {columns} headings. A text with a delimiter in it needs quotes.")
-        return Row(line, None, problem.format(cells=len(cells), columns=len(header)))
-    record = dict(zip(header, cells, strict=True))
+    record = dict(zip(header, cells, strict=False))
     try:
-        return form_row(line, _fields(record, mapping, date_order), _second_phone(record, mapping))
+        if len(cells) > len(header):
+            raise Unreadable(_too_wide(len(cells), len(header)))
+        return form_row(line, _fields(record, mapping, date_order), _notes(record, mapping))
     except Unreadable as unreadable:
-        return Row(line, None, str(unreadable))
+        return Row(line, None, str(unreadable), name=_name(record, mapping))
+
+
+def _too_wide(cells: int, columns: int) -> str:
+    text = _("The row has {cells} cells under {columns} headings. A text with a delimiter in it needs quotes.")
+    return text.format(cells=cells, columns=columns)
 
 
 def form_row(line: int, fields: dict[str, Any], note: str = "") -> Row:
@@ -139,7 +148,26 @@ def form_row(line: int, fields: dict[str, Any], note: str = "") -> Row:
     try:
         return Row(line, PatientForm.model_validate(fields), note=note)
     except ValidationError as error:
-        return Row(line, None, " ".join(patient_form.explain(error).values()))
+        reasons = patient_form.explain(error)
+    if reasons.keys() - OPTIONAL:
+        return Row(line, None, " ".join(reasons.values()), name=_shown(fields.get("full_name")))
+    kept = {field: value for field, value in fields.items() if field not in reasons}
+    return form_row(line, kept, " ".join(filter(None, [note, *(_left_out(field, fields[field]) for field in reasons)])))
+
+
+def _left_out(field: str, value: Any) -> str:
+    sentence = {
+        "email": _("The e-mail address “{text}” can't be used and was left out."),
+        "phone": _("The phone number “{text}” can't be used and was left out."),
+    }[field]
+    return sentence.format(text=_shown(value))
+
+
+def _shown(value: Any) -> str:
+    """What the file says, on one short line without signs that can't be seen."""
+    text = " ".join(value.split()) if isinstance(value, str) else ""
+    visible = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+    return visible if len(visible) <= LONGEST_SHOWN else visible[:LONGEST_SHOWN] + "…"
 
 
 def _fields(record: dict[str, str], mapping: Mapping, date_order: str) -> dict[str, Any]:
@@ -152,9 +180,23 @@ def _fields(record: dict[str, str], mapping: Mapping, date_order: str) -> dict[s
     )
 
 
+def _name(record: dict[str, str], mapping: Mapping) -> str:
+    return _shown(" ".join(csv_file.untame(record[title].strip()) for title in mapping.get("full_name", [])))
+
+
+def _notes(record: dict[str, str], mapping: Mapping) -> str:
+    return " ".join(filter(None, [_second_phone(record, mapping), _lost_letters(record, mapping)]))
+
+
 def _second_phone(record: dict[str, str], mapping: Mapping) -> str:
     others = [number for title in mapping.get("phone", []) if (number := record[title].strip())][1:]
     return _("Only the first phone number was taken, not {others}.").format(others=", ".join(others)) if others else ""
+
+
+def _lost_letters(record: dict[str, str], mapping: Mapping) -> str:
+    found = [title for titles in mapping.values() for title in titles if "\ufffd" in record[title]]
+    sentence = _("Some letters under “{title}” were lost. Please check the encoding.")
+    return sentence.format(title=found[0]) if found else ""
 
 
 def _value(field: str, parts: list[tuple[str, str]], date_order: str) -> Any:

@@ -1,6 +1,5 @@
 """Whether two rows tell of the same person: what an import compares, and how it says so."""
 
-import unicodedata
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from datetime import date
@@ -28,17 +27,32 @@ class Someone:
     line: int = 0
 
 
-def of_row(row: Row, country: str) -> Someone:
+def of_rows(scope: Scope, rows: list[Row]) -> list[Someone]:
+    mailboxes = _mailboxes(scope, [row.form.email for row in rows if row.form and row.form.email])
+    return [_of_row(row, scope.identity.country, mailboxes) for row in rows]
+
+
+def _of_row(row: Row, country: str, mailboxes: dict[str | None, str]) -> Someone:
     form = row.form
     if form is None:
         return Someone(None, "", None, None, None, line=row.line)
     return Someone(form.external_id, patients.name_key(form.full_name), form.date_of_birth,
-                   patients.phone_key(form.phone, country), _mailbox(form.email), line=row.line)
+                   patients.phone_key(form.phone, country), mailboxes.get(form.email), line=row.line)
 
 
-def _mailbox(email: str | None) -> str | None:
-    """As app.fold_email folds it."""
-    return unicodedata.normalize("NFKC", email.strip()).lower() if email else None
+@dataclass(frozen=True)
+class _Mailbox:
+    email: str
+    email_norm: str
+
+
+def _mailboxes(scope: Scope, emails: list[str]) -> dict[str | None, str]:
+    """As the database folds them, which knows other capitals than Python."""
+    found = scope.many(_Mailbox, """
+        select email, app.fold_email(email) as email_norm
+        from unnest(cast(:emails as text[])) as t (email)
+        """, emails=emails)
+    return {one.email: one.email_norm for one in found}
 
 
 def find(scope: Scope, people: list[Someone]) -> list[Someone]:

@@ -27,14 +27,21 @@ def head() -> str:
     return ScriptDirectory.from_config(configuration()).get_current_head() or ""
 
 
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+
+
 def bring_up_to_date(owner_url: str) -> None:
     """An empty database gets schema.sql, a live one the migrations it lacks. One process at a time."""
-    engine = db.open_engine(owner_url, poolclass=NullPool)
-    with engine.begin() as connection:
+    with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
+        _check_server(connection)
         connection.execute(text("set local statement_timeout = 0"))
         connection.execute(text("select pg_advisory_xact_lock(hashtext('chairside.migrate'))"))
         if connection.execute(text("select to_regclass('public.alembic_version')")).scalar() is None:
             load_schema(connection)
+        elif version(connection) not in _known():
+            raise SetUpError(f"The database is at schema version {version(connection)}, which this older code does not know. "
+                             "Start the newer version again.")
         elif version(connection) != head():
             command.upgrade(configuration(connection), "head")
 
@@ -61,9 +68,7 @@ def version(connection: Connection) -> str:
 
 def check(connection: Connection) -> None:
     """The database is new enough and at this code's version, and this role can't step over the clinic walls."""
-    server = int(connection.execute(text("select current_setting('server_version_num')")).scalar_one())
-    if server < 180000:
-        raise SetUpError(f"Chairside needs PostgreSQL 18 or newer; this server is {server // 10000}.")
+    _check_server(connection)
     if version(connection) != head():
         raise SetUpError(f"The database is at schema version {version(connection) or 'none'}, this code at {head()}. "
                          "Run `make migrate` with DATABASE_OWNER_URL.")
@@ -76,6 +81,12 @@ def check(connection: Connection) -> None:
             """)).scalar():
         raise SetUpError("DATABASE_URL names a role that owns tables or bypasses row-level security. Use the restricted "
                          "role chairside_app, or one that is a member of it.")
+
+
+def _check_server(connection: Connection) -> None:
+    server = int(connection.execute(text("select current_setting('server_version_num')")).scalar_one())
+    if server < 180000:
+        raise SetUpError(f"Chairside needs PostgreSQL 18 or newer; this server is {server // 10000}.")
 
 
 def make_app_role(owner_url: str, data: Path) -> str:

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Any, NoReturn, Self
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from lib import mailbox
 from lib.texts import _
 
 EARLIEST = date(1850, 1, 1)
@@ -80,8 +80,8 @@ def _with_a_letter(value: str) -> str:
 
 def _like_an_email(value: str) -> str:
     try:
-        validate_email(value, check_deliverability=False)
-    except EmailNotValidError:
+        mailbox.check(value)
+    except mailbox.NotAMailbox:
         raise ValueError(_("{field} does not look right. It should be like anna@example.com.")) from None
     return value
 

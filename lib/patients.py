@@ -186,9 +186,9 @@ def amend(scope: Scope, patient_id: UUID, form: PatientForm, *, versions: tuple[
     before = current.values()
     changed = [field for field in before if getattr(form, field) != before[field]]
     if current.versions != versions and changed:
-        raise Changed(differences(scope, current, form, versions))
+        raise Changed(differences=differences(scope, current, form, versions))
     if not _write(scope, current, form, changed):  # somebody saved within this millisecond
-        raise Changed(differences(scope, read(scope, patient_id), form, versions))
+        raise Changed(differences=differences(scope, read(scope, patient_id), form, versions))
     if changed:
         audit.record(scope, "amend", "patient", patient_id, patient_id=patient_id, fields=changed)
     return changed

@@ -4,9 +4,10 @@ import atexit
 import threading
 
 import structlog
+from sqlalchemy.pool import NullPool
 
 from lib import chats, db, embedded, knowledge, migrations, settings
-from lib.errors import SetUpError
+from lib.errors import AppError, SetUpError, Unavailable
 
 log = structlog.get_logger()
 _stopping = threading.Event()
@@ -15,7 +16,15 @@ _keeper: threading.Thread | None = None
 
 
 def start() -> None:
-    configured = settings.get()
+    """Raises SetUpError with the sentence to print."""
+    try:
+        _open(settings.get())
+    except Unavailable as error:
+        raise SetUpError(f"The database of DATABASE_URL or DATABASE_OWNER_URL can't be reached. {error.reason}") from None
+
+
+def _open(configured: settings.Settings) -> None:
+    global _keeper
     app_url, owner_url = _addresses(configured)
     if owner_url:
         migrations.bring_up_to_date(owner_url)
@@ -23,8 +32,10 @@ def start() -> None:
     db.connect(app_url, configured.pool_size)
     with db.nobody() as connection:
         migrations.check(connection)
-        connection.execute(db.statement("select app.make_partitions()"))
-    chats.sweep()
+    tidy()
+    _stopping.clear()
+    _keeper = threading.Thread(target=_keep_house, daemon=True, name="housekeeper")
+    _keeper.start()
 
 
 def stop() -> None:
@@ -39,17 +50,30 @@ def stop() -> None:
     _server = None
 
 
-def _keep(server: embedded.Server) -> None:
-    """A server that was killed is back within seconds, and nobody has to restart the app."""
+def tidy() -> None:
+    """Months made ahead, and answers that a crash left open closed."""
+    with db.nobody() as connection:
+        connection.execute(db.statement("select app.make_partitions()"))
+    chats.sweep()
+
+
+def _keep_house() -> None:
+    """Every other second a killed embedded server is brought back; every minute the house is tidied."""
+    beat = 0
     while not _stopping.wait(2):
+        beat += 1
         try:
-            server.revive()
-        except SetUpError as error:
-            log.error("the embedded database does not start", reason=str(error))
+            if _server is not None:
+                _server.revive()
+            if beat % 30 == 0:
+                tidy()
+        except AppError as error:
+            log.error("housekeeping failed", reason=type(error).__name__)
 
 
 def publish(owner_url: str) -> None:
-    with db.translated(), db.open_engine(owner_url).begin() as connection:
+    """Without a pool: the owner's connection may not stay behind in a process that serves."""
+    with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
         knowledge.publish(connection, knowledge.read_folder())
 
 
@@ -64,10 +88,7 @@ def _addresses(configured: settings.Settings) -> tuple[str, str | None]:
 
 
 def _start_embedded(configured: settings.Settings) -> tuple[str, str]:
-    global _server, _keeper
+    global _server
     _server = embedded.start(configured.data)
     atexit.register(stop)
-    _stopping.clear()
-    _keeper = threading.Thread(target=_keep, args=(_server,), daemon=True, name="keep-postgresql")
-    _keeper.start()
     return _server.url("chairside_app"), _server.url("chairside_owner")

@@ -6,23 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from charset_normalizer import from_bytes
-
+from lib import charsets
 from lib.errors import Invalid
 from lib.texts import _
 
 LARGEST = 50 * 1024 * 1024
 DELIMITERS = ",;\t|"
-LEGACY = ("cp1252", "iso8859_15", "mac_roman", "cp1250")
-# One person's name is spelt with the letters of one language; a wrong encoding mixes them: Dvoøák, Müÿa.
-ALPHABETS = [
-    set(letters)
-    for letters in (
-        "äöüßéèáç", "éèêëàâçîïôöûùüÿœæ", "áéíóúñüïç", "áâãàçéêíóôõúü", "àèéìíòóùú", "åäöéæøüáèô", "áéíóúýðþæö",
-        "ëïéèöüç", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "čćđšž", "ăâîşţ",
-    )
-]  # fmt: skip
-EDGE_SIGNS = set("’‘“”„–—…€£§°²³µ½¼¾«»‹›¿¡ºª·×±®©™†\u00a0")
+A_FEW = 3
+_CONTROLS = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f]")
 csv.field_size_limit(LARGEST)  # the module's own limit, 128 KiB, is less than some notes
 
 
@@ -39,10 +30,13 @@ class Table:
     delimiter: str
 
 
-def read_table(data: bytes, filename: str) -> Table:
-    """Raises NotATable with one sentence about what the file is and what to do."""
+def read_table(data: bytes, filename: str, encoding: str = "", country: str = "") -> Table:
+    """Raises NotATable with one sentence about what the file is and what to do.
+
+    `encoding`: where a person knows better; else it is guessed, with the country (ISO code) as a hint.
+    """
     refuse_other_files(data, filename)
-    text, encoding = decode(data)
+    text, encoding = (data.decode(encoding, "replace"), encoding) if encoding else decode(data, country)
     _refuse_other_texts(text)
     text, skipped, delimiter = _split_hint(text)
     delimiter = delimiter or _guess_delimiter(text)
@@ -84,11 +78,11 @@ def _signatures(filename: str) -> list[tuple[tuple[bytes, ...], str]]:
     ]
 
 
-def decode(data: bytes) -> tuple[str, str]:
+def decode(data: bytes, country: str = "") -> tuple[str, str]:
     """The text and the encoding's name. Raises NotATable for what is no text."""
-    text, encoding = _by_mark(data) or _utf_8(data) or _legacy(data)
-    controls = sum(text.count(chr(code)) for code in [*range(1, 9), *range(14, 32), *range(127, 160)])
-    if "\0" in text or controls > len(text) / 100:
+    text, encoding = _by_mark(data) or _utf_8(data) or _legacy(data, country)
+    start = text[:200_000]
+    if len(_CONTROLS.findall(start)) > max(A_FEW, len(start) / 100):
         raise NotATable(_("This file is not text. Save the patients as CSV (UTF-8) and import that file."))
     return text, encoding
 
@@ -113,42 +107,9 @@ def _utf_8(data: bytes) -> tuple[str, str] | None:
         return None
 
 
-def _legacy(data: bytes) -> tuple[str, str]:
-    readings = [(text, encoding) for encoding in LEGACY if (text := _decoded(data, encoding))]
-    judged = [(_strangeness(text), place, text, encoding) for place, (text, encoding) in enumerate(readings)]
-    (strange, _mixed), _place, text, encoding = min(judged, key=lambda one: one[:2])
-    if strange > 0.5 and (best := from_bytes(data[:200_000]).best()):
-        return (_decoded(data, best.encoding) or text), best.encoding
-    return text, encoding
-
-
-def _decoded(data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        return ""
-
-
-def _strangeness(text: str) -> tuple[float, bool]:
-    """The share of words that no language writes, and whether the file's letters come from several languages."""
-    words = set(re.findall(r"[^\W\d_]*[^\x00-\x7f](?:[^\W\d_]|['’-]|[^\x00-\x7f])*", text[:1_000_000]))
-    letters = {letter for word in words for letter in word.lower() if letter > "\x7f" and letter.isalpha()}
-    strange = sum(map(_is_strange, words)) / max(len(words), 1)
-    return strange, not any(letters <= alphabet for alphabet in ALPHABETS)
-
-
-def _is_strange(word: str) -> bool:
-    core = word.strip("".join(EDGE_SIGNS))
-    letters = {letter for letter in core.lower() if letter > "\x7f" and letter not in "’\u00a0"}
-    return not any(letters <= alphabet for alphabet in ALPHABETS) or _flips_case(core)
-
-
-def _flips_case(word: str) -> bool:
-    """JosŽ and MŸller, but not MÜLLER."""
-    return any(
-        before.isalpha() and letter > "\x7f" and letter.isupper() and (before.islower() or after.islower())
-        for before, letter, after in zip(word, word[1:], word[2:] + " ", strict=False)
-    )
+def _legacy(data: bytes, country: str) -> tuple[str, str]:
+    encoding = charsets.guess(data, country)
+    return data.decode(encoding), encoding
 
 
 def _refuse_other_texts(text: str) -> None:

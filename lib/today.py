@@ -62,9 +62,9 @@ def count(scope: Scope) -> Counts:
             from emergencies
             where clinic_id = :clinic_id and acknowledged_at is null
         ), people as (
-            select count(*) as patients, count(*) filter (where created_at > now() - interval '7 days') as added_this_week
-            from patients
-            where clinic_id = :clinic_id and archived_at is null
+            select (select count(*) from patients where clinic_id = :clinic_id and archived_at is null) as patients,
+                   (select count(*) from patients where clinic_id = :clinic_id and archived_at is null
+                       and id > app.uuid_floor(now() - interval '7 days')) as added_this_week
         )
         select patients, added_this_week, questions, questions_yesterday, open_emergencies, oldest_emergency, spend, unpriced
         from people, calls, alarms

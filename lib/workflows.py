@@ -24,12 +24,14 @@ PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save an answer while the 
 
 @dataclass(frozen=True)
 class Asked:
-    """The rows of a question just asked. `tier` "E": the card stands there already; otherwise the answer is being written."""
+    """The rows of a question just asked. `tier` "E": the card stands there already; otherwise the answer is being written.
+    `refusal`: why an urgent question got its advice and no answer."""
 
     thread_id: UUID
     question_id: UUID
     answer_id: UUID
     tier: str | None
+    refusal: str = ""
 
 
 def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
@@ -42,15 +44,27 @@ def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
     with db.scope(identity) as scope:
         thread_id = chats.open_thread(scope, patient_id)
         verdict = redflags.check(text[:chats.LONGEST], chats.recent_questions(scope, thread_id))
-        _check_length(identity, text, verdict)
-        question_id = chats.post_question(scope, thread_id, patient_id, text)
+        refusal = "" if verdict.tier == "E" else _too_long(text)
+        if refusal and not verdict.tier:
+            raise Invalid(refusal)
+        route = "emergency" if verdict.tier == "E" else "blocked" if refusal else ""
+        text = chats.marked(text)
+        repeated = chats.find_repeated(scope, thread_id, text, route)
+        if repeated:
+            return Asked(thread_id, repeated.question_id, repeated.answer_id, verdict.tier, refusal)
+        question_id = chats.post_question(scope, thread_id, text)
         audit.record(scope, "ask", "chat_thread", thread_id, patient_id=patient_id)
-        asked = partial(Asked, thread_id, question_id)
-        if verdict.tier == "E":
-            return asked(_alarm(scope, thread_id, patient_id, question_id, verdict, began), "E")
-        job = _prepare(scope, thread_id, patient_id, question_id, text, verdict, began)
+        if route:
+            answer_at_once = _alarm if route == "emergency" else _advise
+            return Asked(thread_id, question_id, answer_at_once(scope, question_id, verdict, began), verdict.tier, refusal)
+        job = _prepare(scope, question_id, text, verdict, began)
     workers.start(job)
-    return asked(job.message_id, verdict.tier)
+    return Asked(thread_id, question_id, job.message_id, verdict.tier)
+
+
+def watch(answer_id: UUID) -> workers.Answering | None:
+    """The answer in the making, to be read as it grows, if this process makes it."""
+    return workers.find(answer_id)
 
 
 def stop(identity: Identity, answer_id: UUID) -> None:
@@ -64,37 +78,41 @@ def shutdown() -> None:
     workers.shutdown()
 
 
-def _check_length(identity: Identity, text: str, verdict: Verdict) -> None:
-    """An emergency may be as long as a message can be; what is to be answered may not."""
-    limit = chats.LONGEST if verdict.tier == "E" else LONGEST_QUESTION
-    if len(text) <= limit:
-        return
-    advice = {"E": ai.emergency_card, "U": ai.urgent_advice}.get(verdict.tier or "")
-    sentence = _("A question has room for {limit:,} characters; this one has {n:,}. Nothing was sent and nothing was lost: "
-                 "shorten it and send it again.").format(limit=limit, n=len(text))
-    raise Invalid(f"{advice(identity.emergency_number)}\n\n{sentence}" if advice else sentence)
+def _too_long(text: str) -> str:
+    """The sentence that says so, or nothing."""
+    if len(text) <= LONGEST_QUESTION:
+        return ""
+    return _("A question has room for {limit:,} characters; this one has {n:,}. Nothing was sent and nothing was lost: "
+             "shorten it and send it again.").format(limit=LONGEST_QUESTION, n=len(text))
 
 
-def _alarm(scope: Scope, thread_id: UUID, patient_id: UUID | None, question_id: UUID, verdict: Verdict, began: float) -> UUID:
+def _alarm(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> UUID:
     """The fixed card, at once: no look-up and no worker stand between the sign and the number to call."""
     categories = sorted({finding.category for finding in verdict.findings if finding.tier == "E"})
-    emergency_id = emergencies.open(scope, message_id=question_id, thread_id=thread_id, patient_id=patient_id,
-                                    categories=categories, rule_set=verdict.version)
+    emergency_id = emergencies.raise_alarm(scope, question_id, categories=categories, rule_set=verdict.version)
     call = Call("emergency", "E", verdict.version, None, scope.identity.language)
-    answer_id = chats.start_answer(scope, thread_id, patient_id, question_id, call)
+    return _answer_whole(scope, question_id, call, ai.emergency_card(scope.identity.emergency_number), began,
+                         {"emergency_id": str(emergency_id), "categories": categories})
+
+
+def _advise(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> UUID:
+    """The urgent advice alone, to a question that is too long to be answered."""
+    call = Call("blocked", "U", verdict.version, None, scope.identity.language)
+    return _answer_whole(scope, question_id, call, ai.urgent_advice(scope.identity.emergency_number), began, {})
+
+
+def _answer_whole(scope: Scope, question_id: UUID, call: Call, words: str, began: float, facts: dict[str, Any]) -> UUID:
+    answer_id = chats.start_answer(scope, question_id, call)
     took = round((time.monotonic() - began) * 1000)
-    card = ai.emergency_card(scope.identity.emergency_number)
-    chats.finish(scope, answer_id, call, Ending(ai.FREE, card, took, took),
-                 {"emergency_id": str(emergency_id), "categories": categories})
+    chats.finish(scope, answer_id, call, Ending(ai.FREE, words, took, took), facts)
     return answer_id
 
 
-def _prepare(scope: Scope, thread_id: UUID, patient_id: UUID | None, question_id: UUID, text: str, verdict: Verdict,
-             began: float) -> workers.Answering:
+def _prepare(scope: Scope, question_id: UUID, text: str, verdict: Verdict, began: float) -> workers.Answering:
     article = knowledge.find(scope, text)
     request = ai.Request(text, article, verdict.tier == "U", scope.identity.emergency_number)
     call = Call(ai.route(request), verdict.tier, verdict.version, article.slug if article else None, scope.identity.language)
-    answer_id = chats.start_answer(scope, thread_id, patient_id, question_id, call)
+    answer_id = chats.start_answer(scope, question_id, call)
     settle = partial(_settle, scope.identity, answer_id, call, _cite(article) if article else {})
     return workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, ai.known(call.route), began)
 
@@ -124,5 +142,3 @@ def _settle(identity: Identity, answer_id: UUID, call: Call, facts: dict[str, An
             log.error("answer not saved", message_id=str(answer_id), error=type(error).__name__)
             return
     log.error("answer not saved", message_id=str(answer_id), error="Unavailable")
-
-

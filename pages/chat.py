@@ -13,19 +13,19 @@ if patient_id:
 with db.scope(identity) as scope:
     patient = patients.read(scope, patient_id) if patient_id else None
     thread_id = chats.view(scope, patient_id)
-    running = chats.started(scope, thread_id) if thread_id else []
+    reading = conversation.read(scope, patient_id, thread_id) if thread_id else None
 
 conversation.in_sight(identity, patient)
 conversation.ask_box(patient)
 beginning = st.empty()
-if thread_id is None:
+if reading is None:
     with beginning.container():
         widgets.empty(_("Nothing asked here yet."), icon="forum", hint=_(
             "Ask what a patient would ask: “How long does a root canal take?”, “My gums bleed when I brush.”, "
             "“What can I eat after an extraction?”"))
     st.stop()
-conversation.history(patient_id, thread_id, [message.id for message in running])
-for message in running:
+conversation.history(patient_id, thread_id, identity, reading)
+for message in reading.running:
     conversation.follow(message, identity)
-if running:
+if reading.running:
     st.rerun()  # the finished answers take their place in the thread

@@ -6,6 +6,7 @@ import streamlit as st
 from babel.dates import format_timedelta
 
 from lib import auth, db, emergencies
+from lib.db import Page
 from lib.emergencies import Emergency
 from lib.texts import _
 from ui import alarm, guard, state, widgets
@@ -13,8 +14,10 @@ from ui.markdown import escape
 
 identity = guard.require("emergencies.read")
 with db.scope(identity) as scope:
-    waiting = emergencies.waiting(scope)
-    answered = emergencies.answered(scope, before=state.cursor("emergencies"))
+    waiting, answered = emergencies.view(scope, after=state.cursor("waiting"), before=state.cursor("answered"))
+if state.cursor("waiting") and not waiting.rows:  # all of this page has been answered for; older ones may still be open
+    state.first_page("waiting")
+    st.rerun()
 
 
 def ago(at: datetime) -> str:
@@ -38,8 +41,18 @@ def describe(emergency: Emergency) -> None:
                      query_params={"patient": str(about)})
 
 
+def turn(name: str, page: Page[Emergency], *, back: str, on: str) -> None:
+    if not state.cursor(name) and not page.more:
+        return
+    with st.container(horizontal=True):
+        if state.cursor(name):
+            st.button(back, key=f"back_{name}", on_click=state.turn_back, args=(name,))
+        if page.more:
+            st.button(on, key=f"on_{name}", on_click=state.turn_page, args=(name, page.rows[-1].id))
+
+
 st.title(_("Emergencies"))
-if not waiting.rows and not answered.rows and not state.cursor("emergencies"):
+if not waiting.rows and not answered.rows and not state.cursor("answered"):
     widgets.empty(_("No emergency was ever raised."), icon="verified_user", hint=_(
         "When a question to the assistant describes a danger sign, it appears here until somebody has answered for it."))
     st.stop()
@@ -51,16 +64,11 @@ for emergency in waiting.rows:
     with st.container(key=f"alarm_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
         describe(emergency)
         alarm.acknowledge_button(emergency.id)
-if waiting.more:
-    st.caption(_("There are more. The oldest come first."))
+turn("waiting", waiting, back=_("Older"), on=_("Newer"))
 
 if answered.rows:
     st.subheader(_("Acknowledged"))
 for emergency in answered.rows:
     with st.container(key=f"answered_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
         describe(emergency)
-with st.container(horizontal=True):
-    if state.cursor("emergencies"):
-        st.button(_("Newer"), on_click=state.turn_back, args=("emergencies",))
-    if answered.more:
-        st.button(_("Older"), on_click=state.turn_page, args=("emergencies", answered.rows[-1].id))
+turn("answered", answered, back=_("Newer"), on=_("Older"))

@@ -16,7 +16,7 @@ from ui.state import Import, Upload
 def choose(identity: Identity) -> None:
     """Everything before the first row is written."""
     place = st.container()
-    upload = chosen_file()
+    upload = chosen_file(identity)
     with place:
         import_steps.heading(1, _("File"), "done" if upload else "now", import_steps.describe(upload.file) if upload else "")
     if upload is None:
@@ -32,16 +32,19 @@ def choose(identity: Identity) -> None:
     check(upload, mapping, order)
 
 
-def chosen_file() -> Upload | None:
+def chosen_file(identity: Identity) -> Upload | None:
     uploaded = st.file_uploader(_("A table saved as CSV or text, or a FHIR R4 export as JSON or NDJSON"), key="import_file",
                                 help=_("Any delimiter and encoding. An Excel workbook is saved as CSV (UTF-8) first."))
     if uploaded is None:
         return None
-    if kept := state.upload(uploaded.file_id):
+    kept = state.upload(uploaded.file_id)
+    encoding = state.shown(import_steps.encoding_key(uploaded.file_id)) or ""
+    if kept and encoding in ("", kept.encoding):
         return kept
     try:
         with st.spinner(_("Reading the file …")):
-            return state.keep_upload(uploaded.file_id, imports.read(uploaded.getvalue(), uploaded.name))
+            file = imports.read(uploaded.getvalue(), uploaded.name, encoding, identity.country)
+            return state.keep_upload(uploaded.file_id, file)
     except Invalid as error:
         st.error(markdown.escape(str(error)), icon=":material/error:")
         return None

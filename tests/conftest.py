@@ -24,7 +24,7 @@ os.environ["CHAIRSIDE_DATA"] = tempfile.mkdtemp(prefix="chairside-test-")
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("DATABASE_OWNER_URL", None)
 
-from lib import auth, db, startup
+from lib import auth, db, embedded, startup
 from lib.identity import Identity
 from lib.settings import ROOT
 
@@ -32,14 +32,20 @@ SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", Path(__file__).parents[2] / "sh
 PASSWORD = "correct horse staple 9"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def clean_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run by root, clusters lie outside the tests' folders; each folder names its own."""
+    yield
+    folders = [Path(os.environ["CHAIRSIDE_DATA"]), tmp_path_factory.getbasetemp()]
+    for name in [name for folder in folders for name in folder.rglob("cluster.id")]:
+        shutil.rmtree(embedded.STATE / name.read_text(), ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def database() -> Iterator[None]:
     startup.start()
-    assert startup._server
-    cluster = startup._server.cluster
     yield
     startup.stop()
-    shutil.rmtree(cluster.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -108,3 +108,19 @@ def test_an_unknown_member_is_refused(alice):
     from uuid import uuid4
     with pytest.raises(Forbidden), db.scope(replace(alice, user_id=uuid4())):
         pass
+
+
+@pytest.mark.parametrize("statement", [
+    "insert into patients (clinic_id, user_id, changed_by, full_name) values (:clinic_id, :other, :other, 'x')",
+    """insert into chat_messages (clinic_id, thread_id, user_id, role, status, content)
+       values (:clinic_id, :thread, :other, 'user', 'ok', 'x')""",
+    """insert into ai_calls (clinic_id, message_id, user_id, route, status) values (:clinic_id, :thread, :other, 'kb', 'ok')""",
+    """insert into emergencies (clinic_id, message_id, thread_id, user_id, categories, rule_set)
+       values (:clinic_id, :thread, :thread, :other, '{airway}', '1')""",
+    "insert into audit_log (clinic_id, user_id, action, resource) values (:clinic_id, :other, 'view', 'x')"],
+    ids=["patients", "chat_messages", "ai_calls", "emergencies", "audit_log"])
+def test_nobody_writes_in_a_colleagues_name(alice, bob, statement):
+    with db.scope(bob) as scope:
+        thread = scope.value("insert into chat_threads (clinic_id, user_id) values (:clinic_id, :me) returning id", me=bob.user_id)
+    with pytest.raises(Forbidden), db.scope(bob) as scope:
+        scope.connection.execute(text(statement), {"clinic_id": bob.clinic_id, "other": alice.user_id, "thread": thread})

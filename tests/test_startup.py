@@ -58,6 +58,36 @@ def test_an_empty_database_is_not_served_by_a_process_that_cannot_fill_it(outsid
     assert "make migrate" in done.stderr
 
 
+def test_the_owners_connection_does_not_stay_behind(tmp_path):
+    code = """
+from lib import db, startup
+startup.start()
+import psycopg
+with psycopg.connect(startup._server.url("postgres")) as connection:
+    print([row[0] for row in connection.execute(
+        "select usename from pg_stat_activity where usename like 'chairside%' group by usename")])
+startup.stop()
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CHAIRSIDE", "JWT"))}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60,
+                          env={**clean, "CHAIRSIDE_DATA": str(tmp_path / "data")})
+    assert done.stdout.strip() == "['chairside_app']", done.stderr[-500:]
+
+
+def test_a_database_that_is_away_is_named_without_its_password(tmp_path):
+    done = start(tmp_path, DATABASE_URL="postgresql://chairside_app:hunter2@127.0.0.1:1/chairside")
+    assert "can't be reached" in done.stderr.splitlines()[-1]
+    assert "hunter2" not in done.stderr
+
+
+def test_a_database_of_a_newer_version_is_left_alone(outside, tmp_path):
+    migrations.bring_up_to_date(outside.url("chairside_owner"))
+    with psycopg.connect(outside.url("chairside_owner")) as connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+    done = start(tmp_path, DATABASE_OWNER_URL=outside.url("chairside_owner"), DATABASE_URL=outside.url("chairside_app"))
+    assert "older code does not know" in done.stderr.splitlines()[-1]
+
+
 def test_a_killed_database_is_back_without_a_restart_and_keeps_what_was_acknowledged(tmp_path):
     """A whole app process; its database killed in mid-flight; within ten seconds it writes again, and nothing is lost."""
     code = """

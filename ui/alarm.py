@@ -41,7 +41,7 @@ def _acknowledge(emergency_id: UUID) -> None:
         with db.scope(identity) as scope:
             emergencies.acknowledge(scope, emergency_id, action_taken=action, false_alarm=false_alarm)
     except AppError as error:
-        st.error(str(error), icon=":material/info:")
+        st.error(escape(str(error)), icon=":material/info:")
         return
     state.notify(_("Acknowledged."))
     st.rerun()

@@ -4,6 +4,7 @@ import html
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +14,9 @@ import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
 
-from lib import auth, chats, db, emergencies, patients, workers, workflows
+from lib import auth, chats, db, emergencies, patients, workflows
 from lib.chats import Message
+from lib.db import Page, Scope
 from lib.emergencies import Emergency
 from lib.errors import AppError
 from lib.identity import Identity
@@ -24,7 +26,8 @@ from ui import alarm, guard, markdown, patient_card, state, widgets
 from ui.markdown import escape
 
 ASKED, ANSWERED = ":material/person:", ":material/dentistry:"
-PATIENCE = 90  # seconds of watching an answer that another process writes
+PATIENCE = 90  # seconds of watching an answer
+LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes
 
 
 # whom it is about ----------------------------------------------------------------------------------------------------
@@ -79,7 +82,7 @@ def ask_box(patient: Patient | None) -> None:
     box = f"question_{patient_id}"
     refusal = state.take_refusal()
     if refusal:
-        st.bottom.error(refusal, icon=":material/info:")
+        st.bottom.error(escape(refusal), icon=":material/info:")
     st.chat_input(_("Ask about this patient") if patient else _("Ask a general question"), key=box, submit_mode="stop",
                   on_submit=_ask, args=(patient_id, box))
 
@@ -90,33 +93,63 @@ def _ask(patient_id: UUID | None, box: str) -> None:
         return
     identity = guard.require("chat.ask")
     try:
-        workflows.ask(identity, patient_id, text)
-        state.first_page(f"thread_{patient_id}")
+        refusal = workflows.ask(identity, patient_id, text).refusal
+        state.first_page(_place(patient_id))
     except AppError as error:
-        state.refuse(str(error))
+        refusal = str(error)
+    if refusal:
+        state.refuse(refusal)
         state.show(box, text)
 
 
 # reading -------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A page of a thread, for one run. `running`: the answers that stand below it, where they are being written."""
+
+    page: Page[Message]
+    alarms: dict[UUID, Emergency]
+
+    @property
+    def running(self) -> list[Message]:
+        return [message for message in reversed(self.page.rows) if message.running]
+
+
+def read(scope: Scope, patient_id: UUID | None, thread_id: UUID) -> Reading:
+    page = chats.history(scope, thread_id, before=state.cursor(_place(patient_id)))
+    return Reading(page, emergencies.of_questions(scope, thread_id, _alarming(page.rows)))
+
+
+def history(patient_id: UUID | None, thread_id: UUID, identity: Identity, reading: Reading) -> None:
+    """Twenty messages. What the page has read serves this run only: the fragment keeps nothing of it and reads anew."""
+    _history(patient_id, thread_id, [message.id for message in reading.running], [(identity, reading)])
+
+
 @st.fragment
-def history(patient_id: UUID | None, thread_id: UUID, running: Sequence[UUID]) -> None:
-    """Twenty messages. `running`: the answers that stand below, where they are being written."""
-    identity = guard.require("chat.patient" if patient_id else "chat.ask")
-    place = f"thread_{patient_id}"
-    with db.scope(identity) as scope:
-        page = chats.history(scope, thread_id, before=state.cursor(place))
-        alarms = emergencies.of_questions(scope, thread_id, _alarming(page.rows))
+def _history(patient_id: UUID | None, thread_id: UUID, running: Sequence[UUID], handed: list[tuple[Identity, Reading]]) -> None:
+    identity, reading = handed.pop() if handed else _read_anew(patient_id, thread_id)
+    page, place = reading.page, _place(patient_id)
     if page.more:
         st.button(_("Show earlier"), icon=":material/expand_less:", type="tertiary", key="earlier",
                   on_click=state.turn_page, args=(place, page.rows[-1].id))
     for message in reversed(page.rows):
         if message.id not in running:
-            show(message, identity, alarms.get(message.question_id) if message.question_id else None)
+            show(message, identity, reading.alarms.get(message.question_id) if message.question_id else None)
     if state.cursor(place):
         st.button(_("Show later"), icon=":material/expand_more:", type="tertiary", key="later",
                   on_click=state.turn_back, args=(place,))
+
+
+def _read_anew(patient_id: UUID | None, thread_id: UUID) -> tuple[Identity, Reading]:
+    identity = guard.require("chat.patient" if patient_id else "chat.ask")
+    with db.scope(identity) as scope:
+        return identity, read(scope, patient_id, thread_id)
+
+
+def _place(patient_id: UUID | None) -> str:
+    return f"thread_{patient_id}"
 
 
 def _alarming(messages: Sequence[Message]) -> list[UUID]:
@@ -150,6 +183,8 @@ def _footnote(message: Message, identity: Identity) -> str:
 
 
 def _ended(message: Message) -> str:
+    if message.running:
+        return _("Writing …")
     if message.status == "stopped":
         return _("Stopped before the end.")
     if message.status == "truncated":
@@ -174,7 +209,7 @@ def _origin(facts: dict[str, Any], identity: Identity) -> str:
     if facts["route"] == "provider":
         return " · ".join([_("AI provider"), escape(facts.get("model") or _("unknown model")), _cost(facts)])
     if facts["route"] != "kb":
-        return f"{_('No article fits')} · {_cost(facts)}"
+        return f"{_('Too long to be answered') if facts['route'] == 'blocked' else _('No article fits')} · {_cost(facts)}"
     return " · ".join([_("Knowledge base"), escape(facts["title"]), _review(facts, identity), _cost(facts)])
 
 
@@ -221,12 +256,14 @@ def _draw(place: Any, text: str) -> None:
 
 
 def _watch(message: Message, place: Any, button: Any | None) -> None:
-    began, seen = time.monotonic(), 0
+    began, seen, look_at = time.monotonic(), 0, 0.0
     while time.monotonic() - began < PATIENCE:
-        job = workers.find(message.id)
+        job = workflows.watch(message.id)
         if job is None:
-            if _is_settled(message):
-                return
+            if time.monotonic() >= look_at:
+                if _is_settled(message):
+                    return
+                look_at = time.monotonic() + LOOK
             time.sleep(0.1)
         elif job.wait(seen, 0.1):
             return
@@ -242,9 +279,8 @@ def _watch(message: Message, place: Any, button: Any | None) -> None:
 
 def _is_settled(message: Message) -> bool:
     """For an answer of another process, or one that ended a moment ago: its row tells."""
-    with db.scope(guard.require("chat.ask")) as scope:
-        found = chats.get(scope, message.id)
-    return found.status != "started" or found.stale
+    with db.scope(guard.watch("chat.ask")) as scope:
+        return not chats.get(scope, message.id).running
 
 
 def _stop(message_id: UUID) -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from lib.errors import AppError, Forbidden, NotFound
 from lib.texts import _
+from ui.markdown import escape
 
 log = structlog.get_logger()
 
@@ -16,7 +17,7 @@ def report(error: Exception) -> bool:
     """Streamlit's on_script_error hook. The log gets the type and the place of an unknown error, never its text or values."""
     if isinstance(error, AppError):
         icon = ":material/lock:" if isinstance(error, Forbidden) else ":material/info:"
-        (st.info if isinstance(error, NotFound | Forbidden) else st.error)(str(error), icon=icon)
+        (st.info if isinstance(error, NotFound | Forbidden) else st.error)(escape(str(error)), icon=icon)
         return True
     reference = secrets.token_hex(4)
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -7,12 +7,13 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 from streamlit.runtime.scriptrunner import StopException
 
-from lib import db, imports, intake
+from lib import charsets, db, imports, intake, verdicts
 from lib.errors import AppError
 from lib.identity import Identity
-from lib.imports import File, Kind, Outcome, Report
+from lib.imports import File, Report
 from lib.intake import Mapping, Row
 from lib.texts import _
+from lib.verdicts import Kind, Outcome
 from ui import guard, markdown, patient_fields
 from ui.state import Import, Upload
 
@@ -33,7 +34,7 @@ def describe(file: File) -> str:
         return " · ".join([_("FHIR export"), size])
     signs = {",": _("commas"), ";": _("semicolons"), "\t": _("tabs"), "|": _("vertical bars")}
     sign = signs.get(file.table.delimiter, file.table.delimiter)
-    return " · ".join([size, _("separated by {sign}").format(sign=sign), file.table.encoding.upper()])
+    return " · ".join([size, _("separated by {sign}").format(sign=sign), charsets.label(file.table.encoding)])
 
 
 # columns -------------------------------------------------------------------------------------------------------------
@@ -44,9 +45,10 @@ def columns(upload: Upload, identity: Identity) -> tuple[Mapping, str]:
     header = upload.file.table.header
     guess, names = intake.guess_mapping(header), patient_fields.labels()
     with st.grid(3, min_column_width=250, key="import_columns"):
-        mapping = {field: st.multiselect(names[field], header, guess.get(field, []), key=f"import_{field}_{upload.file_id}",
-                                         placeholder=_("Not in this file"), select_all=False) for field in imports.FIELDS}
+        mapping = {field: st.multiselect(names[field], header, guess.get(field, []), key=f"import_{field}_{upload.key}",
+                                         placeholder=_("Not in this file"), select_all=False) for field in verdicts.FIELDS}
         order = _date_order(upload, mapping, identity)
+        _encoding(upload)
     left_out = [title for title in header if not any(title in titles for titles in mapping.values())]
     if left_out:
         st.caption(_("Left out: {columns}.").format(columns=markdown.escape(", ".join(left_out))))
@@ -61,13 +63,24 @@ def _date_order(upload: Upload, mapping: Mapping, identity: Identity) -> str:
         upload.orders[titles] = intake.guess_order(upload.file.table, mapping, identity.country)
     guess = upload.orders[titles]
     return st.selectbox(_("Order of dates"), list(ways), list(ways).index(guess), format_func=ways.__getitem__,
-                        key=f"import_dates_{guess}_{upload.file_id}")
+                        key=f"import_dates_{guess}_{upload.key}")
+
+
+def _encoding(upload: Upload) -> None:
+    """Another choice reads the file again, in the next run."""
+    names = charsets.labels() | {upload.guess: charsets.label(upload.guess)}
+    st.selectbox(_("Encoding"), list(names), list(names).index(upload.guess), format_func=names.__getitem__,
+                 key=encoding_key(upload.file_id), help=_("If letters look wrong in the table below, choose another one."))
+
+
+def encoding_key(file_id: str) -> str:
+    return f"import_encoding_{file_id}"
 
 
 def preview(upload: Upload, mapping: Mapping, order: str) -> None:
     first = list(islice(imports.rows(upload.file, mapping, order), PREVIEWED))
     names = patient_fields.labels()
-    shown = [field for field in imports.FIELDS if any(row.form and getattr(row.form, field) for row in first)]
+    shown = [field for field in verdicts.FIELDS if field == "full_name" or any(row.form and getattr(row.form, field) for row in first)]
     noted = any(row.problem or row.note for row in first)
     st.caption(_("What would be imported (up to {count} rows):").format(count=PREVIEWED))
     st.dataframe([_as_read(row, shown, names, noted) for row in first], hide_index=True, column_config={_("Line"): _narrow()})
@@ -75,6 +88,8 @@ def preview(upload: Upload, mapping: Mapping, order: str) -> None:
 
 def _as_read(row: Row, fields: list[str], names: dict[str, str], noted: bool) -> dict[str, object]:
     cells = {names[field]: _cell(getattr(row.form, field)) if row.form else "" for field in fields}
+    if row.form is None:
+        cells[names["full_name"]] = row.name
     return {_("Line"): row.line} | ({_("Problem"): " ".join([row.problem, row.note]).strip()} if noted else {}) | cells
 
 
@@ -114,7 +129,7 @@ def counts(report: Report) -> None:
         titles |= {"created": _("Would be created"), "updated": _("Would be updated")}
     with st.grid(4, min_column_width=130, key="import_counts"):
         for kind, count in report.counts().items():
-            st.metric(titles.get(kind, imports.label(kind)), f"{count:,}", border=True)
+            st.metric(titles.get(kind, verdicts.label(kind)), f"{count:,}", border=True)
 
 
 def details(report: Report, key: str) -> None:

@@ -1,18 +1,24 @@
 """Text of people and machines inside Streamlit's Markdown, where a name could otherwise be a link, an image or a formula."""
 
+import re
+
+JOINER = "\u2060"  # takes no room and is no letter
+SPECIAL = "\\`*_{}[]()<>#+-.!|~:$&\"'"
+# Streamlit looks for these after Markdown has taken the backslashes away: bare addresses, icons, dashes and arrows.
+LATE = re.compile(r"""(://|www\.|@|:(?=material|streamlit)|[-<>=!~](?=[-<>=~]))""", re.IGNORECASE)
+
 
 def escape(text: str) -> str:
     """What somebody typed, shown as they typed it, on one line."""
-    one_line = text.replace("\n", " ")
-    return unlinked("".join("\\" + letter if letter in "\\`*_{}[]()<>#+-.!|~:$&\"'" else letter for letter in one_line))
+    joined = apart(text.replace("\n", " "))
+    return "".join("\\" + letter if letter in SPECIAL else letter for letter in joined)
 
 
 def inert(markdown: str) -> str:
     """An answer's Markdown with emphasis, headings and lists only: no link, image, HTML, code or formula, nothing to fetch."""
-    return unlinked("".join("\\" + letter if letter in "[]<>$`~" else letter for letter in markdown))
+    return "".join("\\" + letter if letter in "[]<>$`~" else letter for letter in apart(markdown))
 
 
-def unlinked(text: str) -> str:
-    """A word joiner keeps bare addresses from becoming links: Markdown makes them after it has taken the backslashes away."""
-    joined = text.replace("://", ":\u2060//").replace("\\://", "\\:\u2060//").replace("@", "@\u2060")
-    return joined.replace("www.", "www\u2060.").replace("www\\.", "www\u2060\\.")
+def apart(text: str) -> str:
+    """A word joiner behind whatever would become something else."""
+    return LATE.sub(lambda found: found[0][0] + JOINER + found[0][1:] if found[0].startswith(":") else found[0] + JOINER, text)

@@ -63,27 +63,24 @@ def history(changes: list[Change], identity: Identity) -> str:
 def _change(change: Change, identity: Identity) -> str:
     labels, before = patient_fields.labels(), change.before or {}
     head = f"<div><strong>{escape(change.changed_by)}</strong> · {widgets.moment(change.changed_at, identity)}"
-    rows = [f"<dt>{labels[field]}</dt><dd>{_values(before.get(field), change.after.get(field), identity)}</dd>"
+    rows = [f"<dt>{labels[field]}</dt><dd>{_values(field, before.get(field), change.after.get(field), identity)}</dd>"
             for field in change.fields if field in change.after and (change.before or change.after[field])]
     added = f" · {_('added')}" if change.before is None else ""
     return f"<li>{head}{added}</div><dl class='facts'>{''.join(rows)}</dl></li>"
 
 
-def _values(before: Any, after: Any, identity: Identity) -> str:
-    old, new = _apart(_say(before, identity), _say(after, identity))
+def _values(field: str, before: Any, after: Any, identity: Identity) -> str:
+    old, new = _apart(_say(field, before, identity), _say(field, after, identity))
     return f"<ins>{escape(new)}</ins>" if before in (None, "") else f"<del>{escape(old)}</del> → <ins>{escape(new)}</ins>"
 
 
-def _say(value: Any, identity: Identity) -> str:
-    """A value of the history: JSON, so that days and moments are text."""
-    try:
+def _say(field: str, value: Any, identity: Identity) -> str:
+    """A value of the history: JSON, so that days and moments are text. A record number may look like one and is none."""
+    if value and field in ("date_of_birth", "deceased_on"):
         return patient_fields.say(date.fromisoformat(value), identity)
-    except (TypeError, ValueError):
-        pass
-    try:
+    if value and field == "archived_at":
         return widgets.moment(datetime.fromisoformat(value), identity)
-    except (TypeError, ValueError):
-        return patient_fields.say(value, identity)
+    return patient_fields.say(value, identity)
 
 
 def _apart(old: str, new: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from streamlit_authenticator.models import AuthenticationModel, cookie_model
 from lib import auth, countries
 from lib.errors import AppError
 from lib.texts import _
-from ui import bridge, state
+from ui import bridge, guard, state
 
 
 class Accounts(dict[str, dict[str, Any]]):
@@ -31,7 +31,7 @@ class Credentials(AuthenticationModel):  # type: ignore[misc]
     """Its password check, by lib.auth: bounded, equal in time for strangers, recorded when it fails."""
 
     def check_credentials(self, username: str, password: str) -> bool:
-        return auth.verify(self.credentials["usernames"][username]["account"], password)
+        return auth.verify(self.credentials["usernames"][username]["account"], password, address=guard.address())
 
 
 class NoCookie:
@@ -102,12 +102,12 @@ def _accept(form: authenticator.Authenticate, keep: bool, details: dict[str, Any
 
 def _sign_up() -> None:
     with st.form("sign_up", border=False):
-        full_name = st.text_input(_("Full name"), max_chars=255, autocomplete="name")
-        clinic_name = st.text_input(_("Clinic name"), max_chars=255, autocomplete="organization")
+        full_name = st.text_input(_("Full name"), autocomplete="name")
+        clinic_name = st.text_input(_("Clinic name"), autocomplete="organization")
         codes = list(countries.names())
         country = st.selectbox(_("Country"), codes, format_func=countries.names().__getitem__,
                                index=codes.index(countries.guess(st.context.timezone, st.context.locale)))
-        email = st.text_input(_("Email"), max_chars=255, autocomplete="email")
+        email = st.text_input(_("Email"), autocomplete="email")
         password = st.text_input(_("Password"), type="password", autocomplete="new-password",
                                  help=_("At least 12 characters. A few unrelated words work well."))
         if not st.form_submit_button(_("Create clinic"), type="primary", width="stretch"):

@@ -10,7 +10,7 @@ import streamlit as st
 from lib.errors import NotFound
 from lib.imports import File, Report
 
-OWN = ("cursors", "notice", "ticket", "leaving", "undo", "editing", "patients_search", "patients_filter", "refusal",
+OWN = ("cursors", "notice", "ticket", "leaving", "undo", "began", "editing", "patients_search", "patients_filter", "refusal",
        "upload", "import")
 
 
@@ -41,11 +41,22 @@ class Upload:
 
     file_id: str
     file: File
+    guess: str
+    """The encoding the file seemed to have when it was read first."""
     orders: dict[tuple[str, ...], str] = field(default_factory=dict)
     """The guessed order of dates, by the columns that hold dates."""
     choices: object = None
     check: Report | None = None
     """The dry run of those choices."""
+
+    @property
+    def encoding(self) -> str:
+        return self.file.table.encoding if self.file.table else ""
+
+    @property
+    def key(self) -> str:
+        """Of what is asked about the columns: in another encoding they may have other names."""
+        return f"{self.file_id}_{self.encoding}"
 
 
 @dataclass
@@ -174,8 +185,12 @@ def upload(file_id: str) -> Upload | None:
 
 
 def keep_upload(file_id: str, file: File) -> Upload:
-    st.session_state["upload"] = Upload(file_id, file)
-    return st.session_state["upload"]
+    """The same file in another encoding keeps its first guess."""
+    former = upload(file_id)
+    kept = Upload(file_id, file, "")
+    kept.guess = former.guess if former else kept.encoding
+    st.session_state["upload"] = kept
+    return kept
 
 
 def importing() -> Import | None:
@@ -211,6 +226,20 @@ def take_refusal() -> str | None:
 def touch() -> None:
     """Let Streamlit interrupt a run that waits: Stop, a click and a closed tab are noticed here."""
     st.session_state.get("notice")
+
+
+def began_with(form: str, version: int) -> int:
+    """The version a form was opened with, for as long as its fields are on the screen. Its name field is `{form}_name`."""
+    versions = st.session_state.setdefault("began", {})
+    if f"{form}_name" not in st.session_state:
+        versions[form] = version
+    return int(versions[form])
+
+
+def start_over(form: str) -> None:
+    """Let a form's fields show what is stored again."""
+    for key in [key for key in st.session_state if str(key).startswith(f"{form}_")]:
+        del st.session_state[key]
 
 
 def forget() -> None:

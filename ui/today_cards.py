@@ -30,9 +30,12 @@ def _card(name: str, label: str, value: str, note: str, page: str, link: str) ->
 
 
 def _emergencies(identity: Identity, counts: Counts) -> None:
-    waiting = counts.oldest_emergency
-    note = (_("Oldest since {time}").format(time=widgets.when(waiting, identity)) if waiting else _("Nobody is waiting."))
-    _card("alarm" if waiting else "emergencies", _("Open emergencies"), str(counts.open_emergencies), note, "emergencies",
+    """Whoever sees only what they raised reads so: a quiet card of theirs is no all-clear for the clinic."""
+    waiting, all_of_them = counts.oldest_emergency, auth.may(identity, "chat.patient")
+    calm = _("Nobody is waiting.") if all_of_them else _("Nothing you raised is waiting.")
+    note = _("Oldest since {time}").format(time=widgets.when(waiting, identity)) if waiting else calm
+    label = _("Open emergencies") if all_of_them else _("Emergencies I raised")
+    _card("alarm" if waiting else "emergencies", label, str(counts.open_emergencies), note, "emergencies",
           _("Answer for them") if waiting else _("See all"))
 
 

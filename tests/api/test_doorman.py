@@ -136,9 +136,57 @@ def test_a_session_id_without_a_cookie_gets_the_form(server, alice, cookie_of):
     assert "Adams Dental" not in look(server, session_id=session_id)[1]
 
 
-def test_a_foreign_origin_cannot_open_the_websocket(server):
-    with pytest.raises(InvalidStatus, match="403"):
-        look(server, headers={"Origin": "https://evil.example"})
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost:9", "http://127.0.0.1:1", "https://localhost", "http://[", "null", ""])
+def test_a_foreign_origin_cannot_open_the_websocket(server, alice, cookie_of, origin):
+    """Another port of this machine is another site too: cookies do not know ports."""
+    with pytest.raises(InvalidStatus, match="403") as refusal:
+        look(server, cookie_of(alice), headers={"Origin": origin})
+    assert "content-security-policy" in refusal.value.response.headers
+
+
+def test_the_own_origin_opens_it(server, alice, cookie_of):
+    assert "Adams Dental" in look(server, cookie_of(alice), headers={"Origin": server})[1]
+
+
+def test_two_strangers_never_share_a_session(server):
+    """A signed-out tab's session may hold the ticket of somebody who is signing in."""
+    async def attack() -> tuple[str, str]:
+        async with connect(server.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None) as victim:
+            message = BackMsg()
+            message.rerun_script.query_string = ""
+            await victim.send(message.SerializeToString())
+            victims, _texts = await _read(victim)
+            thieves, _texts = await screen(server, session_id=victims)
+            return victims, thieves
+    victims, thieves = asyncio.run(attack())
+    assert victims
+    assert victims != thieves
+
+
+def test_an_odd_cookie_beside_ours_signs_nobody_out(server, alice, cookie_of):
+    answer = httpx.get(server + "/api/v1/session", headers={"Cookie": f"a[b]=1; chairside={cookie_of(alice)}; x"})
+    assert answer.status_code == 204
+
+
+def test_a_body_is_measured_before_it_is_read(server):
+    assert httpx.post(server + "/api/v1/session", content=b"x" * 70_000).status_code == 413
+    assert httpx.post(server + "/api/v1/session", content=iter([b"x" * 70_000])).status_code == 413
+
+
+def test_nobody_uploads_into_anothers_session(server, alice, charlie, cookie_of):
+    async def attack(cookie: str) -> int:
+        async with connect(server.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None,
+                           additional_headers={"Cookie": f"chairside={alices}"}) as tab:
+            message = BackMsg()
+            message.rerun_script.query_string = ""
+            await tab.send(message.SerializeToString())
+            session, _texts = await _read(tab)
+            url = f"{server}/_stcore/upload_file/{session}/7f0e"
+            async with httpx.AsyncClient(headers={"Cookie": f"chairside={cookie}; _streamlit_xsrf=x", "X-Xsrftoken": "x"}) as client:
+                return (await client.put(url, files={"file": ("a.csv", b"Name\nEve")})).status_code
+    alices = cookie_of(alice)
+    assert asyncio.run(attack(cookie_of(charlie))) == 404
+    assert asyncio.run(attack(alices)) != 404
 
 
 def test_the_page_itself_holds_no_secret(server):

@@ -379,7 +379,7 @@ def test_a_receptionist_exports_nothing_and_an_outsider_only_their_own(alice, ri
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " =", "＝", "\n@"])
 def test_a_cell_that_a_spreadsheet_would_run_stays_text(start):
-    assert csv_file.tame(f"{start}HYPERLINK(1)").startswith("'")
+    assert csv_file.tame(f"{start}HYPERLINK(1)").lstrip().startswith("'")
 
 
 def test_dangerous_text_in_every_field_comes_out_as_text(alice):

@@ -182,13 +182,67 @@ def test_a_question_that_is_too_long_is_refused_with_nothing_saved(alice):
         assert chats.find_thread(scope, None) is None
 
 
-def test_a_refusal_for_length_still_gives_the_urgent_advice(alice):
-    with pytest.raises(Invalid) as refusal:
-        workflows.ask(alice, None, URGENT + ". And more about the day." * 200)
-    assert str(refusal.value).startswith(ai.urgent_advice("112"))
-    with pytest.raises(Invalid) as refusal:
-        workflows.ask(alice, None, EMERGENCY + " x" * 10_000)
-    assert str(refusal.value).startswith(ai.emergency_card("112"))
+def test_an_urgent_question_that_is_too_long_gets_its_advice_with_a_call_and_a_refusal_of_the_rest(alice):
+    question = URGENT + ". And more about the day." * 200
+    asked = workflows.ask(alice, None, question)
+    assert "4,000 characters; this one has" in asked.refusal
+    found = answer_of(alice, asked)
+    assert (found.status, found.content) == ("ok", ai.urgent_advice("112"))
+    assert (found.metadata["route"], found.metadata["tier"]) == ("blocked", "U")
+    call, = calls_of(alice, asked)
+    assert (call.route, call.tier, call.status, call.cost_usd) == ("blocked", "U", "ok", 0)
+    with db.scope(alice) as scope:
+        assert chats.get(scope, asked.question_id).content == question
+
+
+def test_an_emergency_longer_than_a_message_is_raised_all_the_same_and_its_cut_is_visible(alice):
+    asked = workflows.ask(alice, None, EMERGENCY + " x" * 10_000)
+    assert (asked.tier, asked.refusal) == ("E", "")
+    assert answer_of(alice, asked).content == ai.emergency_card("112")
+    with db.scope(alice) as scope:
+        assert emergencies.of_questions(scope, asked.thread_id, [asked.question_id])
+        kept = chats.get(scope, asked.question_id).content
+    assert len(kept) == 20_000
+    assert kept.startswith(EMERGENCY)
+    assert kept.endswith(f"[This message has {len(EMERGENCY) + 20_000:,} characters. Its end was too long to be kept.]")
+
+
+# asked twice ---------------------------------------------------------------------------------------------------------
+
+
+def at_once(times, run):
+    start = threading.Barrier(times)
+
+    def wait_and_run():
+        start.wait()
+        run()
+    threads = [threading.Thread(target=wait_and_run) for _ in range(times)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+
+@pytest.mark.parametrize("question", ["Tell me about fillings", EMERGENCY, URGENT + ". And more about the day." * 200])
+def test_a_double_enter_is_one_question(alice, pat, slow, question):
+    asked = []
+    at_once(4, lambda: asked.append(workflows.ask(alice, pat, question)))
+    assert len(asked) == 4
+    assert len({(one.question_id, one.answer_id) for one in asked}) == 1
+    with db.scope(alice) as scope:
+        assert len(chats.history(scope, asked[0].thread_id).rows) == 2
+        assert len(emergencies.waiting(scope).rows) == (question == EMERGENCY)
+
+
+def test_other_words_or_another_person_are_another_question(alice, bob, pat, slow):
+    asked = [ask(alice, "Tell me about fillings", pat, wait=False), ask(alice, "Tell me about crowns", pat, wait=False),
+             ask(bob, "Tell me about fillings", pat, wait=False), ask(alice, "Tell me about fillings", wait=False)]
+    assert len({one.question_id for one in asked}) == 4
+
+
+def test_the_same_question_after_its_answer_is_a_new_one(alice, slow):
+    first = ask(alice, "Tell me about fillings", wait=False)
+    workflows.stop(alice, first.answer_id)
+    settled(alice, first)
+    assert ask(alice, "Tell me about fillings", wait=False).question_id != first.question_id
 
 
 @pytest.mark.parametrize("question", ["", "   \n ", "\0"])
@@ -348,14 +402,12 @@ def test_a_database_that_is_away_for_a_moment_costs_no_answer(alice, monkeypatch
 
 def test_a_running_answer_is_found_by_its_id_and_gone_when_it_is_saved(alice, slow):
     asked = ask(alice, "Tell me about fillings", wait=False)
-    with db.scope(alice) as scope:
-        assert [row.id for row in chats.started(scope, asked.thread_id)] == [asked.answer_id]
-    assert workers.find(asked.answer_id)
+    assert answer_of(alice, asked).running
+    assert workflows.watch(asked.answer_id)
     slow.set()
     settled(alice, asked)
-    assert workers.find(asked.answer_id) is None
-    with db.scope(alice) as scope:
-        assert chats.started(scope, asked.thread_id) == []
+    assert workflows.watch(asked.answer_id) is None
+    assert not answer_of(alice, asked).running
 
 
 def test_forty_answers_at_once_leave_nothing_behind(alice):

@@ -126,9 +126,9 @@ def test_what_people_type_is_shown_as_typed_and_never_as_markdown(alice, visit):
 def test_an_answers_markdown_holds_nothing_a_browser_would_fetch(alice, visit):
     with db.scope(alice) as scope:
         thread = chats.open_thread(scope, None)
-        question = chats.post_question(scope, thread, None, "q")
+        question = chats.post_question(scope, thread, "q")
         call = Call("fallback", None, "r", None, "en")
-        answer = chats.start_answer(scope, thread, None, question, call)
+        answer = chats.start_answer(scope, question, call)
         chats.finish(scope, answer, call, Ending(Done(), f"{EVIL} www.evil.example", 1), {})
     shown = next(element.value for element in visit(alice).markdown if "evil" in element.value)
     assert "\\!" not in shown
@@ -186,11 +186,11 @@ def test_what_a_crash_left_open_says_so(alice, owner, visit):
     from sqlalchemy import text
     with db.scope(alice) as scope:
         thread = chats.open_thread(scope, None)
-        question = chats.post_question(scope, thread, None, "What is a filling?")
-        answer = chats.start_answer(scope, thread, None, question, Call("kb", None, "r", None, "en"))
+        question = chats.post_question(scope, thread, "What is a filling?")
+        answer = chats.start_answer(scope, question, Call("kb", None, "r", None, "en"))
     with owner.begin() as connection:
         connection.execute(text("alter table chat_messages disable trigger finish_once"))
-        connection.execute(text("update chat_messages set created_at = now() - interval '3 minutes' where id = :id"), {"id": answer})
+        connection.execute(text("update chat_messages set id = app.uuid_floor(now() - interval '3 minutes') where id = :id"), {"id": answer})
         connection.execute(text("alter table chat_messages enable trigger finish_once"))
     assert "This answer was interrupted" in words(visit(alice))
 

@@ -33,6 +33,25 @@ def test_a_wrong_value_is_refused_in_words(alice, change):
     assert "sql" not in str(refusal.value).lower()
 
 
+def test_a_stale_tab_is_told_and_loses_nothing(open_page, alice):
+    at = open_page(alice, "clinic")
+    at.run()
+    amended(alice, currency="CHF")
+    at.text_input(key="clinic_name").set_value("Typed in the stale tab")
+    next(button for button in at.button if button.label == "Save").click().run()
+    assert "Somebody else changed these settings" in at.error[0].value
+    assert at.text_input(key="clinic_name").value == "Typed in the stale tab"
+    next(button for button in at.button if button.label == "Show what is stored now").click().run()
+    assert at.text_input(key="clinic_currency").value == "CHF"
+    assert at.text_input(key="clinic_name").value == "Adams Dental"
+
+
+def test_saving_nothing_new_is_no_change(alice):
+    with db.scope(alice) as scope:
+        before = clinics.get(scope)
+    assert amended(alice).version == before.version
+
+
 def test_a_second_owner_tab_does_not_overwrite_silently(alice):
     with db.scope(alice) as scope:
         old = clinics.get(scope)

@@ -103,7 +103,7 @@ def test_the_second_person_reads_who_was_first(alice, bob, pat, visit, monkeypat
         found = emergencies.of_questions(scope, raised.thread_id, [raised.question_id])[raised.question_id]
         emergencies.acknowledge(scope, found.id, action_taken="Called 112")
     at.text_area[0].set_value("Something else")
-    monkeypatch.setattr(emergencies, "waiting", lambda scope: still_open)  # her page still shows it as open
+    monkeypatch.setattr(emergencies, "waiting", lambda scope, **_page: still_open)  # her page still shows it as open
     assert "Bob Brown has acknowledged this already" in words(submit(at))
 
 

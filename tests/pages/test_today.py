@@ -21,7 +21,7 @@ def add_patient(identity, name: str):
     ("owner", {"Open emergencies", "Patients", "Questions today", "AI cost today"}),
     ("manager", {"Patients", "AI cost today"}),
     ("clinician", {"Open emergencies", "Patients", "My questions today"}),
-    ("receptionist", {"Open emergencies", "Patients", "My questions today"})])
+    ("receptionist", {"Emergencies I raised", "Patients", "My questions today"})])
 def test_each_role_sees_its_own_figures(open_page, alice, hire, role, labels):
     at = open_page(alice if role == "owner" else hire(alice, role, "Some Body"), "today")
     assert {metric.label for metric in at.metric} == labels

@@ -22,7 +22,14 @@ const watch = () => {
   if (window.chairsideWatch) return
   window.chairsideWatch = setInterval(() => document.visibilityState === "visible" && look(), CHECK_EVERY)
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
+  document.addEventListener("click", closeMenu)
   channel.onmessage = reload
+}
+
+// On a phone the open menu covers the page it leads to.
+const closeMenu = ({ target }) => {
+  if (innerWidth < 768 && target.closest?.('[data-testid="stSidebarNavLink"]'))
+    document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()
 }
 
 let redeemed = null

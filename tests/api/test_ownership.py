@@ -1,0 +1,34 @@
+"""A file that one session shows is nobody else's, on the real server with the report of a real import."""
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import chromium, new_browser, settled, signed_in
+
+__all__ = ["chromium", "new_browser", "signed_in"]  # fixtures
+
+
+def test_the_report_of_an_import_is_its_importers_alone(signed_in, server, alice, bob, charlie, cookie_of, tmp_path):
+    (tmp_path / "patients.csv").write_text("Name,Phone\nHedwig Canary,555-0001\n")
+    page = signed_in(alice, "/patient_import")
+    page.locator("input[type=file]").set_input_files(tmp_path / "patients.csv")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("button", name="Download the report")).to_be_visible()
+    seen = []
+    page.on("request", lambda request: seen.append(request.url) if "/media/" in request.url else None)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the report").click()
+    assert "Hedwig Canary" in download.value.path().read_text(encoding="utf-8-sig")
+    settled(page)
+    [url] = set(seen) or {download.value.url}
+    mine = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["chairside"]
+    assert httpx.get(url, headers={"Cookie": f"chairside={mine}"}).status_code == 200
+    for other in (bob, charlie):
+        assert httpx.get(url, headers={"Cookie": f"chairside={cookie_of(other)}"}).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/media/0123.csv", "/_stcore/upload_file/no-such-session/1"])
+def test_what_does_not_exist_answers_like_what_is_anothers(server, alice, cookie_of, path):
+    assert httpx.request("PUT" if "upload" in path else "GET", server + path,
+                         headers={"Cookie": f"chairside={cookie_of(alice)}"}).status_code in (403, 404)
