@@ -1,5 +1,6 @@
 """Chairside: `streamlit run app.py`."""
 
+import asyncio
 import gc
 import logging
 import sys
@@ -21,6 +22,17 @@ from ui.failure import report
 WARM = ("ui.frame", "ui.figures", "ui.conversation", "ui.import_steps", "ui.patient_card", "lib.analytics", "lib.patient_export")
 
 
+def warm() -> None:
+    """While the first visitor still types: what the screens import, and the hash that strangers are checked against.
+
+    Then everything alive is frozen: it lives for ever, and no garbage collection needs to walk it again.
+    """
+    for module in WARM:
+        import_module(module)
+    auth.find_account("")
+    gc.freeze()
+
+
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     try:
@@ -29,13 +41,11 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
         logging.getLogger("uvicorn.error").disabled = True  # it would bury the sentence under a traceback
         sys.stderr.write(f"\n  {error}\n\n")
         raise
-    await run_in_threadpool(auth.find_account, "")  # makes the stand-in's hash, or the first stranger would wait twice as long
-    for module in WARM:  # imported now, or the first visitor waits for them
-        import_module(module)
-    gc.freeze()  # what start-up made lives for ever: no collection needs to walk it again
+    warming = asyncio.create_task(run_in_threadpool(warm))
     try:
         yield
     finally:
+        await warming
         await run_in_threadpool(workflows.shutdown)  # running answers are saved while there is a database
         await run_in_threadpool(startup.stop)
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
@@ -116,14 +116,34 @@ def safety_net(emergency_number: str) -> str:
         number=emergency_number)
 
 
-def emergency_card(emergency_number: str) -> str:
-    """The fixed words for tier E: nothing is looked up, nothing is sent out, nothing else is said."""
-    return _("**Call {number} now.** What was described can be a danger to life.\n\n"
-             "1. Call {number}, or have someone call while you stay with the person.\n"
-             "2. Sit them upright, and give nothing to eat or drink.\n"
-             "3. For bleeding, press firmly with clean gauze and do not let go.\n"
-             "4. Tell a dentist or doctor in the clinic at once, and stay until help has taken over.").format(
-        number=emergency_number)
+def emergency_card(emergency_number: str, categories: Collection[str]) -> str:
+    """The fixed words for tier E: nothing is looked up, nothing is sent out, nothing else is said.
+
+    The steps in between are plain first aid, only those that fit what was described: who fainted is not sat up.
+    """
+    known = [step for category, step in _first_aid().items() if category in categories]
+    steps = [_("Call {number}, or have someone call while you stay with the person."), *known,
+             _("Tell a dentist or doctor in the clinic at once, and stay until help has taken over.")]
+    lines = [f"{place}. {step}" for place, step in enumerate(steps, 1)]
+    heading = _("**Call {number} now.** What was described can be a danger to life.")
+    return "\n".join([heading, "", *lines]).replace("{number}", emergency_number)
+
+
+def _first_aid() -> dict[str, str]:
+    """By category of lib/redflags.py, in the order in which it is done. Drafted by us, not yet reviewed by a clinician."""
+    return {
+        "collapse": _("If they do not breathe normally, start chest compressions and fetch the defibrillator. If they "
+                      "breathe but do not respond, lay them on their side. In a seizure, keep hard things away and do not "
+                      "hold them down."),
+        "airway": _("Let them sit in the position in which they breathe best, and give nothing to eat or drink."),
+        "allergy": _("If they carry an adrenaline pen, help them use it now. Stop whatever may have caused this."),
+        "heart": _("Let them rest, half sitting, and loosen tight clothes. Fetch the defibrillator."),
+        "bleeding": _("Press firmly on the place with clean gauze, and do not let go."),
+        "trauma": _("Keep them still after a hard blow, the head and neck above all."),
+        "infection": _("Give nothing to eat or drink, and watch their breathing."),
+        "self_harm": _("Do not leave them alone. Listen calmly, and put medicines out of reach. If something was taken, keep the "
+                       "packet for the ambulance."),
+    }
 
 
 def _flow(text: str) -> Iterator[Event]:

@@ -12,10 +12,9 @@ from uuid import UUID
 
 import bcrypt
 import jwt
-from email_validator import EmailNotValidError, validate_email
 from zxcvbn import zxcvbn
 
-from lib import audit, countries, db, settings
+from lib import audit, countries, db, mailbox, settings
 from lib.errors import Forbidden, Invalid, NotSignedIn
 from lib.identity import Identity
 from lib.texts import _
@@ -92,7 +91,7 @@ def sign_up(*, full_name: str, clinic_name: str, email: str, password: str, coun
         audit.record_security("sign_up_refused", account=email)
         raise Forbidden(_("Sign-up is closed. Ask whoever runs this installation to open a clinic for you."))
     values = {"full_name": _name(full_name, _("Full name")), "clinic_name": _name(clinic_name, _("Clinic name")),
-              "email": check_email(email)}
+              "email": mailbox.check(email)}
     check_password(password, full_name, clinic_name, email)
     place = countries.defaults(country, time_zone)
     password_hash = hash_password(password)  # before the transaction: it takes a quarter of a second, and a place in a queue
@@ -105,17 +104,6 @@ def sign_up(*, full_name: str, clinic_name: str, email: str, password: str, coun
                    "currency": place.currency, "language": place.language, "emergency_number": place.emergency_number,
                    "only_first": policy == "first" if only_first is None else only_first}).one()
     return Account(user_id, values["email"], values["full_name"], "", clinic_id)
-
-
-def check_email(email: str) -> str:
-    email = email.strip()
-    if len(email) > 255:
-        raise Invalid(_("An email address has at most 255 characters; this one has {n}.").format(n=len(email)))
-    try:
-        validate_email(email, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        raise Invalid(_("This does not look like an email address. Example: name@clinic.org")) from None
-    return email
 
 
 def check_password(password: str, *known: str) -> None:

@@ -39,6 +39,7 @@ HABITS = {
 }  # fmt: skip
 # Mean logarithms of the probability of one letter: the right language has about -3.
 STRANGE, BEARABLE, PLAUSIBLE, HABIT = -8.0, -5.0, -3.3, 0.3
+FEW = 0.25
 SAMPLE = 500_000
 
 
@@ -79,7 +80,7 @@ def guess(data: bytes, country: str = "") -> str:
     sample = _telling_lines(data) or data
     latin = [(_strangeness(text), place, name) for place, name in enumerate(_latin(country)) if (text := decoded(sample, name))]
     ranked = [name for _strange, _place, name in sorted(latin)]
-    if min(latin)[0][0] > 0.5:
+    if min(latin)[0][0] > FEW:
         ranked = [*_foreign(sample, country), *ranked]
     return next(name for name in ranked if decoded(data, name))
 

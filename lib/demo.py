@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lib import auth, countries, db, patients, redflags, settings, startup
+from lib import auth, countries, db, demo_plan, patients, redflags, settings, startup
 from lib.db import Scope
 from lib.demo_plan import CLINICAL, MODEL, OWNER, TEXTS, Ask, Plan, Registered, dice_for, id_at, plan
 from lib.errors import AppError, Forbidden, SetUpError
@@ -201,7 +201,7 @@ def metadata(ask: Ask) -> dict[str, Any]:
         facts = {"title": ask.article.title, "source_note": ask.article.source_note, "sources": [],
                  "drafted_on": ask.article.drafted_on.isoformat(), "reviewed_on": None, "reviewed_by": None}
     if ask.route == "emergency":
-        facts = {"emergency_id": str(ask.id), "categories": _categories(ask)}
+        facts = {"emergency_id": str(ask.id), "categories": demo_plan.categories(ask.question)}
     return {"route": ask.route, "tier": _tier(ask), "emergency": ask.route == "emergency",
             "article": ask.article.slug if ask.article else None, "model": _model(ask), "tokens_in": ask.tokens[0],
             "tokens_cached": None, "tokens_out": ask.tokens[1], "tokens_reasoning": None,
@@ -231,7 +231,7 @@ def _write_emergencies(scope: Scope, planned: Plan, asks: Sequence[Ask], team: S
         values (:clinic_id, :id, :id, :thread_id, :patient_id, :user_id, :categories, :rule_set, :at, :answered_by, :answered_at,
                 :action)
         """, [{"id": ask.id, "thread_id": planned.threads[ask.thread].id, "patient_id": planned.patient_id(ask),
-               "user_id": scope.identity.user_id, "categories": _categories(ask), "rule_set": RULE_SET,
+               "user_id": scope.identity.user_id, "categories": demo_plan.categories(ask.question), "rule_set": RULE_SET,
                "at": ask.at, "answered_by": team[ask.answered_by].user_id if ask.answered_after else None,
                "answered_at": ask.at + timedelta(seconds=ask.answered_after) if ask.answered_after else None,
                "action": ask.action or ""} for ask in asks if ask.route == "emergency"])
@@ -279,10 +279,6 @@ def _tier(ask: Ask) -> str | None:
 
 def _model(ask: Ask) -> str | None:
     return MODEL if ask.route == "provider" else None
-
-
-def _categories(ask: Ask) -> list[str]:
-    return sorted({finding.category for finding in redflags.check(ask.question).findings if finding.tier == "E"})
 
 
 if __name__ == "__main__":

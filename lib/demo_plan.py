@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from lib import ai, countries, knowledge, search_words
+from lib import ai, countries, knowledge, redflags, search_words
 from lib.patient_form import PatientForm
 
 SEED = "Harbour Street"
@@ -197,8 +197,8 @@ def _consult(dice: random.Random, at: datetime, known: Sequence[Registered]) -> 
 
 def _raise(dice: random.Random, at: datetime, known: Sequence[Registered], *, answered: bool) -> Ask:
     text = dice.choice(TEXTS["emergency"])
-    ask = _new(dice, at, _patient(dice, at, known, 0.7), text["question"], ai.emergency_card(EMERGENCY_NUMBER), "emergency",
-               latency_ms=dice.randint(4, 30))
+    card = ai.emergency_card(EMERGENCY_NUMBER, categories(text["question"]))
+    ask = _new(dice, at, _patient(dice, at, known, 0.7), text["question"], card, "emergency", latency_ms=dice.randint(4, 30))
     if not answered:
         return ask
     return replace(ask, action=text["action"], answered_by=dice.choice(ASKERS), answered_after=round(dice.lognormvariate(5, 0.6)))
@@ -218,3 +218,7 @@ def _patient(dice: random.Random, at: datetime, known: Sequence[Registered], sha
 
 def _request(question: str) -> ai.Request:
     return ai.Request(question, None, False, EMERGENCY_NUMBER)
+
+
+def categories(question: str) -> list[str]:
+    return sorted({finding.category for finding in redflags.check(question).findings if finding.tier == "E"})

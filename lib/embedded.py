@@ -64,7 +64,8 @@ class Server:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return self.lock.close()
-            _run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.cluster))
+            if _running(self.cluster):
+                _run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.cluster))
             self.lock.close()
 
 

@@ -165,7 +165,7 @@ def _left_out(field: str, value: Any) -> str:
 
 def _shown(value: Any) -> str:
     """What the file says, on one short line without signs that can't be seen."""
-    text = " ".join(value.split()) if isinstance(value, str) else ""
+    text = re.sub("[ \t\r\n]+", " ", value) if isinstance(value, str) else ""
     visible = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
     return visible if len(visible) <= LONGEST_SHOWN else visible[:LONGEST_SHOWN] + "…"
 
@@ -190,7 +190,7 @@ def _notes(record: dict[str, str], mapping: Mapping) -> str:
 
 def _second_phone(record: dict[str, str], mapping: Mapping) -> str:
     others = [number for title in mapping.get("phone", []) if (number := record[title].strip())][1:]
-    return _("Only the first phone number was taken, not {others}.").format(others=", ".join(others)) if others else ""
+    return _("There is room for one phone number; left out: {others}.").format(others=", ".join(others)) if others else ""
 
 
 def _lost_letters(record: dict[str, str], mapping: Mapping) -> str:

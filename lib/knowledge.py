@@ -1,105 +1,68 @@
-"""The built-in knowledge base: articles read from Markdown files, published to the database, found by a question."""
+"""The built-in knowledge base: finds the article that a question is about."""
 
-import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
-from typing import Any
 
-import yaml
 from rapidfuzz import process
 from rapidfuzz.distance import JaroWinkler
-from sqlalchemy import Connection, text
 
+from lib import articles
+from lib.articles import Article, Source, publish, read_folder
 from lib.db import Scope
 
-FOLDER = Path(__file__).resolve().parent.parent / "knowledge"
-FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
+__all__ = ["Article", "Source", "find", "publish", "read_folder"]
+
 WORD = re.compile(r"[^\W_]+")
 QUESTION_CHARACTERS = 4_000
 MOST_WORDS = 40
 TYPO_LENGTH = 5
+TYPO_LETTERS = 2
 TYPO_SCORE = 0.915
 ENOUGH_EXPLAINED = 0.55
 
 # Words that ask, but do not name the matter. The stop words of the four languages come from PostgreSQL.
 ASKING = frozenset(re.findall(r"\w+", """
-    advice advise also ask avoid behandlung believe besoin best bit bitte bothering brauche causas cause caused causes
-    causing comment complication complications could cuál cuáles cuándo cómo day days deal debo dentist diagnose
-    diagnosis docteur doctor dois doktor drug due experience experienced experiencing explain faire feel feeling felt
-    find get give good got hacer handle happen happening having hello help hi información information informationen
-    informations issue kann keep kind know lately like long lot make manage many may medical medication medications
-    medicine medicines might month months much must möchte necesito need normal ok okay outlook patient patients people
-    please possible prevent prevention problem problems puedo puis quelle quelles quels question quiero quoi qué really
-    reason recently recommend risk saber safe savoir see should sign signs since soll something still suffering suggest
-    support symptom symptome symptoms symptômes síntomas take taking tell tengo test tests think today traitement
-    tratamiento tratamientos treat treated treating treatment treatments tun type types ursachen use used wann want
-    warum way week weeks welche wie wissen wo work worried would wrong yesterday
+    advice advise afterwards ago aller allowed already also après aren ask avoid avoir años begin behandlung beim bekomme
+    bekommen believe besoin best better bin bit bitte bothering brauche cada causas cause caused causes causing chez combien
+    commence comment complication complications could couldn coûter cuando cuanta cuantas cuanto cuantos cuál cuáles cuándo
+    cuánta cuántas cuánto cuántos cómo darf dauert day days deal debe deben debo dentist dentista dentistas dentiste después
+    diagnose diagnosis didn do docteur doctor does doesn dois doit doktor drug due dura durar dure duren durent durer dürfen
+    erste es estoy está estás every experience experienced experiencing explain faire fait feel feeling felt find first
+    frequency frequently fréquence gehen gemacht get gets getting gibt give go going good got hacer hacerme hacerse halten
+    handle happen happening hasn haven having hay hello help hi hält häufig if información information informationen
+    informations ir isn issue ja jahre kann keep keeps know lang lange last lasted lasting lasts lately later like long
+    longer longtemps lot machen make mal manage many may medical medication medications medicine medicines mein meine meinen
+    might month months much muss must möchte möglich nach necesito need normal oft often ok okay oui outlook passiert
+    patient patients people please possible prevent prevention primera primero problem problems puede pueden puedo puis
+    quand quelle quelles quels question quiero quoi qué really reason recently recommend risk saber savoir see seit should
+    si sign signs since soll sollte something somos souvent soy start starts still suffering suggest suis support symptom
+    symptome symptoms symptômes sí síntomas take takes taking tarda tell temps tener tengo terminer test tests think tiempo
+    tiene tienen time times today traitement tratamiento tratamientos treat treated treating treatment treatments tun type
+    types ursachen use used veces visit visite voy wann want warum wasn way wear wearing week weeks welche wenn werden when
+    which wie wissen wo won worried worth would wouldn wrong wurde year years yes yesterday zahnarzt zeit
 """))
 
+# What people do, eat and feel around any treatment: it counts where an article speaks of it, and is not held against the others.
+EVERYDAY = frozenset(re.findall(r"\w+", """
+    abend abgefallen afraid alcohol alcool alkohol anymore apple arbeiten beber beißen boire bois boy bread brossage brosse
+    brosser brush brushing caer café cayó caído cepillar cepillarme cepillo chaud cheap chew chewing child children coffee
+    cold comer comida conducir conduire cost costs coûte coûtent cream cuesta cuestan dad daughter doler douloureux drink
+    drinking drinks drive driving duele duelen eat eating eis enfant enfants esposa esposo essen exercise expensive fahren
+    fallen father fee fees fell fille fils fit fits food foods froid front fruit frío fumar fumer girl glace gym hand hart
+    heiß helado hija hijo hijos hot hurt hurting hurts husband ice kaffee kalt kauen kid kids kind kinder kosten kostet
+    kälte lose lost manger mann masticar mom morder morning mother moving mum night niña niño nourriture nuts painful
+    painless pierde popcorn precio precios preis preise price prices prix putzen rauchen rausgefallen rice safe schlafen
+    schlimm schmerzhaft schmerzt school seguro sicher sleep sleeping smoke smoking soft sohn son soup sport sports swim
+    tarif tea tee terrified teuer tochter tomar tombé tombée travailler trinken tut vale verloren vin walk walking wasser
+    water weh wein wife wine work working
+"""))
 
-@dataclass(frozen=True)
-class Source:
-    organisation: str
-    title: str
-    url: str
-    read_on: date
-
-
-@dataclass(frozen=True)
-class Article:
-    """`body` is Markdown. An article is a draft until `reviewed_by` names the clinician who read it."""
-
-    slug: str
-    title: str
-    language: str
-    other_names: tuple[str, ...]
-    keywords: tuple[str, ...]
-    body: str
-    sources: tuple[Source, ...]
-    source_note: str
-    drafted_on: date
-    reviewed_on: date | None
-    reviewed_by: str | None
-
-
-def read_folder(folder: Path = FOLDER) -> list[Article]:
-    """Every article of the folder, by slug. ValueError names the file whose front matter is wrong."""
-    return [_read(path) for path in sorted(folder.glob("*.md"))]
-
-
-def publish(connection: Connection, articles: Iterable[Article]) -> None:
-    """Make the table equal to `articles`. A review made in the app stays as long as the text it approved does."""
-    rows = [_row(article) for article in sorted(articles, key=lambda article: article.slug)]
-    connection.execute(text("""
-        delete from articles
-        where slug <> all(cast(:slugs as text[]))
-        """), {"slugs": [row["slug"] for row in rows]})
-    if rows:
-        connection.execute(text("""
-            insert into articles (slug, language, title, other_names, keywords, body, sources, source_note,
-                                  drafted_on, reviewed_on, reviewed_by)
-            values (:slug, :language, :title, :other_names, :keywords, :body, cast(:sources as jsonb), :source_note,
-                    :drafted_on, :reviewed_on, :reviewed_by)
-            on conflict (slug) do update
-            set language = excluded.language,
-                title = excluded.title,
-                other_names = excluded.other_names,
-                keywords = excluded.keywords,
-                body = excluded.body,
-                sources = excluded.sources,
-                source_note = excluded.source_note,
-                drafted_on = excluded.drafted_on,
-                reviewed_on = case
-                    when excluded.reviewed_on is null and excluded.body = articles.body then articles.reviewed_on
-                    else excluded.reviewed_on end,
-                reviewed_by = case
-                    when excluded.reviewed_on is null and excluded.body = articles.body then articles.reviewed_by
-                    else excluded.reviewed_by end
-            """), rows)
+# A question about the price of anything the articles know is answered by the article on costs.
+COSTS = "costs"
+PRICE = re.compile(r"\b(?:costs?|prices?|fees|expensive|how much (?:is|are|for)(?! too)|cu[eé]stan?|cu[aá]nto vale|precios?"
+                   r"|co[uû]te(?:r|nt)?|prix|tarifs?|kostet|kosten|preise?|teuer)\b", re.IGNORECASE)
 
 
 def find(scope: Scope, question: str) -> Article | None:
@@ -111,80 +74,9 @@ def find(scope: Scope, question: str) -> Article | None:
     lexemes = {"tooth" if word.word == "teeth" else word.lexeme for word in asked}
     scored = [(_score(candidate, lexemes, matter), candidate.rank, candidate.slug) for candidate in _candidates(scope, matter)]
     best = max(scored, default=None)
-    return _get(scope, best[2]) if best and best[0] > (0, 0) else None
-
-
-# Reading files
-
-
-def _read(path: Path) -> Article:
-    match = FRONT_MATTER.match(path.read_text(encoding="utf-8"))
-    if match is None:
-        raise ValueError(f"{path.name}: no front matter between two lines of ---")
-    try:
-        article = _article(yaml.safe_load(match[1]), match[2].strip())
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path.name}: {error!r}") from error
-    if article.slug != path.stem:
-        raise ValueError(f"{path.name}: the slug {article.slug!r} is not the file's name")
-    if not article.body:
-        raise ValueError(f"{path.name}: no text")
-    return article
-
-
-def _article(front: Mapping[str, Any], body: str) -> Article:
-    sources = tuple(_source(row) for row in front["sources"])
-    if not sources and not front["source_note"]:
-        raise KeyError("an article without sources needs a source_note")
-    return Article(
-        slug=_text(front, "slug"),
-        title=_text(front, "title"),
-        language=_text(front, "language"),
-        other_names=_texts(front, "other_names"),
-        keywords=_texts(front, "keywords"),
-        body=body,
-        sources=sources,
-        source_note=front["source_note"],
-        drafted_on=_date(front["drafted_on"]),
-        reviewed_on=_date(front["reviewed_on"]) if front["reviewed_on"] else None,
-        reviewed_by=front["reviewed_by"],
-    )
-
-
-def _source(row: Mapping[str, Any]) -> Source:
-    return Source(_text(row, "organisation"), _text(row, "title"), _text(row, "url"), _date(row["read_on"]))
-
-
-def _text(front: Mapping[str, Any], key: str) -> str:
-    value = front[key]
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{key} is not a text")
-    return value
-
-
-def _texts(front: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    values = front[key]
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError(f"{key} is not a list of texts")
-    return tuple(values)
-
-
-def _date(value: Any) -> date:
-    if isinstance(value, str):
-        return date.fromisoformat(value)
-    if not isinstance(value, date):
-        raise TypeError(f"{value!r} is not a date")
-    return value
-
-
-def _row(article: Article) -> dict[str, Any]:
-    sources = [{**vars(source), "read_on": source.read_on.isoformat()} for source in article.sources]
-    return {
-        **vars(article),
-        "other_names": list(article.other_names),
-        "keywords": list(article.keywords),
-        "sources": json.dumps(sources),
-    }
+    if best is None or best[0] == (0, 0):
+        return None
+    return articles.get(scope, COSTS if PRICE.search(question[:QUESTION_CHARACTERS]) else best[2])
 
 
 # Understanding the question
@@ -231,17 +123,20 @@ def _vocabulary(scope: Scope) -> list[str]:
 
 def _corrected(words: Sequence[str], vocabulary: Sequence[str]) -> list[str]:
     """Mistyped words and words without their accents, as the articles spell them."""
+    known = set(vocabulary)
     spelled = {_plain(word): word for word in vocabulary}
-    return [_spell(word, spelled) for word in words]
+    return [word if word in known else _spell(word, spelled) for word in words]
 
 
 def _spell(word: str, spelled: Mapping[str, str]) -> str:
+    """The first letter is seldom mistyped, and "plants" are no implants."""
     plain = _plain(word)
-    if len(plain) < TYPO_LENGTH or plain in ASKING or word in spelled.values():
+    if len(plain) < TYPO_LENGTH or plain in ASKING:
         return word
     if plain in spelled:
         return spelled[plain]
-    near = process.extractOne(plain, spelled.keys(), scorer=JaroWinkler.similarity, score_cutoff=TYPO_SCORE)
+    likely = [known for known in spelled if known[0] == plain[0] and abs(len(known) - len(plain)) <= TYPO_LETTERS]
+    near = process.extractOne(plain, likely, scorer=JaroWinkler.similarity, score_cutoff=TYPO_SCORE)
     return spelled[near[0]] if near else word
 
 
@@ -305,30 +200,6 @@ def _score(candidate: _Candidate, lexemes: set[str], matter: Sequence[_Word]) ->
     """
     names = (set(name.split()) for name in candidate.names)
     longest = max((len(name) for name in names if name and name <= lexemes), default=0)
-    explained = (len(candidate.known) + len(candidate.named)) / 2 / len(matter)
+    asked_for = [word for word in matter if word.word not in EVERYDAY or word.word in candidate.known]
+    explained = (len(candidate.known) + len(candidate.named)) / 2 / max(len(asked_for), 1)
     return (longest, explained) if longest and explained >= ENOUGH_EXPLAINED else (0, 0)
-
-
-@dataclass(frozen=True)
-class _Stored:
-    slug: str
-    title: str
-    language: str
-    other_names: list[str]
-    keywords: list[str]
-    body: str
-    sources: list[dict[str, str]]
-    source_note: str
-    drafted_on: date
-    reviewed_on: date | None
-    reviewed_by: str | None
-
-
-def _get(scope: Scope, slug: str) -> Article:
-    stored = scope.one(_Stored, """
-        select slug, title, language, other_names, keywords, body, sources, source_note, drafted_on, reviewed_on, reviewed_by
-        from articles
-        where slug = :slug
-        """, slug=slug)
-    front = {**vars(stored), "sources": stored.sources}
-    return _article(front, stored.body)

@@ -5,8 +5,6 @@ import getpass
 import re
 import sys
 
-from alembic import command
-
 from lib import auth, migrations, settings, startup
 from lib.errors import AppError, SetUpError
 
@@ -42,6 +40,8 @@ def draft_migration(arguments: argparse.Namespace) -> None:
     title = arguments.title.strip()
     if not title:
         raise SetUpError('Name it: make migration NAME="Add the diary"')
+    from alembic import command
+
     number = f"{int(migrations.head()) + 1:04d}"
     script = command.revision(migrations.configuration(), message=title, rev_id=number)
     assert not isinstance(script, list | None)

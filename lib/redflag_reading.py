@@ -12,7 +12,7 @@ from lib.redflag_rules import RULES
 TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…\n]|[,:()–—]")
 APOSTROPHE = re.compile(r"['’‘`´ʼ]")
 WORDLESS = {ord(c): None for c in "\u00ad\u200b\u200c\u200d\u2060\ufeff"} | {ord("🩸"): " blood ", ord("🆘"): " emergency "}
-NEVER_MASKED = {"pack", "overdose"}
+NEVER_MASKED = {"pack", "overdose", "hypo", "remedy"}
 
 
 @dataclass

@@ -11,6 +11,10 @@ from lib import redflag_matching, redflag_muting, redflag_reading
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, Pattern
 
+# What a finding of tier E can be about: the emergency card chooses its first-aid steps by it. "collapse" is for whoever is
+# unconscious, faints, has a seizure, does not respond, has signs of a stroke or low blood sugar, or needs an ambulance.
+CATEGORIES = ("airway", "bleeding", "infection", "trauma", "heart", "allergy", "self_harm", "collapse")
+
 
 @dataclass(frozen=True)
 class Finding:

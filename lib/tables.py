@@ -82,7 +82,7 @@ def decode(data: bytes, country: str = "") -> tuple[str, str]:
     """The text and the encoding's name. Raises NotATable for what is no text."""
     text, encoding = _by_mark(data) or _utf_8(data) or _legacy(data, country)
     start = text[:200_000]
-    if len(_CONTROLS.findall(start)) > max(A_FEW, len(start) / 100):
+    if len(_CONTROLS.findall(start)) > max(len(start) / 100, min(A_FEW, len(start) / 4)):
         raise NotATable(_("This file is not text. Save the patients as CSV (UTF-8) and import that file."))
     return text, encoding
 

@@ -91,7 +91,7 @@ def _alarm(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> U
     categories = sorted({finding.category for finding in verdict.findings if finding.tier == "E"})
     emergency_id = emergencies.raise_alarm(scope, question_id, categories=categories, rule_set=verdict.version)
     call = Call("emergency", "E", verdict.version, None, scope.identity.language)
-    return _answer_whole(scope, question_id, call, ai.emergency_card(scope.identity.emergency_number), began,
+    return _answer_whole(scope, question_id, call, ai.emergency_card(scope.identity.emergency_number, categories), began,
                          {"emergency_id": str(emergency_id), "categories": categories})
 
 

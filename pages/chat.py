@@ -21,7 +21,7 @@ beginning = st.empty()
 if reading is None:
     with beginning.container():
         widgets.empty(_("Nothing asked here yet."), icon="forum", hint=_(
-            "Ask what a patient would ask: “How long does a root canal take?”, “My gums bleed when I brush.”, "
+            "Ask what a patient would ask: “How long does a root canal take?”, “Does whitening harm my teeth?”, "
             "“What can I eat after an extraction?”"))
     st.stop()
 conversation.history(patient_id, thread_id, identity, reading)

@@ -1,7 +1,5 @@
 """Import patients: choose a file, say what its columns mean, check, import, see what became of every row."""
 
-from functools import partial
-
 import streamlit as st
 
 from lib import imports
@@ -38,8 +36,8 @@ def chosen_file(identity: Identity) -> Upload | None:
     if uploaded is None:
         return None
     kept = state.upload(uploaded.file_id)
-    encoding = state.shown(import_steps.encoding_key(uploaded.file_id)) or ""
-    if kept and encoding in ("", kept.encoding):
+    encoding = state.shown(import_steps.encoding_key(uploaded.file_id)) or (kept.guess if kept else "")
+    if kept and kept.encoding == encoding:
         return kept
     try:
         with st.spinner(_("Reading the file …")):
@@ -117,7 +115,7 @@ def conclude(running: Import) -> None:
     with st.container(horizontal=True, key="import_actions"):
         if st.button(_("See the patients"), type="primary", icon=":material/groups:"):
             st.switch_page("../pages/patients.py")
-        st.download_button(_("Download the report"), partial(report_file, report), "import-report.csv", "text/csv",
+        st.download_button(_("Download the report"), report.csv().encode("utf-8-sig"), "import-report.csv", "text/csv",
                            icon=":material/download:", on_click="ignore")
         st.button(_("Import another file"), icon=":material/upload:", on_click=state.end_import)
 
@@ -127,10 +125,6 @@ def interrupted(running: Import) -> None:
     text = _("Stopped. From line {line} on nothing was imported; what came before is in.").format(line=line)
     st.warning(" ".join(filter(None, [markdown.escape(running.problem), text])), icon=":material/pause_circle:")
     st.button(_("Go on from line {line}").format(line=line), icon=":material/play_arrow:", on_click=state.go_on_importing)
-
-
-def report_file(report: Report) -> bytes:
-    return report.csv().encode("utf-8-sig")
 
 
 identity = guard.require("patients.import")

@@ -81,6 +81,13 @@ def test_schema_and_migrations_end_in_the_same_catalogue(empty_database):
     assert len(left["policies"]) > 15
 
 
+def test_the_files_names_tell_the_versions_that_alembic_knows():
+    from alembic.script import ScriptDirectory
+    scripts = ScriptDirectory.from_config(migrations.configuration())
+    assert {script.revision for script in scripts.walk_revisions()} == set(migrations.known())
+    assert scripts.get_current_head() == migrations.head()
+
+
 def test_starting_twice_changes_nothing(empty_database):
     address = empty_database()
     migrations.bring_up_to_date(address)

@@ -58,5 +58,6 @@ def answered(emergency: Emergency, identity: Identity) -> str:
 
 def categories(emergency: Emergency) -> str:
     names = {"airway": _("Breathing or swallowing"), "bleeding": _("Bleeding"), "infection": _("Spreading infection"),
-             "trauma": _("Injury"), "heart": _("Heart"), "allergy": _("Allergy"), "self_harm": _("Overdose or self-harm")}
+             "trauma": _("Injury"), "heart": _("Heart"), "allergy": _("Allergy"), "self_harm": _("Overdose or self-harm"),
+             "collapse": _("Collapse")}
     return ", ".join(names.get(name, name.replace("_", " ").capitalize()) for name in emergency.categories)

@@ -68,9 +68,10 @@ def _date_order(upload: Upload, mapping: Mapping, identity: Identity) -> str:
 
 def _encoding(upload: Upload) -> None:
     """Another choice reads the file again, in the next run."""
-    names = charsets.labels() | {upload.guess: charsets.label(upload.guess)}
-    st.selectbox(_("Encoding"), list(names), list(names).index(upload.guess), format_func=names.__getitem__,
-                 key=encoding_key(upload.file_id), help=_("If letters look wrong in the table below, choose another one."))
+    guess = charsets.label(upload.guess)
+    names = {upload.guess: guess} | {name: label for name, label in charsets.labels().items() if label != guess}
+    st.selectbox(_("Encoding"), list(names), format_func=names.__getitem__, key=encoding_key(upload.file_id),
+                 help=_("If letters look wrong in the table below, choose another one."))
 
 
 def encoding_key(file_id: str) -> str:
@@ -80,7 +81,8 @@ def encoding_key(file_id: str) -> str:
 def preview(upload: Upload, mapping: Mapping, order: str) -> None:
     first = list(islice(imports.rows(upload.file, mapping, order), PREVIEWED))
     names = patient_fields.labels()
-    shown = [field for field in verdicts.FIELDS if field == "full_name" or any(row.form and getattr(row.form, field) for row in first)]
+    filled = {field for row in first if row.form for field in verdicts.FIELDS if getattr(row.form, field)} | {"full_name"}
+    shown = [field for field in verdicts.FIELDS if field in filled]
     noted = any(row.problem or row.note for row in first)
     st.caption(_("What would be imported (up to {count} rows):").format(count=PREVIEWED))
     st.dataframe([_as_read(row, shown, names, noted) for row in first], hide_index=True, column_config={_("Line"): _narrow()})

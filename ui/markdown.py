@@ -3,20 +3,20 @@
 import re
 
 JOINER = "\u2060"  # takes no room and is no letter
-SPECIAL = "\\`*_{}[]()<>#+-.!|~:$&\"'"
+SPECIAL = str.maketrans({letter: "\\" + letter for letter in "\\`*_{}[]()<>#+-.!|~:$&\"'"})
+FETCHING = str.maketrans({letter: "\\" + letter for letter in "[]<>$`~"})
 # Streamlit looks for these after Markdown has taken the backslashes away: bare addresses, icons, dashes and arrows.
 LATE = re.compile(r"""(://|www\.|@|:(?=material|streamlit)|[-<>=!~](?=[-<>=~]))""", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
     """What somebody typed, shown as they typed it, on one line."""
-    joined = apart(text.replace("\n", " "))
-    return "".join("\\" + letter if letter in SPECIAL else letter for letter in joined)
+    return apart(text.replace("\n", " ")).translate(SPECIAL)
 
 
 def inert(markdown: str) -> str:
     """An answer's Markdown with emphasis, headings and lists only: no link, image, HTML, code or formula, nothing to fetch."""
-    return "".join("\\" + letter if letter in "[]<>$`~" else letter for letter in apart(markdown))
+    return apart(markdown).translate(FETCHING)
 
 
 def apart(text: str) -> str:

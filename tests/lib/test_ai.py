@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from lib import ai
+from lib import ai, redflags
 from lib.ai import Delta, Done, Request
 
 
@@ -79,5 +79,17 @@ def test_a_provider_plugs_in_as_one_more_answerer(monkeypatch):
 
 
 def test_the_emergency_card_names_the_clinics_number_and_no_other():
-    assert ai.emergency_card("15").count("15") == 2
-    assert "112" not in ai.emergency_card("15")
+    assert ai.emergency_card("15", ["airway"]).count("15") == 2
+    assert "112" not in ai.emergency_card("15", ["airway"])
+
+
+def test_every_category_of_the_red_flags_has_its_first_aid():
+    assert set(ai._first_aid()) == set(redflags.CATEGORIES)
+
+
+def test_the_steps_fit_what_was_described():
+    fainted, sad = ai.emergency_card("112", ["collapse"]), ai.emergency_card("112", ["self_harm"])
+    assert "on their side" in fainted
+    assert "sit" not in fainted.lower()
+    assert "gauze" not in sad
+    assert "alone" in sad

@@ -4,7 +4,7 @@ import threading
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from lib import chats, db
 from lib.ai import FREE, Done
@@ -249,3 +249,61 @@ def test_the_history_of_a_thread_uses_its_index(alice, owner, before):
     assert "thread_id" in plan.split("Index Cond", 1)[1]
     assert "Seq Scan" not in plan
     assert "Sort" not in plan
+
+
+def test_an_answer_longer_than_a_message_is_cut_and_says_so_in_both_rows(alice):
+    thread, _question, answer = ask(alice)
+    finish(alice, answer, "x" * 20_001)
+    found = read(alice, thread).rows[0]
+    assert (found.status, len(found.content)) == ("truncated", 20_000)
+    assert call_of(alice, answer).status == "truncated"
+    thread, _question, answer = ask(alice)
+    finish(alice, answer, "x" * 20_001, Done("stopped"))
+    assert read(alice, thread).rows[0].status == "stopped"
+
+
+def test_a_question_longer_than_a_message_is_marked_where_it_ends():
+    assert chats.marked("x" * 20_000) == "x" * 20_000
+    assert len(chats.marked("x" * 25_000)) == 20_000
+    assert chats.marked("x" * 25_000).endswith("x\n\n[This message has 25,000 characters. Its end was too long to be kept.]")
+
+
+def test_message_answer_and_call_take_their_patient_from_the_thread(alice, add_patient):
+    patient = add_patient(alice)
+    _thread, question, answer = ask(alice, patient)
+    with db.scope(alice) as scope:
+        assert [chats.get(scope, message).patient_id for message in (question, answer)] == [patient, patient]
+        assert scope.value("select patient_id from ai_calls where clinic_id = :clinic_id and message_id = :id", id=answer) == patient
+    _thread, question, _answer = ask(alice)
+    with db.scope(alice) as scope:
+        assert chats.get(scope, question).patient_id is None
+
+
+def test_nobody_writes_into_a_thread_they_cannot_read(alice, charlie, rita, add_patient):
+    thread, question, _answer = ask(alice, add_patient(alice))
+    for outsider in (charlie, rita):
+        with db.scope(outsider) as scope:
+            with pytest.raises(NotFound):
+                chats.post_question(scope, thread, "x")
+            with pytest.raises(NotFound):
+                chats.start_answer(scope, question, CALL)
+            assert chats.find_repeated(scope, thread, "What is a root canal?") is None
+
+
+def test_finishing_reads_no_month_before_its_own(alice):
+    _thread, _question, answer = ask(alice)
+    ran = []
+
+    def note(_connection, _cursor, sql, values, *_rest):
+        if "update ai_calls" in sql:
+            ran.append((sql, values))
+    with db.scope(alice) as scope:
+        scope.run("select app.make_partitions(current_date - 70)")
+        event.listen(scope.connection, "before_cursor_execute", note)
+        chats.finish(scope, answer, CALL, Ending(FREE, "Done.", 1), {})
+        event.remove(scope.connection, "before_cursor_execute", note)
+        (sql, values), = ran
+        plan = "\n".join(row[0] for row in scope.connection.exec_driver_sql("explain " + sql, values))
+        before = scope.value("select to_char(current_date - interval '1 month', '_YYYY_MM')")
+    assert "ai_calls_2" in plan
+    assert before not in plan

@@ -141,3 +141,26 @@ def test_both_lists_come_in_pages(alice, raise_alarm):
     page = answered(alice, limit=2)
     assert page.more
     assert [row.id for row in answered(alice, before=page.rows[-1].id, limit=2).rows] == raised[:1]
+
+
+def test_looking_at_the_lists_leaves_one_trace_in_five_minutes(alice, raise_alarm):
+    raise_alarm(alice)
+    for _ in range(2):
+        with db.scope(alice) as scope:
+            waiting_ones, answered_ones = emergencies.view(scope)
+    assert (len(waiting_ones.rows), answered_ones.rows) == (1, [])
+    with db.scope(alice) as scope:
+        assert scope.value("""
+            select count(*) from audit_log
+            where clinic_id = :clinic_id and action = 'list' and resource = 'emergencies'
+            """) == 1
+
+
+def test_an_alarm_is_about_its_questions_patient_and_nobody_raises_one_for_a_question_they_cannot_read(alice, charlie, rita, pat):
+    with db.scope(alice) as scope:
+        question = chats.post_question(scope, chats.open_thread(scope, pat), "can't breathe")
+        raised = emergencies.raise_alarm(scope, question, categories=["airway"], rule_set="rules-1")
+        assert emergencies.get(scope, raised).patient_id == pat
+    for outsider in (charlie, rita):
+        with pytest.raises(NotFound), db.scope(outsider) as scope:
+            emergencies.raise_alarm(scope, question, categories=["airway"], rule_set="rules-1")

@@ -69,6 +69,21 @@ def test_a_bundle_gives_a_row_per_patient_with_its_position():
     assert [(row.line, row.form and row.form.external_id) for row in rows] == [(2, "1"), (3, "2")]
 
 
+def test_an_array_of_resources_is_read_with_the_position_of_each():
+    content = [patient(), 7, allergy(), patient(id="2")]
+    assert fhir.looks_like_fhir(json.dumps(content).encode())
+    rows = read(content)
+    assert [(row.line, row.form and row.form.alerts) for row in rows] == [(1, "Penicillin"), (2, None), (4, "")]
+    assert rows[1].problem == "This entry is not a FHIR resource."
+
+
+def test_an_unusable_email_costs_no_patient_and_a_rejected_one_keeps_the_name():
+    odd, late = read([patient(telecom=[{"system": "email", "value": "none"}]), patient(id="2", birthDate="2999-01-01")])
+    assert odd.form
+    assert odd.note == "The e-mail address “none” can't be used and was left out."
+    assert (late.form, late.name) == (None, "Anna Bell")
+
+
 def test_a_resource_per_line_is_read_with_the_number_of_the_line():
     lines = [json.dumps(patient()), "", json.dumps(allergy()), "{broken", "[]", json.dumps(patient(id="2"))]
     rows = fhir.read_fhir("\r\n".join(lines).encode(), "Patient.ndjson")
@@ -230,14 +245,14 @@ def test_strange_resources_are_rows_and_never_an_error(one, other):
 def test_arbitrary_bytes_are_refused_in_one_sentence(data):
     with pytest.raises(Invalid):
         fhir.read_fhir(data, "export.json")
-    assert not fhir.looks_like_fhir(data, "export.json")
+    assert not fhir.looks_like_fhir(data)
 
 
 def test_an_export_is_told_from_a_table():
-    assert fhir.looks_like_fhir(b"\xef\xbb\xbf\n " + json.dumps(patient()).encode(), "x")
-    assert fhir.looks_like_fhir(json.dumps(patient()).encode("utf-16"), "x")
-    assert not fhir.looks_like_fhir(b'Name,Notes\nAnna,"resourceType"', "x.csv")
-    assert not fhir.looks_like_fhir(b"", "x.json")
+    assert fhir.looks_like_fhir(b"\xef\xbb\xbf\n " + json.dumps(patient()).encode())
+    assert fhir.looks_like_fhir(json.dumps(patient()).encode("utf-16"))
+    assert not fhir.looks_like_fhir(b'Name,Notes\nAnna,"resourceType"')
+    assert not fhir.looks_like_fhir(b"")
 
 
 def test_the_synthetic_bundles_are_all_read(shared):
@@ -245,4 +260,4 @@ def test_the_synthetic_bundles_are_all_read(shared):
     rows = [row for path in paths for row in fhir.read_fhir(path.read_bytes(), path.name)]
     assert len(rows) == 7
     assert all(row.form and row.form.phone and row.form.date_of_birth for row in rows)
-    assert all(fhir.looks_like_fhir(path.read_bytes(), path.name) for path in paths)
+    assert all(fhir.looks_like_fhir(path.read_bytes()) for path in paths)

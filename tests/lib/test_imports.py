@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import event
 
-from lib import auth, db, imports, intake, patients
+from lib import auth, db, imports, intake, likeness, patients
 from lib.errors import Forbidden, Invalid, Unavailable
 from lib.imports import Report
 from lib.intake import Row
@@ -188,6 +188,29 @@ def test_a_row_without_a_number_repeats_somebody(alice, there, brought, reason):
     assert kinds(within)[-1] == "duplicate"
 
 
+@pytest.mark.parametrize("email", ["ΑΝΝΑΣ@example.com", "İpek@example.com", "ＡＮＮＡ@example.com", "Straße@example.com", "Å@example.com"])
+def test_a_mailbox_is_the_same_in_the_file_and_in_the_database(alice, email):
+    people = rows({"full_name": "Anna Bell", "email": email}, {"full_name": "Ben Bell", "email": email})
+    with db.scope(alice) as scope:
+        brought = likeness.of_rows(scope, people)[0].email_norm
+    assert kinds(bring(alice, people)) == ["created", "duplicate"]
+    assert value(alice, "select email_norm from patients where clinic_id = :clinic_id") == brought
+
+
+def test_a_row_whose_email_cannot_be_used_comes_in_with_a_note_and_wipes_nothing(alice):
+    bring(alice, from_csv("Id,Name,E-Mail\n7,Anna Bell,anna@example.com\n"))
+    report = bring(alice, from_csv("Id,Name,E-Mail\n7,Anna Bell-Ruiz,anna@\n8,Ben Bell,n/a\n"))
+    left_out = "The e-mail address “{}” can't be used and was left out."
+    assert [(one.kind, one.reason) for one in report.outcomes] == [
+        ("updated", "Changed: the name. " + left_out.format("anna@")), ("created", left_out.format("n/a"))]
+    assert value(alice, "select email from patients where clinic_id = :clinic_id and external_id = '7'") == "anna@example.com"
+
+
+def test_one_control_character_costs_one_row(alice):
+    report = bring(alice, from_csv("Name,Id\nAnna Bell,1\nBe\0n Bell,2\nCarl Bell,3\n"))
+    assert kinds(report) == ["created", "rejected", "created"]
+
+
 def test_a_duplicate_within_the_file_names_the_line(alice):
     report = bring(alice, rows({"phone": "030 111111"}, {"full_name": "Ben Bell", "phone": "030111111"}))
     assert [(one.kind, one.reason) for one in report.outcomes] == [("created", ""), ("duplicate", "Same phone number as line 2 of this file.")]
@@ -236,6 +259,7 @@ def test_a_duplicate_of_an_archived_patient_says_so(alice):
 def test_bad_rows_are_rejected_with_line_and_reason_and_the_rest_comes_in(alice):
     found = from_csv("Name,Birthday,Id\nAnna Bell,1980-01-01,1\n,1980-01-01,2\nBen Bell,tomorrow,3\nCarl Bell,2999-01-01,4\nDina Bell,,5\n")
     report = bring(alice, found)
+    assert [one.name for one in report.outcomes] == ["Anna Bell", "", "Ben Bell", "Carl Bell", "Dina Bell"]
     assert [(one.line, one.kind, one.reason) for one in report.outcomes] == [
         (2, "created", ""), (3, "rejected", "The name is missing."), (4, "rejected", "The date “tomorrow” can't be read."),
         (5, "rejected", "The date of birth is in the future."), (6, "created", "")]
@@ -398,7 +422,7 @@ def test_joined_columns_odd_dates_and_old_encodings_come_in(alice):
     report = bring(alice, imports.rows(file, mapping, intake.guess_order(file.table, mapping, "DE")))
     patient = only(alice)
     assert (patient.full_name, str(patient.date_of_birth), patient.phone) == ("Jürgen Müller", "1980-04-03", "030 111")
-    assert (report.outcomes[0].kind, report.outcomes[0].reason) == ("created", "Only the first phone number was taken, not 0171 222222.")
+    assert (report.outcomes[0].kind, report.outcomes[0].reason) == ("created", "There is room for one phone number; left out: 0171 222222.")
 
 
 def test_both_roles_that_import_may_write_notes():

@@ -348,7 +348,7 @@ def test_several_columns_of_notes_keep_their_titles():
 def test_a_second_phone_number_is_not_dropped_silently():
     first, second = rows("Name,Mobile,Phone\nAnna,1,2\nBob,,2")
     assert first.form
-    assert (first.form.phone, first.note) == ("1", "Only the first phone number was taken, not 2.")
+    assert (first.form.phone, first.note) == ("1", "There is room for one phone number; left out: 2.")
     assert second.form
     assert (second.form.phone, second.note) == ("2", "")
 
@@ -374,3 +374,49 @@ def test_the_synthetic_patients_are_all_read(shared):
     read = [row.form for row in intake.forms(found, mapping, intake.guess_order(found, mapping, "US"))]
     assert (len(read), read.count(None)) == (2076, 0)
     assert (sum(form.deceased for form in read if form), sum(bool(form.alerts) for form in read if form)) == (584, 264)
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x01", "\x1c", "\x7f"])
+def test_a_control_character_rejects_its_row_alone(sign):
+    bad, good = rows(f"Name,Phone\nAn{sign}na,1\nBob,2")
+    assert (bad.form, bad.problem) == (None, "The name contains characters that can't be seen. Please type it again.")
+    assert bad.name == "An\ufffdna"
+    assert good.form
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ("Anna;Bell;31.2.1980;", "Anna Bell"),
+        ("Anna;Bell;1.2.1980;;x", "Anna Bell"),
+        ("Anna;;1.1.2999;", "Anna"),
+        (f"{'x' * 300};Bell;;", "x" * 100 + "…"),
+        (";;1.2.1980;", ""),
+    ],
+    ids=["date", "cells", "future", "long", "none"],
+)
+def test_a_rejected_row_tells_the_name_as_far_as_it_can_be_read(row, name):
+    [found] = rows(f"First name;Last name;DOB;Phone\n{row}")
+    assert (found.form, found.name) == (None, name)
+
+
+def test_a_row_with_an_unusable_email_or_phone_keeps_its_patient_and_says_so():
+    [row] = rows(f"Name,Email,Mobile,Phone\nAnna,anna@,{'1' * 41},2")
+    assert row.form
+    assert (row.form.full_name, row.form.email, row.form.phone) == ("Anna", None, None)
+    assert "The e-mail address “anna@” can't be used and was left out." in row.note
+    assert f"The phone number “{'1' * 41}” can't be used and was left out." in row.note
+    assert "left out: 2" in row.note
+
+
+def test_a_row_that_is_refused_for_more_than_its_email_tells_all_reasons():
+    [row] = rows("Name,Email\n7,anna@")
+    assert row.form is None
+    assert row.problem.startswith("The name needs at least one letter. The e-mail address does not look right.")
+
+
+def test_letters_that_a_chosen_encoding_does_not_know_are_told():
+    found = tables.read_table("Name;Notes;Shoes\nJosé;x;1\nAnna;y;ü".encode("cp1252"), "x.csv", "utf-8")
+    first, second = intake.forms(found, {"full_name": ["Name"], "medical_notes": ["Notes"]}, "dmy")
+    assert first.note == "Some letters under “Name” were lost. Please check the encoding."
+    assert second.note == ""

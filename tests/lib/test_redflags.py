@@ -7,7 +7,8 @@ import pytest
 from lib import redflags
 
 # `first_pass` is the tier a message of batch 2 or 3 got from version 2026-11-20.1, which had not seen it. Batch 2A was used to
-# mend the rules, 2B to measure them, 3 came after both; messages of batch "open" still get a wrong tier.
+# mend the rules, 2B to measure them, 3 came after both. Batch 4 has its `first_pass` from 2026-11-20.2 and was used to mend the
+# rules, 4B to measure them, and then to mend them too. Messages of batch "open" still get a wrong tier.
 CORPUS = list(csv.DictReader(Path(__file__).with_name("redflags_corpus.csv").open(encoding="utf-8")))
 EMERGENCIES = [row for row in CORPUS if row["tier"] == "E" and row["batch"] != "open"]
 FRAMES = {
@@ -140,6 +141,41 @@ def test_today_outweighs_history_and_teaching():
 def test_a_wife_who_bleeds_is_not_a_surname():
     assert redflags.check("Meine Frau Blutet stark").tier == "E"
     assert redflags.check("Frau Blut kommt um drei").tier is None
+
+
+def test_every_rule_is_of_a_known_category():
+    urgent = {"pain", "other"}
+
+    assert {rule.category for rule in redflags.RULES.rules if rule.tier == "E"} == set(redflags.CATEGORIES)
+    assert {rule.category for rule in redflags.RULES.rules if rule.tier == "U"} <= set(redflags.CATEGORIES) | urgent
+
+
+@pytest.mark.parametrize(("text", "categories"), [
+    ("her lips are turning purple", {"airway"}),
+    ("aspirated a bur, coughing", {"airway"}),
+    ("it won't stop bleeding", {"bleeding"}),
+    ("my cheek is swollen up to the eye", {"infection"}),
+    ("I think my jaw is broken", {"trauma"}),
+    ("he is having a heart attack", {"heart"}),
+    ("her lips are swelling after the injection", {"allergy"}),
+    ("he took the whole box of tablets", {"self_harm"}),
+    ("patient is not responding", {"collapse"}),
+    ("he fainted in the chair", {"collapse"}),
+    ("seizure in chair", {"collapse"}),
+    ("half of her face droops", {"collapse"}),
+    ("insulin patient confused and sweating", {"collapse"}),
+    ("call an ambulance", {"collapse"}),
+    ("he fell on his chin and blacked out", {"trauma", "collapse"}),
+])
+def test_an_emergency_has_the_category_that_its_first_aid_needs(text, categories):
+    assert {finding.category for finding in redflags.check(text).findings if finding.tier == "E"} == categories
+
+
+@pytest.mark.parametrize("colour", ["blue", "purple", "grey", "bluish", "violet"])
+def test_lips_of_any_dark_colour_are_an_emergency_and_a_grey_tooth_is_none(colour):
+    assert redflags.check(f"her lips are turning {colour}").tier == "E"
+    assert redflags.check(f"the baby went {colour}").tier == "E"
+    assert redflags.check(f"my tooth is turning {colour}" if colour != "blue" else "my tooth looks blue").tier is None
 
 
 def test_a_finding_names_rule_category_and_words():

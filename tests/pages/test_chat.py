@@ -1,16 +1,22 @@
 """The assistant's page, as each role sees it."""
 
 import re
+import threading
+import time
 from html import unescape
+from uuid import UUID
 
 import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from lib import chats, db, workers, workflows
-from lib.ai import Done
+from lib import auth, chats, db, workers, workflows
+from lib.ai import FREE, Done
 from lib.chats import Call, Ending
+from lib.db import Page
+from lib.errors import Invalid
 from lib.settings import ROOT
+from ui import conversation
 
 EVIL = "![x](http://evil.example/x.png) <img src=http://evil.example/y> **bold** $x$"
 
@@ -199,3 +205,53 @@ def test_a_signed_out_visitor_is_shown_no_thread(database):
     at = AppTest.from_file(str(ROOT / "ui" / "main.py"), default_timeout=15).run()
     assert not at.chat_input
     assert not at.chat_message
+
+
+def test_an_urgent_question_that_is_too_long_gets_its_advice_and_stays_in_the_box(alice, visit):
+    question = "A child knocked out a front tooth half an hour ago. " + "And more about the day. " * 200
+    at = send(visit(alice), question)
+    assert "dentist today" in words(at)
+    assert "Too long to be answered" in words(at)
+    assert "4,000 characters" in " ".join(error.value for error in at.error)
+    assert at.chat_input[0].proto.value == question
+
+
+def test_a_refusal_is_shown_as_text_and_never_as_markdown(alice, visit, monkeypatch):
+    def refuse(*_):
+        raise Invalid(EVIL)
+    monkeypatch.setattr(workflows, "ask", refuse)
+    error, = send(visit(alice), "What is a filling?").error
+    assert "![x](" not in error.value
+    assert "http://" not in error.value
+    assert "<img" not in error.value.replace("\\<", "")
+
+
+def test_an_answer_of_another_process_is_looked_for_once_a_second_without_keeping_the_session_awake(alice, visit, monkeypatch):
+    call = Call("fallback", None, "r", None, "en")
+    with db.scope(alice) as scope:
+        question = chats.post_question(scope, chats.open_thread(scope, None), "What is a filling?")
+        answer = chats.start_answer(scope, question, call)
+
+    def end():
+        with db.scope(alice) as scope:
+            chats.finish(scope, answer, call, Ending(FREE, "From elsewhere.", 1), {})
+    looks, kept_awake, real = [], [], auth.resume
+
+    def resume(*args, active=True, **more):
+        (kept_awake if active else looks).append(time.monotonic())
+        return real(*args, active=active, **more)
+    monkeypatch.setattr(auth, "resume", resume)
+    elsewhere = threading.Timer(2.5, end)
+    elsewhere.start()
+    at = visit(alice)
+    elsewhere.join()
+    assert "From elsewhere." in words(at)
+    assert 2 <= len(looks) <= 5
+    assert not [at for at in kept_awake if looks[0] < at < looks[-1]]
+
+
+def test_what_the_page_has_read_is_kept_by_nobody(alice, visit):
+    reading = conversation.Reading(Page([], False), {})
+    handed = [(alice, reading)]
+    assert conversation._history.__wrapped__(None, UUID(int=0), [], handed) is None
+    assert handed == []

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.runtime.context import ContextProxy
 
-from lib import db, emergencies, workflows
+from lib import chats, db, emergencies, workflows
 
 ALARM = "He can't breathe and his tongue is swollen"
 
@@ -123,3 +123,50 @@ def test_another_clinic_sees_nothing(alice, charlie, pat, visit):
 
 def test_a_manager_has_no_such_page(mona, visit):
     assert "Emergencies" not in [title.value for title in visit(mona).title]
+
+
+def test_every_open_one_is_within_reach(alice, visit):
+    with db.scope(alice) as scope:
+        thread = chats.open_thread(scope, None)
+        raised = [emergencies.raise_alarm(scope, chats.post_question(scope, thread, f"{n}"), categories=[f"sign {n}"],
+                                          rule_set="r") for n in range(51)]
+    at = visit(alice)
+    assert "Sign 0" in words(at)
+    assert "Sign 50" not in words(at)
+    button(at, "Newer").click()
+    at = at.run()
+    assert "Sign 50" in words(at)
+    assert "Sign 0" not in words(at)
+    with db.scope(alice) as scope:
+        emergencies.acknowledge(scope, raised[50], action_taken="", false_alarm=True)
+    at = at.run()
+    assert not at.exception
+    assert "Sign 0" in words(at)
+    assert "Every emergency has been answered for" not in words(at)
+
+
+def test_a_look_at_the_page_is_audited(alice, visit):
+    visit(alice)
+    with db.scope(alice) as scope:
+        assert scope.value("""
+            select count(*) from audit_log where clinic_id = :clinic_id and action = 'list' and resource = 'emergencies'
+            """) == 1
+
+
+def test_a_name_in_a_refusal_is_a_name_and_no_link(alice, hire, visit, monkeypatch):
+    raised = workflows.ask(alice, None, ALARM)
+    link = hire(alice, "clinician", "Eve [x](http://evil.example)")
+    with db.scope(alice) as scope:
+        still_open = emergencies.waiting(scope)
+    at = visit(alice)
+    button(at, "Acknowledge").click()
+    at = at.run()
+    with db.scope(alice) as scope:
+        found = emergencies.of_questions(scope, raised.thread_id, [raised.question_id])[raised.question_id]
+    with db.scope(link) as scope:
+        emergencies.acknowledge(scope, found.id, action_taken="Called 112")
+    at.text_area[0].set_value("Something else")
+    monkeypatch.setattr(emergencies, "waiting", lambda scope, **_page: still_open)
+    refusal, = [error.value for error in submit(at).error]
+    assert "Eve \\[x\\]" in refusal
+    assert "http://" not in refusal

@@ -31,6 +31,10 @@ def steps(at):
     return [html.value for html in at.html if "class='step" in html.value]
 
 
+def encodings(at):
+    return next(box for box in at.selectbox if box.label == "Encoding")
+
+
 def how_many(identity):
     with db.scope(identity) as scope:
         return scope.value("select count(*) from patients where clinic_id = :clinic_id")
@@ -55,10 +59,10 @@ def test_the_columns_are_guessed_and_the_rows_shown_as_they_would_become(page):
     assert {box.label: box.value for box in page.multiselect if box.value} == {
         "Full name": ["first name", "last name"], "Date of birth": ["birth date"], "Phone": ["phone"], "Record number": ["id"]}
     table = page.dataframe[0].value
-    assert list(table["Full name"]) == ["Anna Bell", ""]
+    assert list(table["Full name"]) == ["Anna Bell", "Ben Bell"]
     assert list(table["Problem"]) == ["", "The date “tomorrow” can't be read."]
     assert "Left out: shoe size" in texts(page)
-    assert "Rows: 2 · separated by commas · UTF-8" in steps(page)[0]
+    assert "Rows: 2 · separated by commas · Unicode (UTF-8)" in steps(page)[0]
 
 
 def test_a_corrected_mapping_changes_the_preview(page):
@@ -78,6 +82,42 @@ def test_the_order_of_dates_is_guessed_and_can_be_changed(page):
     assert page.dataframe[0].value["Date of birth"][0] == "1980-04-03"
     page.selectbox[0].select("mdy").run()
     assert page.dataframe[0].value["Date of birth"][0] == "1980-03-04"
+
+
+def test_the_encoding_is_guessed_and_another_choice_reads_the_file_again(page, alice):
+    upload(page, "Adı;Phone\nAyşe;1\n".encode("cp1254"))
+    choice = encodings(page)
+    assert (choice.value, choice.label) == ("cp1252", "Encoding")
+    assert "Turkish (Windows-1254)" in choice.options
+    choice.select("cp1254").run()
+    assert not page.exception
+    next(box for box in page.multiselect if box.label == "Full name").set_value(["Adı"]).run()
+    assert page.dataframe[0].value["Full name"][0] == "Ayşe"
+    assert "Turkish (Windows-1254)" in steps(page)[0]
+    encodings(page).select("cp1252").run()
+    assert "Adý" in page.multiselect[0].options
+    encodings(page).select("cp1254").run()
+    next(box for box in page.multiselect if box.label == "Full name").set_value(["Adı"]).run()
+    press(page, "Import")
+    with db.scope(alice) as scope:
+        assert scope.value("select full_name from patients where clinic_id = :clinic_id") == "Ayşe"
+
+
+def test_an_encoding_that_does_not_fit_shows_what_it_would_cost_and_can_be_taken_back(page):
+    upload(page, "name;phone\nJosé;1\n".encode("cp1252"))
+    assert page.dataframe[0].value["Full name"][0] == "José"
+    encodings(page).select("utf-8").run()
+    assert page.dataframe[0].value["Full name"][0] == "Jos\ufffd"
+    assert "were lost" in page.dataframe[0].value["Problem"][0]
+    encodings(page).select("cp1252").run()
+    assert page.dataframe[0].value["Full name"][0] == "José"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_the_encoding_of_a_marked_file_stands_first(page, encoding):
+    upload(page, "name,phone\nZoë,1\n".encode(encoding))
+    assert encodings(page).value == encoding
+    assert len(set(encodings(page).options)) == len(encodings(page).options)
 
 
 def test_checking_counts_and_writes_nothing(page, alice):

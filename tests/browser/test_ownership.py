@@ -4,9 +4,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import chromium, new_browser, settled, signed_in
-
-__all__ = ["chromium", "new_browser", "signed_in"]  # fixtures
+from tests.browser.conftest import settled
 
 
 def test_the_report_of_an_import_is_its_importers_alone(signed_in, server, alice, bob, charlie, cookie_of, tmp_path):
