@@ -12,6 +12,7 @@ from lib.errors import Invalid
 from lib.intake import Row, form_row
 from lib.texts import _
 
+MOST_ENTRIES = 200_000  # a patient brings some hundred observations along
 NAME_USES = ("official", "usual", "", "nickname", "temp", "anonymous", "maiden", "old")
 TELECOM_USES = ("mobile", "home", "", "work", "temp", "old")
 DENIED = {"refuted", "entered-in-error", "inactive", "resolved"}
@@ -72,9 +73,13 @@ def _resources(text: str) -> list[Resource]:
         raise NotFhir(_("This file is nested too deeply to be a FHIR export.")) from None
     except ValueError:
         return _by_line(text)
+    entries = _list(content.get("entry") if _is_bundle(content) else content)
+    if len(entries) > MOST_ENTRIES:
+        raise NotFhir(_("This file has more than {most} entries. Export fewer patients at a time.").format(
+            most=f"{MOST_ENTRIES:,}"))
     if _is_bundle(content):
-        return [_entry(place, entry) for place, entry in enumerate(_list(content.get("entry")), 1)]
-    return [_entry(place, {"resource": one}) for place, one in enumerate(_list(content), 1)]
+        return [_entry(place, entry) for place, entry in enumerate(entries, 1)]
+    return [_entry(place, {"resource": one}) for place, one in enumerate(entries, 1)]
 
 
 def _is_bundle(content: Any) -> bool:

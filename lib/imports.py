@@ -15,7 +15,7 @@ from uuid import UUID
 
 from lib import audit, auth, csv_file, db, fhir, intake, patients, tables, verdicts
 from lib.db import Scope
-from lib.errors import AppError, Forbidden, Invalid, Unavailable
+from lib.errors import AppError, Forbidden, Unavailable
 from lib.intake import Row
 from lib.likeness import Mark, Someone
 from lib.tables import Table
@@ -23,7 +23,6 @@ from lib.texts import _
 from lib.verdicts import Decision, Kind, Outcome
 
 BATCH = 500
-MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,11 @@ class Step:
 
 @dataclass
 class Report:
-    """One import, as far as it got. `families`: a shared phone number or mailbox alone does not make two people one."""
+    """One import, as far as it got."""
 
     rest: list[Row]
     """The rows to come. Those that are done are taken off."""
     dry_run: bool = False
-    families: bool = False
     id: UUID = field(default_factory=patients.new_id)
     outcomes: list[Outcome] = field(default_factory=list)
     met: dict[Mark, Someone] = field(default_factory=dict)
@@ -88,11 +86,7 @@ class Report:
 def read(data: bytes, name: str, encoding: str = "", country: str = "") -> File:
     """Raises Invalid with one sentence about a file that holds no patients. `encoding`: of a table, empty to guess it."""
     table = None if fhir.looks_like_fhir(data) else tables.read_table(data, name, encoding, country)
-    file = File(name, table, [] if table else fhir.read_fhir(data, name))
-    if len(file) > MOST_ROWS:
-        raise Invalid(_("This file has {rows} rows, and {most} can be imported at a time. Split it and import the parts.").format(
-            rows=f"{len(file):,}", most=f"{MOST_ROWS:,}"))
-    return file
+    return File(name, table, [] if table else fhir.read_fhir(data, name))
 
 
 def rows(file: File, mapping: intake.Mapping, date_order: str) -> Iterator[Row]:
@@ -136,7 +130,7 @@ def _write_safely(scope: Scope, report: Report, batch: list[Row], met: ChainMap[
     trial = met.new_child()
     try:
         with db.translated(), scope.connection.begin_nested():
-            decisions = verdicts.decide(scope, batch, trial, families=report.families)
+            decisions = verdicts.decide(scope, batch, trial)
             outcomes = [one.outcome for one in decisions] if report.dry_run else _store(scope, decisions)
     except (Unavailable, Forbidden):
         raise

@@ -67,26 +67,31 @@ def find(scope: Scope, people: list[Someone]) -> list[Someone]:
              emails=[one.email_norm for one in people if one.email_norm])
 
 
-def remember(others: MutableMapping[Mark, Someone], someone: Someone, *, families: bool) -> None:
+def remember(others: MutableMapping[Mark, Someone], someone: Someone) -> None:
     """The first one with a mark keeps it."""
     numbers = [("number", someone.external_id)] if someone.external_id else []
-    for mark in (*numbers, *_marks(someone, families), *_certain_marks(someone)):
+    for mark in (*numbers, *_marks(someone), *_certain_marks(someone)):
         others.setdefault(mark, someone)
 
 
-def marks(someone: Someone, *, families: bool) -> list[Mark]:
+def marks(someone: Someone) -> list[Mark]:
     """What makes this row a repetition of whoever has the same. Its number counts more than a name, a phone or a mailbox."""
     if someone.external_id:
         return [("number", someone.external_id), *_certain_marks(someone)]
-    return _marks(someone, families)
+    return _marks(someone)
 
 
-def _marks(one: Someone, families: bool) -> list[Mark]:
-    """`families`: a shared phone number or mailbox tells nothing unless the name is the same too."""
+def of_one_family(mark: Mark, one: Someone, other: Someone) -> bool:
+    """Families share a phone number or a mailbox: another name with another birth date is another person."""
+    born = one.date_of_birth and other.date_of_birth and one.date_of_birth != other.date_of_birth
+    return mark[0] in ("phone", "email") and bool(born) and one.name_key != other.name_key
+
+
+def _marks(one: Someone) -> list[Mark]:
     name, phone, email = one.name_key, one.phone_key or "", one.email_norm or ""
     first = ("name", name, str(one.date_of_birth)) if one.date_of_birth else ("bare", name, phone, email)
     contacts = [("phone", phone), ("email", email)]
-    return [first, *((kind, value, name if families else "") for kind, value in contacts if value)]
+    return [first, *((kind, value) for kind, value in contacts if value)]
 
 
 def _certain_marks(one: Someone) -> list[Mark]:

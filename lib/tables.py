@@ -5,12 +5,14 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from lib import charsets
 from lib.errors import Invalid
 from lib.texts import _
 
 LARGEST = 50 * 1024 * 1024
+MOST_ROWS, MOST_COLUMNS = 50_000, 500
 DELIMITERS = ",;\t|"
 A_FEW = 3
 _CONTROLS = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f]")
@@ -40,12 +42,17 @@ def read_table(data: bytes, filename: str, encoding: str = "", country: str = ""
     _refuse_other_texts(text)
     text, skipped, delimiter = _split_hint(text)
     delimiter = delimiter or _guess_delimiter(text)
-    lines = [(line + skipped, cells) for line, cells in _records(text, delimiter) if any(map(str.strip, cells))]
+    filled = ((line + skipped, cells) for line, cells in _records(text, delimiter) if any(map(str.strip, cells)))
+    lines = list(islice(filled, MOST_ROWS + 2))
+    if len(lines) > MOST_ROWS + 1:
+        raise NotATable(_("This file has more than {most} rows. Split it and import the parts.").format(most=f"{MOST_ROWS:,}"))
     if not lines:
         raise NotATable(_("This file is empty. Choose the file that holds the patients."))
     if len(lines) == 1:
         raise NotATable(_("This file has headings but no rows. Choose the file that holds the patients."))
-    header = _distinct(_without_empty_end(lines[0][1]))
+    header = _distinct(_without_empty_end(lines[0][1][:MOST_COLUMNS + 1]))
+    if len(header) > MOST_COLUMNS:
+        raise NotATable(_("This file has more than {most} columns. Export those about patients only.").format(most=MOST_COLUMNS))
     return Table(header, [(line, _fitted(cells, len(header))) for line, cells in lines[1:]], encoding, delimiter)
 
 
@@ -166,12 +173,12 @@ def _without_empty_end(cells: list[str]) -> list[str]:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    found: list[str] = []
+    found: dict[str, None] = {}
     for place, name in enumerate(names, 1):
         title = " ".join(name.split()) or _("Column {number}").format(number=place)
         others = (f"{title} ({count})" for count in range(2, len(names) + 2))
-        found.append(title if title not in found else next(other for other in others if other not in found))
-    return found
+        found[title if title not in found else next(other for other in others if other not in found)] = None
+    return list(found)
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:

@@ -59,30 +59,31 @@ def label(kind: Kind) -> str:
     return {"created": _("Created"), "updated": _("Updated"), "duplicate": _("Duplicate"), "rejected": _("Rejected")}[kind]
 
 
-def decide(scope: Scope, batch: list[Row], met: MutableMapping[Mark, Someone], *, families: bool) -> list[Decision]:
+def decide(scope: Scope, batch: list[Row], met: MutableMapping[Mark, Someone]) -> list[Decision]:
     """In the order of the file. `met`: the rows before, to which these are added."""
     people = likeness.of_rows(scope, batch)
     known = {one.external_id: one for one in _known(scope, people)}
     there: dict[Mark, Someone] = {}
     for one in likeness.find(scope, people):
-        likeness.remember(there, one, families=families)
+        likeness.remember(there, one)
     decisions = []
     for row, someone in zip(batch, people, strict=True):
-        marks = likeness.marks(someone, families=families)
-        decisions.append(_verdict(row, marks, known.get(someone.external_id or ""), met, there))
+        decisions.append(_verdict(row, someone, known.get(someone.external_id or ""), met, there))
         if row.form:
-            likeness.remember(met, someone, families=families)
+            likeness.remember(met, someone)
     return decisions
 
 
-def _verdict(row: Row, marks: list[Mark], current: Current | None, met: Mapping[Mark, Someone],
+def _verdict(row: Row, someone: Someone, current: Current | None, met: Mapping[Mark, Someone],
              there: Mapping[Mark, Someone]) -> Decision:
+    marks = likeness.marks(someone)
     if row.form is None:
         return reach(row, "rejected", row.problem)
     if current and marks[0] not in met:
         return _compare(row, row.form, current)
     for mark in marks:
-        if other := met.get(mark) or there.get(mark):
+        other = met.get(mark) or there.get(mark)
+        if other and not likeness.of_one_family(mark, someone, other):
             return reach(row, "duplicate", likeness.reason(mark, other), other.id)
     return reach(row, "created", form=row.form, changed=[name for name in FIELDS if getattr(row.form, name)])
 

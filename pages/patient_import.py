@@ -58,18 +58,15 @@ def columns(upload: Upload, identity: Identity) -> tuple[dict[str, list[str]], s
 
 def check(upload: Upload, mapping: dict[str, list[str]], order: str) -> None:
     import_steps.heading(3, _("Check and import"), "now", _("Nothing is written before you press Import."))
-    families = bool(upload.file.table) and not mapping["external_id"] and st.checkbox(
-        _("Different people may share a phone number or an e-mail address"), key="import_families",
-        help=_("For families. Otherwise a row with the phone number or address of somebody else counts as a duplicate."))
-    choices = (mapping, order, families)
+    choices = (mapping, order)
     with st.container(horizontal=True, key="import_actions"):
         begin = st.button(_("Import"), type="primary", icon=":material/upload:")
         look = st.button(_("Check without importing"), icon=":material/fact_check:")
     if begin:
-        state.begin_import(upload.file.name, Report(read_rows(upload, mapping, order), families=families))
+        state.begin_import(upload.file.name, Report(read_rows(upload, mapping, order)))
         st.rerun()
     if look:
-        check_only(upload, Report(read_rows(upload, mapping, order), dry_run=True, families=families), choices)
+        check_only(upload, Report(read_rows(upload, mapping, order), dry_run=True), choices)
     if upload.check and upload.choices == choices:
         import_steps.counts(upload.check)
         import_steps.details(upload.check, "check")

@@ -2,13 +2,14 @@ import csv
 import io
 import json
 import threading
+import time
 from collections import Counter
 from functools import partial
 
 import pytest
 from sqlalchemy import event
 
-from lib import auth, db, imports, intake, likeness, patients
+from lib import auth, db, imports, intake, likeness, patients, tables
 from lib.errors import Forbidden, Invalid, Unavailable
 from lib.imports import Report
 from lib.intake import Row
@@ -217,9 +218,11 @@ def test_a_duplicate_within_the_file_names_the_line(alice):
 
 
 def test_families_may_share_a_phone_and_are_still_not_doubled(alice):
-    family = rows({"full_name": "Anna Bell", "phone": "030 111111"}, {"full_name": "Ben Bell", "phone": "030 111111"})
-    assert counts(bring(alice, family, families=True)) == (2, 0, 0, 0)
-    assert counts(bring(alice, family, families=True)) == (0, 0, 2, 0)
+    family = rows({"full_name": "Anna Bell", "phone": "030 111111", "date_of_birth": "1980-01-02"},
+                  {"full_name": "Ben Bell", "phone": "030 111111", "date_of_birth": "2010-03-04"},
+                  {"full_name": "Cleo Bell", "phone": "030 111111", "date_of_birth": "2012-05-06"})
+    assert counts(bring(alice, family)) == (3, 0, 0, 0)
+    assert counts(bring(alice, family)) == (0, 0, 3, 0)
 
 
 def test_two_people_of_one_name_without_birth_dates_are_told_apart_by_their_phones(alice):
@@ -410,9 +413,18 @@ def test_a_file_that_is_not_what_it_says_gets_one_sentence(data, sentence):
 
 
 def test_a_file_that_is_too_long_is_refused_with_the_limit(monkeypatch):
-    monkeypatch.setattr(imports, "MOST_ROWS", 1)
-    with pytest.raises(Invalid, match="This file has 2 rows, and 1 can be imported at a time"):
+    monkeypatch.setattr(tables, "MOST_ROWS", 1)
+    with pytest.raises(Invalid, match="This file has more than 1 rows"):
         imports.read(b"Name\nAnna\nBen\n", "patients.csv")
+
+
+@pytest.mark.parametrize("data", [b",".join([b"abc"] * 1600) + b"\nx\n", b'{"resourceType":"Bundle","entry":[' + b"0," * 250_000 + b"0]}",
+                                  b"name\n" + b"a\n" * 60_000], ids=["headings", "entries", "rows"])
+def test_a_file_that_would_take_long_is_refused_before_the_work(data):
+    began = time.process_time()
+    with pytest.raises(Invalid, match="more than"):
+        imports.read(data, "a.csv")
+    assert time.process_time() - began < 2  # it took six seconds and more, growing with the square
 
 
 def test_joined_columns_odd_dates_and_old_encodings_come_in(alice):

@@ -170,11 +170,8 @@ def test_an_import_that_lost_its_database_says_so_and_goes_on_when_asked(page, a
     assert how_many(alice) == 3
 
 
-def test_families_are_only_asked_about_where_no_record_number_tells(page):
-    upload(page, TABLE)
-    assert not page.checkbox
-    upload(page, b"name,phone\nAnna Bell,030 111111\nBen Bell,030 111111\n")
-    page.checkbox[0].check().run()
+def test_a_family_with_one_phone_comes_in_whole(page):
+    upload(page, b"name,phone,dob\nAnna Bell,030 111111,1980-01-02\nBen Bell,030 111111,2010-03-04\n")
     press(page, "Import")
     assert figures(page)["Created"] == "2"
 
