@@ -57,10 +57,11 @@ def take(email: str, password: str) -> None:
         page.get_by_label("Password", exact=True).fill(password)
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.get_by_role("heading", name="Today").wait_for()
-        patient = page.locator("a[href*='patient?patient=']").first.get_attribute("href")
+        link = page.locator("a[href*='chat?patient=']").first.get_attribute("href")
+        patient = str(link).partition("patient=")[2]  # somebody with a thread
         for name in PAGES:
-            page.goto({"today": "/", "patient": patient, "chat": str(patient).replace("/patient?", "/chat?"),
-                       "patient_edit": str(patient).replace("/patient?", "/patient_edit?")}.get(name) or f"/{name}")
+            query = f"?patient={patient}" if name in ("patient", "patient_edit", "chat") else ""
+            page.goto("/" if name == "today" else f"/{name}{query}")
             shoot(page, name)
         browser.close()
 
