@@ -4,6 +4,7 @@ Every app process holds a shared lock on `users.lock` while it runs; whoever lea
 process drops its lock with its life, so nothing has to be cleaned up after it.
 """
 
+import contextlib
 import fcntl
 import grp
 import os
@@ -117,9 +118,12 @@ def _home(data: Path) -> Path:
 
 def _identify(data: Path) -> str:
     """A name of the folder's own, not its path's: a new folder gets a new cluster, a moved one finds its own again."""
-    name = data / "cluster.id"
+    name, draft = data / "cluster.id", data / f"cluster.id.{secrets.token_hex(8)}"
     if not name.exists():
-        name.write_text(secrets.token_hex(8))
+        draft.write_text(secrets.token_hex(8))
+        with contextlib.suppress(FileExistsError):  # somebody else was first, and theirs counts
+            os.link(draft, name)
+        draft.unlink()
     return name.read_text()
 
 
