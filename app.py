@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -19,33 +20,42 @@ from lib import auth, logs, startup, workflows
 from lib.errors import SetUpError
 from ui.failure import report
 
-WARM = ("ui.frame", "ui.figures", "ui.conversation", "ui.import_steps", "ui.patient_card", "lib.analytics", "lib.patient_export")
+WARM = ("ui.figures", "ui.conversation", "ui.import_steps", "ui.patient_card", "lib.analytics", "lib.patient_export")
 
 
-def warm() -> None:
-    """While the first visitor still types: what the screens import, and the hash that strangers are checked against.
+def open_house() -> None:
+    """What the first page needs: the database, and the sign-in form's imports while that starts."""
+    form = threading.Thread(target=import_module, args=("ui.frame",))
+    form.start()
+    startup.start()
+    form.join()
+
+
+async def warm() -> None:
+    """While the first visitor still types: what the other screens import, and the hash that strangers are checked against.
 
     Then everything alive is frozen: it lives for ever, and no garbage collection needs to walk it again.
     """
+    await asyncio.sleep(3)
     for module in WARM:
-        import_module(module)
-    auth.find_account("")
+        await run_in_threadpool(import_module, module)
+    await run_in_threadpool(auth.find_account, "")
     gc.freeze()
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     try:
-        await run_in_threadpool(startup.start)
+        await run_in_threadpool(open_house)
     except SetUpError as error:
         logging.getLogger("uvicorn.error").disabled = True  # it would bury the sentence under a traceback
         sys.stderr.write(f"\n  {error}\n\n")
         raise
-    warming = asyncio.create_task(run_in_threadpool(warm))
+    warming = asyncio.create_task(warm())
     try:
         yield
     finally:
-        await warming
+        warming.cancel()
         await run_in_threadpool(workflows.shutdown)  # running answers are saved while there is a database
         await run_in_threadpool(startup.stop)
 

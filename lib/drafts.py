@@ -36,13 +36,15 @@ def save(scope: Scope, form: str, data: dict[str, Any]) -> None:
         """, user_id=scope.identity.user_id, form=form, data=json.dumps(data))
 
 
-def discard(scope: Scope, form: str) -> None:
+def discard(scope: Scope, form: str, tab: str) -> None:
+    """Only what this tab wrote (`data["tab"]`): another one may have typed into the same form since."""
     scope.run("""
         delete from drafts
         where clinic_id = :clinic_id
           and user_id = :user_id
           and form = :form
-        """, user_id=scope.identity.user_id, form=form)
+          and data ->> 'tab' = :tab
+        """, user_id=scope.identity.user_id, form=form, tab=tab)
 
 
 def _forget_old(scope: Scope) -> None:

@@ -20,7 +20,7 @@ def save(identity: Identity, form: PatientForm, patient: Patient | None, editing
             saved = patient.id if patient else patients.register(scope, form, patient_id=editing.new_id)
             if patient:
                 patients.amend(scope, patient.id, form, versions=patient.versions)
-            drafts.discard(scope, editing.form)
+            drafts.discard(scope, editing.form, editing.tab)
     except Changed:
         st.rerun()
     except AppError as error:

@@ -1,5 +1,7 @@
 """The form of a patient between its first letter and its saving: opened, kept as a draft, brought back."""
 
+from uuid import uuid4
+
 import streamlit as st
 
 from lib import db, drafts, patients
@@ -19,10 +21,10 @@ def begin(scope: Scope, name: str, patient: Patient | None) -> Editing:
     versions = patient.versions if patient else (0, 0)
     draft = drafts.load(scope, name)
     if draft is None:
-        return state.edit(Editing(name, versions, patients.new_id()), values)
+        return state.edit(Editing(name, versions, patients.new_id(), str(uuid4())), values)
     values |= {field: value for field, value in draft.data["values"].items() if field in values}
     first, second = draft.data["versions"]
-    return state.edit(Editing(name, (first, second), patients.new_id(), restored=draft.updated_at), values)
+    return state.edit(Editing(name, (first, second), patients.new_id(), draft.data["tab"], restored=draft.updated_at), values)
 
 
 def keep(identity: Identity, editing: Editing, typed: patient_fields.Typed) -> None:
@@ -30,7 +32,7 @@ def keep(identity: Identity, editing: Editing, typed: patient_fields.Typed) -> N
     editing.typed = False
     try:
         with db.scope(identity) as scope:
-            drafts.save(scope, editing.form, {"values": typed, "versions": editing.versions})
+            drafts.save(scope, editing.form, {"values": typed, "versions": editing.versions, "tab": editing.tab})
     except Invalid:
         st.toast(_("This text is too long to be kept as a draft. It stays here until you leave the page."))
         return
@@ -39,5 +41,5 @@ def keep(identity: Identity, editing: Editing, typed: patient_fields.Typed) -> N
 
 def discard(identity: Identity, editing: Editing) -> None:
     with db.scope(identity) as scope:
-        drafts.discard(scope, editing.form)
+        drafts.discard(scope, editing.form, editing.tab)
     state.close_form()

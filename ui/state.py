@@ -29,6 +29,7 @@ class Editing:
     form: str
     versions: tuple[int, int]
     new_id: UUID
+    tab: str
     restored: datetime | None = None
     asked: bool = False
     typed: bool = False

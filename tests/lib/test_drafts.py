@@ -6,7 +6,7 @@ from sqlalchemy import Engine, text
 from lib import db, drafts
 from lib.errors import Invalid
 
-DATA = {"values": {"full_name": "José", "deceased": False}, "versions": [1, 0]}
+DATA = {"tab": "tab 1", "values": {"full_name": "José", "deceased": False}, "versions": [1, 0]}
 
 
 def load(who, form="patient:new"):
@@ -36,7 +36,7 @@ def test_a_discarded_draft_is_gone_and_only_its_own(alice, bob):
     save(alice)
     save(bob)
     with db.scope(alice) as scope:
-        drafts.discard(scope, "patient:new")
+        drafts.discard(scope, "patient:new", "tab 1")
     assert load(alice) is None
     assert load(bob) == DATA
 
@@ -60,3 +60,13 @@ def test_what_can_not_be_kept_is_refused_and_the_last_draft_stays(alice, value):
     with pytest.raises(Invalid):
         save(alice, DATA | {"values": {"medical_notes": value}})
     assert load(alice) == DATA
+
+
+def test_saving_in_one_tab_leaves_what_another_has_typed_since(alice):
+    save(alice)
+    save(alice, DATA | {"tab": "tab 2"})
+    with db.scope(alice) as scope:
+        drafts.discard(scope, "patient:new", "tab 1")
+        kept = drafts.load(scope, "patient:new")
+    assert kept
+    assert kept.data["tab"] == "tab 2"
