@@ -27,6 +27,7 @@ from types import ModuleType
 
 import psutil
 
+WARM_UP = 8  # app.py imports the screens some seconds after it serves
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", ROOT.parent / "shared"))
 DEFAULTS = ["--runner.postScriptGC", "true", "--runner.magicEnabled", "true", "--server.fileWatcherType", "auto",
@@ -102,6 +103,7 @@ def server(flags: list[str]) -> Iterator[tuple[psutil.Process, str]]:
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(f"http://127.0.0.1:{port}/api/v1/health", process)
+        time.sleep(WARM_UP)
         yield psutil.Process(process.pid), f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
