@@ -125,14 +125,16 @@ def forms(table: Table, mapping: Mapping, date_order: str) -> Iterator[Row]:
     if missing:
         raise Invalid(_("The file has no column “{title}”.").format(title=min(missing)))
     for line, cells in table.rows:
-        yield _row(line, cells, table.header, mapping, date_order)
+        yield _row(line, cells, table, mapping, date_order)
 
 
-def _row(line: int, cells: list[str], header: list[str], mapping: Mapping, date_order: str) -> Row:
-    record = dict(zip(header, cells, strict=False))
+def _row(line: int, cells: list[str], table: Table, mapping: Mapping, date_order: str) -> Row:
+    record = dict(zip(table.header, cells, strict=False))
     try:
-        if len(cells) > len(header):
-            raise Unreadable(_too_wide(len(cells), len(header)))
+        if line in table.unclosed:
+            raise Unreadable(_("A quotation mark opened in this line is never closed."))
+        if len(cells) > len(table.header):
+            raise Unreadable(_too_wide(len(cells), len(table.header)))
         return form_row(line, _fields(record, mapping, date_order), _notes(record, mapping))
     except Unreadable as unreadable:
         return Row(line, None, str(unreadable), name=_name(record, mapping))

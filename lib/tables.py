@@ -12,7 +12,7 @@ from lib.errors import Invalid
 from lib.texts import _
 
 LARGEST = 50 * 1024 * 1024
-MOST_ROWS, MOST_COLUMNS = 50_000, 500
+MOST_ROWS, MOST_COLUMNS, MOST_UNCLOSED = 50_000, 500, 20
 DELIMITERS = ",;\t|"
 A_FEW = 3
 _CONTROLS = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f]")
@@ -30,6 +30,8 @@ class Table:
     """With the line in which the row begins, as a text editor counts."""
     encoding: str
     delimiter: str
+    unclosed: frozenset[int] = frozenset()
+    """Lines with a quotation mark that is never closed: nobody can tell what belongs to them."""
 
 
 def read_table(data: bytes, filename: str, encoding: str = "", country: str = "") -> Table:
@@ -42,7 +44,8 @@ def read_table(data: bytes, filename: str, encoding: str = "", country: str = ""
     _refuse_other_texts(text)
     text, skipped, delimiter = _split_hint(text)
     delimiter = delimiter or _guess_delimiter(text)
-    filled = ((line + skipped, cells) for line, cells in _records(text, delimiter) if any(map(str.strip, cells)))
+    unclosed: set[int] = set()
+    filled = ((line + skipped, cells) for line, cells in _records(text, delimiter, unclosed) if any(map(str.strip, cells)))
     lines = list(islice(filled, MOST_ROWS + 2))
     if len(lines) > MOST_ROWS + 1:
         raise NotATable(_("This file has more than {most} rows. Split it and import the parts.").format(most=f"{MOST_ROWS:,}"))
@@ -53,7 +56,8 @@ def read_table(data: bytes, filename: str, encoding: str = "", country: str = ""
     header = _distinct(_without_empty_end(lines[0][1][:MOST_COLUMNS + 1]))
     if len(header) > MOST_COLUMNS:
         raise NotATable(_("This file has more than {most} columns. Export those about patients only.").format(most=MOST_COLUMNS))
-    return Table(header, [(line, _fitted(cells, len(header))) for line, cells in lines[1:]], encoding, delimiter)
+    return Table(header, [(line, _fitted(cells, len(header))) for line, cells in lines[1:]], encoding, delimiter,
+                 frozenset(line + skipped for line in unclosed))
 
 
 def refuse_other_files(data: bytes, filename: str) -> None:
@@ -152,19 +156,27 @@ def _sample(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     return [(reader.line_num, row) for row, _count in zip(reader, range(100), strict=False)]
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    lines = io.StringIO(text, newline="").readlines()
-    reader, begun = csv.reader(lines, delimiter=delimiter), 0
-    for cells in reader:
-        last = "".join(lines[begun : reader.line_num]) if reader.line_num == len(lines) else ""
-        if reader.line_num - begun > 1 and last.count('"') % 2:
-            raise NotATable(
-                _("A quotation mark opened in line {line} is never closed. Please correct that line.").format(
-                    line=begun + 1
-                )
-            )
-        yield begun + 1, cells
-        begun = reader.line_num
+def _records(text: str, delimiter: str, unclosed: set[int]) -> Iterator[tuple[int, list[str]]]:
+    """Records with the line they begin in. A line whose quotation mark is never closed stands alone, and in `unclosed`."""
+    lines, begun = io.StringIO(text, newline="").readlines(), 0
+    while begun < len(lines):
+        first, reader = begun, csv.reader(lines[begun:], delimiter=delimiter)
+        for cells in reader:
+            end = first + reader.line_num
+            if end == len(lines) and end - begun > 1 and "".join(lines[begun:]).count('"') % 2:
+                cells, end = lines[begun].rstrip("\r\n").split(delimiter), begun + 1
+                _note_unclosed(begun + 1, unclosed)
+            yield begun + 1, cells
+            begun = end
+            if begun in unclosed:
+                break
+
+
+def _note_unclosed(line: int, unclosed: set[int]) -> None:
+    """Each one means reading the rest again, so there is an end to it; and headings that break off tell nothing."""
+    if line == 1 or len(unclosed) == MOST_UNCLOSED:
+        raise NotATable(_("A quotation mark opened in line {line} is never closed. Please correct that line.").format(line=line))
+    unclosed.add(line)
 
 
 def _without_empty_end(cells: list[str]) -> list[str]:

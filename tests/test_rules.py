@@ -113,6 +113,20 @@ def test_the_sql_is_portable_to_the_distributed_engine(path):
     assert not [pattern for pattern in UNPORTABLE if re.search(pattern, text)]
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_tenant_tables_are_joined_by_clinic(path):
+    """Citus joins on one machine what shares a clinic, and refuses the rest."""
+    joins = [join for sql in statements(path) for join in re.findall(r"\bjoin\s+(\w+)\b.*?\bon\b(.*?)(?=\bjoin\b|\bwhere\b|\bgroup\b|\border\b|$)",
+                                                                   sql, re.S)]
+    assert not [condition for table, condition in joins if table in TENANTS and "clinic_id" not in condition]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_no_update_sets_what_every_machine_would_compute_for_itself(path):
+    volatile = r"\bset\b.*?\b(random|clock_timestamp|gen_random_uuid|uuidv7)\s*\("
+    assert not [sql for sql in statements(path) if re.match(r"\s*update\b", sql) and re.search(volatile, sql, re.S)]
+
+
 def test_no_policy_holds_a_subquery(owner):
     from sqlalchemy import text
     with owner.connect() as connection:

@@ -143,7 +143,6 @@ def test_a_cell_larger_than_the_limit_of_the_csv_module_is_read():
         (bytes(range(256)), "not text"),
         (b"{\\rtf1", "document"),
         (b"BEGIN:VCARD\n", "address card"),
-        (b'Name\n"Anna\nBob\n', "line 2"),
         (b"\xff\xfeA", "damaged"),
         (b"a" * (50 * 1024 * 1024 + 1), "50 MB"),
     ],
@@ -420,3 +419,15 @@ def test_letters_that_a_chosen_encoding_does_not_know_are_told():
     first, second = intake.forms(found, {"full_name": ["Name"], "medical_notes": ["Notes"]}, "dmy")
     assert first.note == "Some letters under “Name” were lost. Please check the encoding."
     assert second.note == ""
+
+
+def test_a_quotation_mark_that_is_never_closed_costs_one_row():
+    table = tables.read_table(b'Name,Phone\nAnna Bell,1\n"Bob Bell,2\nCarl Bell,3\n', "a.csv")
+    found = list(intake.forms(table, intake.guess_mapping(table.header), "ymd"))
+    assert [(row.line, bool(row.form)) for row in found] == [(2, True), (3, False), (4, True)]
+    assert "never closed" in found[1].problem
+
+
+def test_headings_that_break_off_refuse_the_file():
+    with pytest.raises(tables.NotATable, match="never closed"):
+        tables.read_table(b'"Name,Phone\nAnna,1\n', "a.csv")
