@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lib import auth, countries, db, demo_plan, patients, redflags, settings, startup
+from lib import auth, countries, db, demo_plan, patients, redflags, settings, startup, workflows
 from lib.db import Scope
 from lib.demo_plan import CLINICAL, MODEL, OWNER, TEXTS, Ask, Plan, Registered, dice_for, id_at, plan
 from lib.errors import AppError, Forbidden, SetUpError
@@ -198,8 +198,7 @@ def metadata(ask: Ask) -> dict[str, Any]:
     """What an answer copies from its call, and what the page says about where it comes from."""
     facts: dict[str, Any] = {}
     if ask.article:
-        facts = {"title": ask.article.title, "source_note": ask.article.source_note, "sources": [],
-                 "drafted_on": ask.article.drafted_on.isoformat(), "reviewed_on": None, "reviewed_by": None}
+        facts = workflows.provenance(ask.article)
     if ask.route == "emergency":
         facts = {"emergency_id": str(ask.id), "categories": demo_plan.categories(ask.question)}
     return {"route": ask.route, "tier": _tier(ask), "emergency": ask.route == "emergency",

@@ -113,11 +113,11 @@ def _prepare(scope: Scope, question_id: UUID, text: str, verdict: Verdict, began
     request = ai.Request(text, article, verdict.tier == "U", scope.identity.emergency_number)
     call = Call(ai.route(request), verdict.tier, verdict.version, article.slug if article else None, scope.identity.language)
     answer_id = chats.start_answer(scope, question_id, call)
-    settle = partial(_settle, scope.identity, answer_id, call, _cite(article) if article else {})
+    settle = partial(_settle, scope.identity, answer_id, call, provenance(article) if article else {})
     return workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, ai.known(call.route), began)
 
 
-def _cite(article: knowledge.Article) -> dict[str, Any]:
+def provenance(article: knowledge.Article) -> dict[str, Any]:
     """What the answer says about where it comes from, as it stood when it was given."""
     return {"title": article.title, "source_note": article.source_note,
             "drafted_on": article.drafted_on.isoformat(),
