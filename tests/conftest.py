@@ -151,6 +151,13 @@ def cookie_of(token_of: Callable[[Identity], str]) -> Callable[[Identity], str]:
 @pytest.fixture(scope="session")
 def server(database: None) -> Iterator[str]:
     """A real server process on this test run's database; its address."""
+    with serving() as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """A fresh process of the whole app, for as long as it is asked for."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from api.doorman import content_policy
+from tests.conftest import serving
 
 HEADERS = ("content-security-policy", "x-content-type-options", "x-frame-options", "referrer-policy", "permissions-policy",
            "cross-origin-opener-policy", "x-request-id")
@@ -91,6 +92,21 @@ def test_without_a_cookie_every_address_shows_the_form_and_nothing_else(server, 
     _session, texts = look(server, page=page)
     assert "Sign in" in texts
     assert "Adams Dental" not in texts
+
+
+@pytest.mark.parametrize("page", ["", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "clinic"])
+def test_the_first_visitor_of_a_fresh_process_gets_the_form_at_every_address(alice, page):
+    """A cold process once served a page's address without the entry script, and so without a sign-in."""
+    with serving() as address:
+        _session, texts = look(address, page=page)
+    assert "Sign in" in texts
+    assert "Adams Dental" not in texts
+
+
+def test_the_address_is_honoured(server, alice, cookie_of):
+    """Or the two tests above would look at the first page nine times."""
+    assert "Emergency number" in look(server, cookie_of(alice), page="clinic")[1]
+    assert "Emergency number" not in look(server, cookie_of(alice), page="patients")[1]
 
 
 def test_with_a_cookie_the_clinic_shows(server, alice, cookie_of):
