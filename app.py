@@ -1,21 +1,25 @@
 """Chairside: `streamlit run app.py`."""
 
-import asyncio
 import gc
+
+gc.disable()  # importing makes what lives for ever; collecting in between cost a quarter of a second of every start
+
+import asyncio
 import logging
 import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib import import_module
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.doorman import Doorman
-from api.main import make
 from lib import auth, logs, startup, workflows
 from lib.errors import SetUpError
 from ui.failure import report
@@ -29,6 +33,19 @@ def open_house() -> None:
     form.start()
     startup.start()
     form.join()
+    gc.freeze()
+    gc.enable()
+
+
+@cache
+def routes() -> ASGIApp:
+    """What answers under /api. The first page asks nothing there, so the warm-up or the first call imports it."""
+    app: ASGIApp = import_module("api.main").make()
+    return app
+
+
+async def api(scope: Scope, receive: Receive, send: Send) -> None:
+    await (await run_in_threadpool(routes))(scope, receive, send)
 
 
 async def warm() -> None:
@@ -37,6 +54,7 @@ async def warm() -> None:
     Then everything alive is frozen: it lives for ever, and no garbage collection needs to walk it again.
     """
     await asyncio.sleep(3)
+    await run_in_threadpool(routes)
     for module in WARM:
         await run_in_threadpool(import_module, module)
     await run_in_threadpool(auth.find_account, "")
@@ -61,7 +79,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 
 logs.configure()
-app = st.App("ui/main.py", routes=[Mount("/api", app=make())], middleware=[Middleware(Doorman)], lifespan=lifespan,
+app = st.App("ui/main.py", routes=[Mount("/api", app=api)], middleware=[Middleware(Doorman)], lifespan=lifespan,
              on_script_error=report)
 
 if __name__ == "__main__":

@@ -75,6 +75,11 @@ def publish(connection: Connection, articles: Iterable[Article]) -> None:
                 reviewed_by = case
                     when excluded.reviewed_on is null and excluded.body = articles.body then articles.reviewed_by
                     else excluded.reviewed_by end
+            where (articles.language, articles.title, articles.other_names, articles.keywords, articles.body, articles.sources,
+                   articles.source_note, articles.drafted_on)
+                is distinct from (excluded.language, excluded.title, excluded.other_names, excluded.keywords, excluded.body,
+                                  excluded.sources, excluded.source_note, excluded.drafted_on)
+                or excluded.reviewed_on is not null
             """), rows)
 
 
@@ -96,7 +101,7 @@ def _read(path: Path) -> Article:
     if match is None:
         raise ValueError(f"{path.name}: no front matter between two lines of ---")
     try:
-        article = _article(yaml.safe_load(match[1]), match[2].strip())
+        article = _article(yaml.load(match[1], yaml.CSafeLoader), match[2].strip())
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path.name}: {error!r}") from error
     if article.slug != path.stem:

@@ -122,3 +122,11 @@ startup.stop()
     seconds, written = done.stdout.strip().split("\n")
     assert float(seconds) < 10
     assert written == "['before', 'after']"
+
+
+def test_the_first_page_imports_only_what_it_shows():
+    done = subprocess.run([sys.executable, "-c", "import app, ui.frame, sys; print(*sys.modules)"], cwd=ROOT, capture_output=True,
+                          text=True)
+    loaded = set(done.stdout.split())
+    assert {"sqlalchemy", "streamlit_authenticator"} < loaded, done.stderr[-500:]
+    assert not loaded & {"fastapi", "pandas", "alembic", "api.main"}

@@ -115,3 +115,14 @@ def test_publishing_twice_changes_nothing_and_a_review_lasts_as_long_as_its_text
     assert kept == "Bob Brown"
     assert dropped is None
     assert slugs == sorted(article.slug for article in ARTICLES)
+
+
+def test_publishing_what_stands_there_writes_nothing(owner):
+    stamps = text("select array_agg(ctid::text order by slug) from articles")
+    with owner.connect() as connection:
+        articles.publish(connection, ARTICLES)
+        before = connection.execute(stamps).scalar()
+        articles.publish(connection, ARTICLES)
+        after = connection.execute(stamps).scalar()
+        connection.rollback()
+    assert before == after
