@@ -57,8 +57,17 @@ migration: .venv/installed  ## Draft a migration without applying it: make migra
 clinic: .venv/installed  ## Open a further clinic where sign-up is closed; asks for what it needs
 	@$(BIN)/python -m lib.operator open-clinic
 
+reset-user: .venv/installed  ## Print a link to somebody's new password (FACTOR=1: drop the second factor instead)
+	@$(BIN)/python -m lib.operator reset-user $(if $(FACTOR),--factor) $(if $(NETWORKS),--networks)
+
+key: .venv/installed  ## Print a new key for CHAIRSIDE_ENCRYPTION_KEYS
+	@$(BIN)/python -m lib.operator key
+
+rotate-keys: .venv/installed  ## Seal what is stored with the newest of CHAIRSIDE_ENCRYPTION_KEYS
+	@$(BIN)/python -m lib.operator rotate-keys
+
 lock:  ## Lock requirements*.in with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run demo test test-long bench migrate migration clinic lock
+.PHONY: help run demo test test-long bench migrate migration clinic reset-user key rotate-keys lock

@@ -46,6 +46,9 @@ create table clinics (
     currency text not null,
     language text not null default 'en',
     emergency_number text not null,
+    factor_required boolean not null default false,
+    keep_allowed boolean not null default true,
+    owner_networks cidr[] not null default '{}',
     version integer not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -56,7 +59,7 @@ create table clinics (
     constraint language_is_known check (language in ('en', 'es', 'fr', 'de')),
     constraint emergency_number_is_dialable check (emergency_number ~ '^[0-9 ]{2,12}$')
 );
-comment on table clinics is 'One row per clinic. time_zone is an IANA name; emergency_number is what the red-flag card shows.';
+comment on table clinics is 'One row per clinic. time_zone is an IANA name; emergency_number is what the red-flag card shows. factor_required: everybody needs a second factor. keep_allowed: devices may stay signed in for seven days. owner_networks: where the owner''s pages open; empty: everywhere.';
 
 -- users: people who sign in, across clinics. Global, so it holds nothing a clinic owns (SCALE rule 6).
 create table users (
@@ -65,14 +68,22 @@ create table users (
     email_norm text not null generated always as (app.fold_email(email)) stored,
     full_name text not null,
     password_hash text not null,
+    language text,
+    totp_secret text,
+    totp_step bigint not null default 0,
+    totp_since timestamptz,
+    password_reset_at timestamptz,
+    factor_reset_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (id),
+    constraint language_is_known check (language in ('en', 'es', 'fr', 'de')),
+    constraint a_factor_has_its_secret check ((totp_secret is null) = (totp_since is null)),
     constraint one_account_per_mailbox unique (email_norm),
     constraint email_is_short check (length(email) between 3 and 255),
     constraint full_name_is_short check (length(full_name) between 1 and 255)
 );
-comment on table users is 'One row per person. password_hash is bcrypt.';
+comment on table users is 'One row per person. password_hash is bcrypt; totp_secret is sealed by lib/vault.py; totp_step is the last one used, so that no code works twice. …_reset_at: by somebody else''s help.';
 
 -- sessions: a signed-in device. The cookie's token id is kept as a hash, so that a stolen dump opens no door.
 create table sessions (
@@ -103,6 +114,26 @@ create table tickets (
 );
 comment on table tickets is 'id: SHA-256 of a 32-byte secret that only the browser which signed in has seen.';
 
+-- recovery_codes: ten ways in for somebody who lost the second factor, each good once.
+create table recovery_codes (
+    user_id uuid not null,
+    code_hash bytea not null,
+    used_at timestamptz,
+    primary key (user_id, code_hash),
+    constraint code_hash_is_sha256 check (length(code_hash) = 32)
+);
+comment on table recovery_codes is 'code_hash: SHA-256 of a code with 80 random bits.';
+
+-- password_resets: thirty minutes to choose a new password, once.
+create table password_resets (
+    id bytea not null,
+    user_id uuid not null,
+    expires_at timestamptz not null default now() + interval '30 minutes',
+    primary key (id),
+    constraint id_is_sha256 check (length(id) = 32)
+);
+comment on table password_resets is 'id: SHA-256 of the token in the link.';
+
 -- security_events: what happens before anybody's clinic is known. Written by the app, read by the operator.
 create table security_events (
     id uuid not null default uuidv7(),
@@ -113,7 +144,9 @@ create table security_events (
     address text not null default '',
     request_id text not null default '',
     primary key (id),
-    constraint kind_is_known check (kind in ('sign_in_failed', 'sign_up_refused', 'ticket_refused', 'origin_refused'))
+    constraint kind_is_known check (kind in ('sign_in_failed', 'sign_in_limited', 'sign_up_refused', 'sign_up_limited',
+        'ticket_refused', 'origin_refused', 'factor_failed', 'factor_limited', 'invitation_refused', 'reset_asked', 'reset_done',
+        'reset_refused', 'reset_limited', 'membership_refused'))
 );
 comment on table security_events is 'account_hash: SHA-256 of the folded address that was tried, never the address.';
 
@@ -152,6 +185,68 @@ create table memberships (
 );
 create index memberships_by_user on memberships (user_id);
 comment on table memberships is 'ended_at set: a former colleague, whose name stays on what they wrote.';
+
+-- invitations: a link that makes one person, and nobody else, a member with the role its sender chose.
+create table invitations (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    email text not null,
+    email_norm text not null generated always as (app.fold_email(email)) stored,
+    role text not null,
+    token_hash bytea not null,
+    invited_by uuid not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null default now() + interval '72 hours',
+    accepted_at timestamptz,
+    withdrawn_at timestamptz,
+    primary key (clinic_id, id),
+    constraint role_is_known check (role in ('owner', 'manager', 'clinician', 'receptionist')),
+    constraint email_is_short check (length(email) between 3 and 255),
+    constraint token_hash_is_sha256 check (length(token_hash) = 32)
+);
+create unique index one_open_invitation_per_mailbox on invitations (clinic_id, email_norm)
+    where accepted_at is null and withdrawn_at is null;
+create index invitations_by_token on invitations (clinic_id, token_hash);
+comment on table invitations is 'token_hash: SHA-256 of the token in the link. Single use; void once its sender may not invite any more.';
+
+-- clinician_credentials: who may sign clinical entries. Submitted by the clinician, decided by an owner.
+create table clinician_credentials (
+    clinic_id uuid not null,
+    user_id uuid not null,
+    specialization text not null,
+    licence_number text not null,
+    status text not null default 'pending',
+    reason text not null default '',
+    submitted_at timestamptz not null default now(),
+    decided_by uuid,
+    decided_at timestamptz,
+    version integer not null default 1,
+    primary key (clinic_id, user_id),
+    constraint specialization_is_short check (length(specialization) between 1 and 255),
+    constraint licence_number_is_short check (length(licence_number) between 1 and 100),
+    constraint status_is_known check (status in ('pending', 'approved', 'rejected', 'suspended')),
+    constraint reason_is_bounded check (length(reason) <= 1000),
+    constraint a_refusal_has_its_reason check (status not in ('rejected', 'suspended') or reason <> ''),
+    constraint a_decision_names_its_person check ((decided_by is null) = (decided_at is null))
+);
+comment on table clinician_credentials is 'One row per clinician and clinic. A change by the clinician waits for the owner again.';
+
+-- credential_documents: the file behind a licence, under the same policy. The newest one counts.
+create table credential_documents (
+    clinic_id uuid not null,
+    id uuid not null default uuidv7(),
+    user_id uuid not null,
+    file_name text not null,
+    media_type text not null,
+    content bytea not null,
+    created_at timestamptz not null default now(),
+    primary key (clinic_id, id),
+    constraint file_name_is_short check (length(file_name) between 1 and 255),
+    constraint media_type_is_known check (media_type in ('application/pdf', 'image/png', 'image/jpeg')),
+    constraint content_is_bounded check (length(content) between 1 and 5242880)
+);
+create index credential_documents_by_person on credential_documents (clinic_id, user_id, id desc);
+comment on table credential_documents is 'Up to 5 MB each. Never changed: a new file is a new row.';
 
 -- patients: the people a clinic cares for. Never deleted: archived, or erased on request with the row kept.
 create table patients (
@@ -379,11 +474,28 @@ create table audit_log (
     primary key (clinic_id, id),
     constraint action_is_short check (length(action) between 1 and 60)
 ) partition by range (id);
+-- The sealing job reads what is new, of every clinic.
+create index audit_log_by_time on audit_log (id);
 create index audit_log_by_session on audit_log (clinic_id, session_id, id desc);
--- What somebody worked on last, for Today.
-create index audit_log_by_person on audit_log (clinic_id, user_id, id desc) where patient_id is not null;
+-- The owner's filter by person; and what somebody worked on last, for Today.
+create index audit_log_by_person on audit_log (clinic_id, user_id, id desc);
 create index audit_log_by_patient on audit_log (clinic_id, patient_id, id desc) where patient_id is not null;
 comment on table audit_log is 'fields: names of what changed, never values. term_hash: the search term, hashed, so that one search is one row.';
+
+-- audit_seals: a hash chain per clinic over audit_log, so that a row changed or taken away behind everybody's back shows.
+-- A job writes it within seconds, one process at a time, so that those who write audit rows never queue for each other.
+create table audit_seals (
+    clinic_id uuid not null,
+    audit_id uuid not null,
+    seq bigint not null,
+    row_hash bytea not null,
+    chain_hash bytea not null,
+    sealed_at timestamptz not null default now(),
+    primary key (clinic_id, audit_id)
+) partition by range (audit_id);
+create index audit_seals_in_order on audit_seals (clinic_id, seq);
+create index audit_seals_by_time on audit_seals (audit_id);
+comment on table audit_seals is 'chain_hash: SHA-256 of the chain_hash before (at seq 1: of nothing) and row_hash; row_hash: app.audit_digest.';
 
 -- distribution --------------------------------------------------------------------------------------------------------
 -- deploy/citus.sql belongs here: users, articles as reference tables, the rest colocated by clinic_id.
@@ -394,7 +506,12 @@ comment on table audit_log is 'fields: names of what changed, never values. term
 
 alter table sessions add foreign key (user_id) references users (id) on delete cascade;
 alter table tickets add foreign key (user_id) references users (id) on delete cascade;
+alter table recovery_codes add foreign key (user_id) references users (id) on delete cascade;
+alter table password_resets add foreign key (user_id) references users (id) on delete cascade;
 alter table memberships add foreign key (clinic_id) references clinics (id);
+alter table invitations add foreign key (clinic_id, invited_by) references memberships (clinic_id, user_id);
+alter table clinician_credentials add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
+alter table credential_documents add foreign key (clinic_id, user_id) references clinician_credentials (clinic_id, user_id);
 alter table patients add foreign key (clinic_id) references clinics (id);
 alter table patients add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
 alter table patient_notes add foreign key (clinic_id, patient_id) references patients (clinic_id, id);
@@ -410,6 +527,7 @@ alter table emergencies add foreign key (clinic_id, patient_id) references patie
 alter table emergencies add foreign key (clinic_id, acknowledged_by) references memberships (clinic_id, user_id);
 alter table drafts add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
 alter table audit_log add foreign key (clinic_id) references clinics (id);
+alter table audit_seals add foreign key (clinic_id) references clinics (id);
 
 -- functions: who is asking --------------------------------------------------------------------------------------------
 -- The setting reads '' instead of NULL after its first use in a connection, hence nullif.
@@ -494,18 +612,24 @@ create function app.any_clinic() returns boolean
     return exists (select from public.clinics);
 comment on function app.any_clinic is 'Whether anybody has signed up yet; decides if the sign-up form is offered.';
 
+-- Where somebody works in several clinics, the one they used last.
 create function app.find_account(email text)
-    returns table (id uuid, email text, full_name text, password_hash text, clinic_id uuid)
+    returns table (id uuid, email text, full_name text, password_hash text, clinic_id uuid, factor boolean)
     language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
-    select u.id, u.email, u.full_name, u.password_hash, m.clinic_id
+    select u.id, u.email, u.full_name, u.password_hash, m.clinic_id, u.totp_since is not null
     from public.users u
-    join public.memberships m on m.user_id = u.id and m.ended_at is null
+    left join public.memberships m on m.user_id = u.id and m.ended_at is null
+    left join (
+        select s.user_id, s.clinic_id, max(s.created_at) as used_at
+        from public.sessions s
+        group by s.user_id, s.clinic_id
+    ) last on last.user_id = m.user_id and last.clinic_id = m.clinic_id
     where u.email_norm = app.fold_email(find_account.email)
-    order by m.created_at
+    order by last.used_at desc nulls last, m.created_at
     limit 1;
 end;
-comment on function app.find_account is 'The account of one address with its first clinic, or nothing.';
+comment on function app.find_account is 'The account of one address with the clinic it used last, or nothing. clinic_id NULL: a member nowhere any more.';
 
 create function app.renew_password_hash(account uuid, old_hash text, new_hash text) returns void
     language sql security definer set search_path = pg_catalog, public, pg_temp
@@ -545,31 +669,41 @@ $$;
 comment on function app.redeem_ticket is 'Once: the ticket goes, the session comes, in one statement. No row for a used, expired or unknown ticket.';
 
 -- A session ends when it was revoked, sat idle for 30 minutes or is 12 hours old; a kept one after seven days.
+create function app.session_ends(keep boolean, created_at timestamptz, seen_at timestamptz) returns timestamptz
+    language sql immutable parallel safe
+    return least(created_at + case when keep then interval '7 days' else interval '12 hours' end,
+                 seen_at + case when keep then interval '7 days' else interval '30 minutes' end);
+comment on function app.session_ends is 'When a session is over if nobody does anything more in it.';
+
 create function app.resume(session bytea, active boolean)
     returns table (user_id uuid, clinic_id uuid, role text, email text, full_name text, clinic_name text, country text,
-                   time_zone text, currency text, language text, emergency_number text)
+                   time_zone text, currency text, language text, emergency_number text, networks text[], must_enrol boolean,
+                   clinics integer, ends_in double precision)
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     if active then
         update sessions s
         set seen_at = now()
+        from clinics c
         where s.id = session and s.revoked_at is null and s.seen_at < now() - interval '30 seconds'
-          and s.seen_at > now() - case when s.keep then interval '7 days' else interval '30 minutes' end;
+          and c.id = s.clinic_id and app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) > now();
     end if;
     return query
-    select m.user_id, m.clinic_id, m.role, u.email, m.display_name, c.name, c.country,
-           c.time_zone, c.currency, c.language, c.emergency_number
+    select m.user_id, m.clinic_id, m.role, u.email, m.display_name, c.name, c.country, c.time_zone, c.currency,
+           coalesce(u.language, c.language), c.emergency_number, c.owner_networks::text[],
+           c.factor_required and u.totp_since is null,
+           (select count(*)::integer from memberships o where o.user_id = s.user_id and o.ended_at is null),
+           extract(epoch from app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) - now())::double precision
     from sessions s
     join users u on u.id = s.user_id
     join memberships m on m.clinic_id = s.clinic_id and m.user_id = s.user_id and m.ended_at is null
     join clinics c on c.id = s.clinic_id
     where s.id = session
       and s.revoked_at is null
-      and s.seen_at > now() - case when s.keep then interval '7 days' else interval '30 minutes' end
-      and s.created_at > now() - case when s.keep then interval '7 days' else interval '12 hours' end;
+      and app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) > now();
 end
 $$;
-comment on function app.resume is 'Who this session is, or no row. active: a person did something, so the idle clock starts again.';
+comment on function app.resume is 'Who this session is, or no row. active: a person did something, so the idle clock starts again. clinics: how many this person works in. ends_in: seconds.';
 
 create function app.revoke(session bytea) returns table (user_id uuid, clinic_id uuid)
     language sql security definer set search_path = pg_catalog, public, pg_temp
@@ -580,6 +714,392 @@ begin atomic
     returning s.user_id, s.clinic_id;
 end;
 comment on function app.revoke is 'Signs the device out.';
+
+-- functions: one's own account ----------------------------------------------------------------------------------------
+-- Each names its person by a living session. What changes a password or a factor also wants the hash of the current
+-- password, which only somebody who was just asked for it can give.
+
+create function app.whose(session bytea) returns uuid
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select r.user_id from app.resume(session, false) r;
+end;
+comment on function app.whose is 'The person of a living session, or NULL.';
+
+create function app.account(session bytea)
+    returns table (email text, full_name text, language text, factor_since timestamptz, recovery_codes integer)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select u.email, u.full_name, u.language, u.totp_since,
+           (select count(*)::integer from public.recovery_codes c where c.user_id = u.id and c.used_at is null)
+    from public.users u
+    where u.id = app.whose(session);
+end;
+comment on function app.account is 'recovery_codes: how many are left.';
+
+create function app.amend_account(session bytea, full_name text, language text) returns void
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person uuid := app.whose(session);
+begin
+    update users u set full_name = amend_account.full_name, language = amend_account.language where u.id = person;
+    update memberships m set display_name = amend_account.full_name where m.user_id = person;
+end
+$$;
+comment on function app.amend_account is 'The name follows into every clinic.';
+
+create function app.end_sessions(person uuid, but bytea) returns void
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    delete from public.tickets where user_id = person;
+    update public.sessions set revoked_at = now() where user_id = person and revoked_at is null and id is distinct from but;
+end;
+comment on function app.end_sessions is 'Signs a person out everywhere, but for one session. For the functions here; granted to nobody.';
+
+create function app.set_password(session bytea, old_hash text, new_hash text) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person uuid;
+begin
+    update users set password_hash = new_hash where id = app.whose(session) and password_hash = old_hash returning id into person;
+    if person is null then
+        return false;
+    end if;
+    delete from password_resets where user_id = person;
+    perform app.end_sessions(person, session);
+    return true;
+end
+$$;
+comment on function app.set_password is 'Ends every other session. False: the old hash is not the current one.';
+
+create function app.set_factor(session bytea, old_hash text, secret text, step bigint, codes bytea[]) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person uuid;
+begin
+    update users
+    set totp_secret = secret, totp_since = case when secret is null then null else now() end, totp_step = step
+    where id = app.whose(session) and password_hash = old_hash
+    returning id into person;
+    if person is null then
+        return false;
+    end if;
+    delete from recovery_codes where user_id = person;
+    insert into recovery_codes (user_id, code_hash) select person, unnest(codes);
+    perform app.end_sessions(person, session);
+    return true;
+end
+$$;
+comment on function app.set_factor is 'Sets, changes or (secret NULL) drops the second factor. step: the one that proved it. Ends every other session.';
+
+create function app.set_recovery_codes(session bytea, old_hash text, codes bytea[]) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person uuid;
+begin
+    select id into person from users where id = app.whose(session) and password_hash = old_hash and totp_since is not null;
+    if person is null then
+        return false;
+    end if;
+    delete from recovery_codes where user_id = person;
+    insert into recovery_codes (user_id, code_hash) select person, unnest(codes);
+    return true;
+end
+$$;
+comment on function app.set_recovery_codes is 'New ones; the old ones are void.';
+
+create function app.find_factor(account uuid) returns table (secret text)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select u.totp_secret from public.users u where u.id = account and u.totp_since is not null;
+end;
+comment on function app.find_factor is 'The sealed secret, for checking a code.';
+
+create function app.use_step(account uuid, step bigint) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update users set totp_step = step where id = account and totp_step < step;
+    return found;
+end
+$$;
+comment on function app.use_step is 'False: this code, or a later one, was used already.';
+
+create function app.use_recovery_code(account uuid, code bytea) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update recovery_codes set used_at = now() where user_id = account and code_hash = code and used_at is null;
+    return found;
+end
+$$;
+comment on function app.use_recovery_code is 'False: unknown, or used already.';
+
+create function app.my_sessions(session bytea)
+    returns table (id bytea, device text, address text, clinic_name text, keep boolean, created_at timestamptz,
+                   seen_at timestamptz, current boolean)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select s.id, s.device, s.address, c.name, s.keep and c.keep_allowed, s.created_at, s.seen_at, s.id = session
+    from public.sessions s
+    join public.memberships m on m.clinic_id = s.clinic_id and m.user_id = s.user_id and m.ended_at is null
+    join public.clinics c on c.id = s.clinic_id
+    where s.user_id = app.whose(session)
+      and s.revoked_at is null
+      and app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) > now()
+    order by s.seen_at desc;
+end;
+comment on function app.my_sessions is 'The living ones.';
+
+create function app.revoke_mine(session bytea, other bytea) returns void
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    update public.sessions
+    set revoked_at = now()
+    where user_id = app.whose(session) and revoked_at is null and (id = other or (other is null and id <> session));
+end;
+comment on function app.revoke_mine is 'Signs one of one''s own devices out, or (NULL) all others.';
+
+create function app.my_clinics(session bytea) returns table (id uuid, name text, role text, current boolean)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select c.id, c.name, m.role, c.id = s.clinic_id
+    from app.resume(session, false) s
+    join public.memberships m on m.user_id = s.user_id and m.ended_at is null
+    join public.clinics c on c.id = m.clinic_id
+    order by c.name;
+end;
+comment on function app.my_clinics is 'Where this person works.';
+
+create function app.switch_clinic(session bytea, clinic uuid) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update sessions s
+    set clinic_id = clinic
+    where s.id = session
+      and exists (select from memberships m where m.clinic_id = clinic and m.user_id = app.whose(session) and m.ended_at is null);
+    return found;
+end
+$$;
+comment on function app.switch_clinic is 'This device works in another clinic from now on. False: not a member there.';
+
+-- functions: forgotten passwords --------------------------------------------------------------------------------------
+
+create function app.issue_reset(address text, token bytea) returns table (id uuid, email text)
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    delete from password_resets where expires_at < now();
+    return query
+    with known as (
+        select u.id, u.email from users u where u.email_norm = app.fold_email(address)
+    ), issued as (
+        insert into password_resets (id, user_id) select token, k.id from known k
+    )
+    select k.id, k.email from known k;
+end
+$$;
+comment on function app.issue_reset is 'No row for an unknown address.';
+
+create function app.find_reset(token bytea) returns table (email text, full_name text)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select u.email, u.full_name
+    from public.password_resets r
+    join public.users u on u.id = r.user_id
+    where r.id = token and r.expires_at > now();
+end;
+comment on function app.find_reset is 'Whose reset this is; no row for a used, expired or unknown token.';
+
+create function app.reset_password(token bytea, new_hash text) returns uuid
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person uuid;
+begin
+    delete from password_resets r where r.id = token and r.expires_at > now() returning r.user_id into person;
+    update users set password_hash = new_hash, password_reset_at = now() where id = person;
+    delete from password_resets where user_id = person;
+    perform app.end_sessions(person, null);
+    return person;
+end
+$$;
+comment on function app.reset_password is 'Ends every session; the second factor stays. NULL for a used, expired or unknown token.';
+
+-- Users are global, so an owner's help is a way to take an account over (SECURITY 13).
+create function app.may_help(member uuid, other_help timestamptz) returns boolean
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select app.role() = 'owner' and member <> app.user_id()
+       and exists (select from public.memberships where clinic_id = app.clinic() and user_id = member and ended_at is null)
+       and not exists (select from public.memberships where user_id = member and ended_at is null and clinic_id <> app.clinic())
+       and coalesce(other_help < now() - interval '24 hours', true);
+end;
+comment on function app.may_help is 'Only an owner, only for another member of this clinic and of no other, and never password and factor within 24 hours.';
+
+create function app.issue_member_reset(member uuid, token bytea) returns void
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform from users u where u.id = member for update;  -- or both kinds of help could pass at the same moment
+    if not app.may_help(member, (select factor_reset_at from users where id = member)) then
+        raise exception 'no help for this member' using errcode = 'CS005';
+    end if;
+    insert into password_resets (id, user_id) values (token, member);
+    update users set password_reset_at = now() where id = member;
+end
+$$;
+comment on function app.issue_member_reset is 'An owner hands a colleague a link. CS005: app.may_help says no.';
+
+create function app.reset_member_factor(member uuid) returns void
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform from users u where u.id = member for update;
+    if not app.may_help(member, (select password_reset_at from users where id = member)) then
+        raise exception 'no help for this member' using errcode = 'CS005';
+    end if;
+    update users set totp_secret = null, totp_since = null, factor_reset_at = now() where id = member;
+    delete from recovery_codes where user_id = member;
+    perform app.end_sessions(member, null);
+end
+$$;
+comment on function app.reset_member_factor is 'Takes a colleague''s second factor away and signs them out. CS005: app.may_help says no.';
+
+-- functions: the team -------------------------------------------------------------------------------------------------
+
+create function app.may_invite(inviter_role text, role text) returns boolean
+    language sql immutable parallel safe
+    return inviter_role = 'owner' or (inviter_role = 'manager' and role = 'receptionist');
+comment on function app.may_invite is 'Owners manage everybody, managers receptionists only.';
+
+create function app.find_invitation(clinic uuid, token bytea) returns table (clinic_name text, email text, role text)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select c.name, i.email, i.role
+    from public.invitations i
+    join public.clinics c on c.id = i.clinic_id
+    join public.memberships s on s.clinic_id = i.clinic_id and s.user_id = i.invited_by and s.ended_at is null
+    where i.clinic_id = clinic and i.token_hash = token and i.accepted_at is null and i.withdrawn_at is null
+      and i.expires_at > now() and app.may_invite(s.role, i.role);
+end;
+comment on function app.find_invitation is 'An open invitation whose sender may still invite; no row for anything else.';
+
+create function app.open_account(clinic uuid, token bytea, full_name text, password_hash text) returns uuid
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    insert into public.users (email, full_name, password_hash)
+    select i.email, open_account.full_name, open_account.password_hash
+    from app.find_invitation(clinic, token) i
+    returning id;
+end;
+comment on function app.open_account is 'A new person with the invited address. NULL without an open invitation.';
+
+create function app.accept_invitation(clinic uuid, token bytea, account uuid) returns text
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    granted text;
+begin
+    update invitations i
+    set accepted_at = now()
+    from users u
+    where i.clinic_id = clinic and i.token_hash = token and u.id = account and u.email_norm = i.email_norm
+      and i.accepted_at is null and i.withdrawn_at is null
+      and exists (select from app.find_invitation(clinic, token))
+    returning i.role into granted;
+    if granted is null then
+        return null;
+    end if;
+    insert into memberships (clinic_id, user_id, role, display_name)
+    select clinic, u.id, granted, u.full_name from users u where u.id = account
+    on conflict (clinic_id, user_id) do update
+    set role = excluded.role, ended_at = null
+    where memberships.ended_at is not null;
+    return granted;
+end
+$$;
+comment on function app.accept_invitation is 'Once, by the invited address alone; a member who never left keeps their role. NULL: not open, or not theirs.';
+
+create function app.sign_out_member(member uuid) returns integer
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    ended integer;
+begin
+    if not exists (select from memberships m where m.clinic_id = app.clinic() and m.user_id = member
+                   and (app.may_invite(app.role(), m.role) or m.user_id = app.user_id())) then
+        raise exception 'not yours to sign out' using errcode = '42501';
+    end if;
+    delete from tickets t where t.user_id = member and t.clinic_id = app.clinic();
+    update sessions s set revoked_at = now() where s.user_id = member and s.clinic_id = app.clinic() and s.revoked_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
+comment on function app.sign_out_member is 'Ends a colleague''s sessions in this clinic; those elsewhere are not its business.';
+
+create function app.record_failed_sign_in(account uuid, kind text, address text, request text) returns void
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    insert into public.audit_log (clinic_id, user_id, action, resource, address, request_id)
+    select m.clinic_id, m.user_id, kind, 'session', record_failed_sign_in.address, request
+    from public.memberships m
+    where m.user_id = account and m.ended_at is null;
+end;
+comment on function app.record_failed_sign_in is 'In each clinic of the person whose password or second factor was tried; kind: which of them.';
+
+-- functions: the audit chain ------------------------------------------------------------------------------------------
+
+create function app.audit_digest(entry audit_log) returns bytea
+    language sql stable parallel safe
+    return sha256(convert_to(jsonb_build_array(
+        entry.clinic_id, entry.id, extract(epoch from entry.happened_at), entry.user_id, encode(entry.session_id, 'hex'),
+        entry.action, entry.resource, entry.resource_id, entry.patient_id, entry.fields, entry.row_count, entry.term_hash,
+        entry.address, entry.request_id)::text, 'UTF8'));
+comment on function app.audit_digest is 'SHA-256 over every column of one audit row.';
+
+-- From ten minutes before the newest seal, because a transaction that began earlier may commit later; none lasts that long.
+-- From ten minutes before now where that is earlier: after a clock was put back, new rows lie behind the newest seal.
+create function app.seal_audit(everything boolean default false) returns integer
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    entry audit_log;
+    clinic uuid;
+    head record;
+    place bigint;
+    chain bytea;
+    digest bytea;
+    sealed integer := 0;
+    since uuid := '00000000-0000-0000-0000-000000000000';
+begin
+    if not pg_try_advisory_xact_lock(hashtext('chairside.seal')) then
+        return 0;
+    end if;
+    if not everything then
+        since := coalesce((select app.uuid_floor(least(app.uuid_time(audit_id), now()) - interval '10 minutes')
+                           from audit_seals order by audit_id desc limit 1), since);
+    end if;
+    for entry in
+        select fresh.*
+        from (select l.*
+              from audit_log l
+              where l.id >= since
+                and not exists (select from audit_seals s
+                                where s.clinic_id = l.clinic_id and s.audit_id = l.id and s.audit_id >= since)
+              order by l.id
+              limit 5000) fresh
+        order by fresh.clinic_id, fresh.id
+    loop
+        if entry.clinic_id is distinct from clinic then
+            clinic := entry.clinic_id;
+            select s.seq, s.chain_hash into head from audit_seals s where s.clinic_id = clinic order by s.seq desc limit 1;
+            place := coalesce(head.seq, 0);
+            chain := coalesce(head.chain_hash, '');
+        end if;
+        place := place + 1;
+        digest := app.audit_digest(entry);
+        chain := sha256(chain || digest);
+        insert into audit_seals (clinic_id, audit_id, seq, row_hash, chain_hash)
+        values (clinic, entry.id, place, digest, chain);
+        sealed := sealed + 1;
+    end loop;
+    return sealed;
+end
+$$;
+comment on function app.seal_audit is 'Seals up to 5,000 new audit rows, oldest first, in every clinic; one process at a time. Returns how many. everything: also rows that were given an old id, as the demo''s are.';
 
 -- functions: rules that triggers keep ---------------------------------------------------------------------------------
 
@@ -677,6 +1197,86 @@ end
 $$;
 comment on function app.acknowledge_once is 'Who acknowledges is who is asking; the first one counts.';
 
+-- Locks the clinic, or two last owners could leave at the same moment.
+create function app.keep_an_owner() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if old.role = 'owner' and old.ended_at is null and (new.role <> 'owner' or new.ended_at is not null) then
+        perform from clinics c where c.id = new.clinic_id for update;
+        if not exists (select from memberships m where m.clinic_id = new.clinic_id and m.user_id <> new.user_id
+                       and m.role = 'owner' and m.ended_at is null) then
+            raise exception 'a clinic keeps an owner' using errcode = 'CS004';
+        end if;
+    end if;
+    return new;
+end
+$$;
+comment on function app.keep_an_owner is 'The last owner of a clinic cannot be removed or given another role.';
+
+create function app.end_membership() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if new.ended_at is not null then
+        delete from tickets t where t.user_id = new.user_id and t.clinic_id = new.clinic_id;
+        update sessions s set revoked_at = now()
+        where s.user_id = new.user_id and s.clinic_id = new.clinic_id and s.revoked_at is null;
+        update invitations i set withdrawn_at = now()
+        where i.clinic_id = new.clinic_id and i.invited_by = new.user_id and i.accepted_at is null and i.withdrawn_at is null;
+    end if;
+    return null;
+end
+$$;
+comment on function app.end_membership is 'Who leaves is signed out and their invitations are void, and both stay so when they come back.';
+
+create function app.make_way() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update invitations i set withdrawn_at = now()
+    where i.clinic_id = new.clinic_id and i.email_norm = app.fold_email(new.email) and i.expires_at <= now()
+      and i.accepted_at is null and i.withdrawn_at is null;
+    return new;
+end
+$$;
+comment on function app.make_way is 'An expired invitation stands in nobody''s way, whoever sent it.';
+
+create function app.submit_again() returns trigger language plpgsql as $$
+begin
+    update clinician_credentials c set submitted_at = now()
+    where c.clinic_id = new.clinic_id and c.user_id = new.user_id and c.status <> 'pending';
+    return null;
+end
+$$;
+comment on function app.submit_again is 'A new document waits for the owner like any other change.';
+
+-- A clinician changes what they submitted, and then it waits for the owner again; the owner decides, and changes nothing else.
+create function app.keep_credentials() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'INSERT' or (new.specialization, new.licence_number) is distinct from (old.specialization, old.licence_number)
+            or new.submitted_at is distinct from old.submitted_at then
+        if new.user_id is distinct from app.user_id() or (tg_op = 'UPDATE' and old.status = 'suspended') then
+            raise exception 'not yours to submit' using errcode = '42501';
+        end if;
+        new.status := 'pending';
+        new.reason := '';
+        new.decided_by := null;
+        new.decided_at := null;
+        new.submitted_at := now();
+    elsif new.status is distinct from old.status or new.reason is distinct from old.reason then
+        if app.role() is distinct from 'owner' then
+            raise exception 'only an owner decides' using errcode = '42501';
+        end if;
+        if (old.status, new.status) not in (('pending', 'approved'), ('pending', 'rejected'), ('approved', 'suspended'),
+                                            ('suspended', 'approved')) then
+            raise exception 'no such step' using errcode = 'CS006';
+        end if;
+        new.decided_by := app.user_id();
+        new.decided_at := now();
+    end if;
+    return new;
+end
+$$;
+comment on function app.keep_credentials is 'pending → approved or rejected; approved → suspended and back; whatever the clinician changes is pending again.';
+
 create function app.refuse() returns trigger language plpgsql as $$
 begin
     raise exception 'rows of % are never changed or removed', tg_table_name using errcode = 'CS003';
@@ -707,6 +1307,11 @@ create function app.uuid_floor(at timestamptz) returns uuid
     return (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 comment on function app.uuid_floor is 'The smallest uuid of that millisecond: a bound for ranges of uuidv7.';
 
+create function app.uuid_time(id uuid) returns timestamptz
+    language sql immutable strict parallel safe
+    return to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0);
+comment on function app.uuid_time is 'The millisecond of a uuidv7, or of such a bound, which uuid_extract_timestamp does not take.';
+
 -- Bounded to thirteen months back and twelve ahead: the app may call it, and must not be able to fill the catalogue.
 create function app.make_partitions(since date default current_date, ahead integer default 3) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -719,7 +1324,7 @@ declare
 begin
     perform pg_advisory_xact_lock(hashtext('chairside.partitions'));
     while month <= last loop
-        foreach parent in array array['chat_messages', 'ai_calls', 'audit_log'] loop
+        foreach parent in array array['chat_messages', 'ai_calls', 'audit_log', 'audit_seals'] loop
             child := parent || to_char(month, '_YYYY_MM');
             if to_regclass(format('public.%I', child)) is null then
                 execute format('create table public.%I partition of public.%I for values from (%L) to (%L)', child, parent,
@@ -727,7 +1332,7 @@ begin
                                app.uuid_floor((month + interval '1 month') at time zone 'UTC'));
                 execute format('alter table public.%I enable row level security', child);
                 execute format('alter table public.%I force row level security', child);
-                if parent = 'audit_log' then
+                if parent in ('audit_log', 'audit_seals') then
                     execute format('create trigger keep_whole before truncate on public.%I execute function app.refuse()', child);
                 end if;
                 made := made + 1;
@@ -746,11 +1351,21 @@ comment on function app.make_partitions is 'The months from since to some ahead.
 grant usage on schema public, app to chairside_app, chairside_worker;
 revoke all on all functions in schema app from public;
 grant execute on function app.clinic(), app.user_id(), app.role(), app.clinical(), app.uuid_floor(timestamptz),
+    app.uuid_time(uuid),
     app.fold_email(text), app.join_words(text[]), app.make_partitions(date, integer), app.sweep_started() to chairside_app, chairside_worker;
 grant execute on function app.enter(uuid, uuid), app.any_clinic(), app.find_account(text),
     app.sign_up(text, text, text, text, text, text, text, text, text, boolean),
     app.renew_password_hash(uuid, text, text), app.issue_ticket(bytea, uuid, uuid, boolean),
-    app.redeem_ticket(bytea, bytea, text, text), app.resume(bytea, boolean), app.revoke(bytea) to chairside_app;
+    app.redeem_ticket(bytea, bytea, text, text), app.resume(bytea, boolean), app.revoke(bytea), app.account(bytea),
+    app.amend_account(bytea, text, text), app.set_password(bytea, text, text),
+    app.set_factor(bytea, text, text, bigint, bytea[]), app.set_recovery_codes(bytea, text, bytea[]), app.find_factor(uuid),
+    app.use_step(uuid, bigint), app.use_recovery_code(uuid, bytea), app.my_sessions(bytea), app.revoke_mine(bytea, bytea),
+    app.my_clinics(bytea), app.switch_clinic(bytea, uuid), app.issue_reset(text, bytea), app.find_reset(bytea),
+    app.reset_password(bytea, text), app.issue_member_reset(uuid, bytea), app.reset_member_factor(uuid),
+    app.may_invite(text, text), app.find_invitation(uuid, bytea), app.open_account(uuid, bytea, text, text),
+    app.accept_invitation(uuid, bytea, uuid), app.sign_out_member(uuid), app.record_failed_sign_in(uuid, text, text, text)
+    to chairside_app;
+grant execute on function app.seal_audit(boolean), app.audit_digest(audit_log) to chairside_app, chairside_worker;
 grant execute on function app.enter_job(uuid) to chairside_worker;
 
 -- clinics
@@ -760,7 +1375,8 @@ create policy tenant on clinics using (id = app.clinic()) with check (id = app.c
 create policy definer on clinics to current_user using (true) with check (true);
 grant select on clinics to chairside_app, chairside_worker;
 create policy owner_amends on clinics as restrictive for update using (app.role() = 'owner');
-grant update (name, country, time_zone, currency, language, emergency_number) on clinics to chairside_app;
+grant update (name, country, time_zone, currency, language, emergency_number, factor_required, keep_allowed, owner_networks)
+    on clinics to chairside_app;
 -- not granted: insert (app.sign_up does), delete (a clinic leaves by its own audited act)
 create trigger touch before update on clinics for each row execute function app.touch();
 create trigger count_version before update on clinics for each row execute function app.count_version();
@@ -782,6 +1398,18 @@ create policy definer on sessions to current_user using (true) with check (true)
 alter table tickets enable row level security;
 alter table tickets force row level security;
 create policy definer on tickets to current_user using (true) with check (true);
+-- not granted: anything
+
+-- recovery_codes
+alter table recovery_codes enable row level security;
+alter table recovery_codes force row level security;
+create policy definer on recovery_codes to current_user using (true) with check (true);
+-- not granted: anything
+
+-- password_resets
+alter table password_resets enable row level security;
+alter table password_resets force row level security;
+create policy definer on password_resets to current_user using (true) with check (true);
 -- not granted: anything
 
 -- security_events
@@ -807,8 +1435,51 @@ alter table memberships enable row level security;
 alter table memberships force row level security;
 create policy tenant on memberships using (clinic_id = app.clinic()) with check (clinic_id = app.clinic());
 create policy definer on memberships to current_user using (true) with check (true);
+create policy managed on memberships as restrictive for update to chairside_app
+    using (app.may_invite(app.role(), role)) with check (app.may_invite(app.role(), role));
 grant select on memberships to chairside_app, chairside_worker;
--- not granted: insert, update, delete (the team page brings its own checked functions)
+grant update (role, ended_at) on memberships to chairside_app;
+-- not granted: insert (app.accept_invitation does), delete (a name stays on what was written)
+create trigger keep_an_owner before update on memberships for each row execute function app.keep_an_owner();
+create trigger end_membership after update of ended_at on memberships for each row execute function app.end_membership();
+
+-- invitations: owners see all, managers those of receptionists. The token is nobody's to read.
+alter table invitations enable row level security;
+alter table invitations force row level security;
+create policy tenant on invitations
+    using (clinic_id = app.clinic() and app.may_invite(app.role(), role))
+    with check (clinic_id = app.clinic() and app.may_invite(app.role(), role));
+create policy definer on invitations to current_user using (true) with check (true);
+create policy author on invitations as restrictive for insert with check (invited_by = app.user_id());
+grant select (clinic_id, id, email, email_norm, role, invited_by, created_at, expires_at, accepted_at, withdrawn_at)
+    on invitations to chairside_app;
+grant insert (clinic_id, email, role, token_hash, invited_by) on invitations to chairside_app;
+grant update (withdrawn_at) on invitations to chairside_app;
+-- not granted: delete, update of anything else
+create trigger make_way before insert on invitations for each row execute function app.make_way();
+
+-- clinician_credentials: their person's and the owners'.
+alter table clinician_credentials enable row level security;
+alter table clinician_credentials force row level security;
+create policy tenant on clinician_credentials
+    using (clinic_id = app.clinic() and (user_id = app.user_id() or app.role() = 'owner'))
+    with check (clinic_id = app.clinic() and app.clinical() and (user_id = app.user_id() or app.role() = 'owner'));
+grant select, insert on clinician_credentials to chairside_app;
+grant update (specialization, licence_number, submitted_at, status, reason) on clinician_credentials to chairside_app;
+-- not granted: delete; decided_by and decided_at are the trigger's own
+create trigger count_version before update on clinician_credentials for each row execute function app.count_version();
+create trigger keep_credentials before insert or update on clinician_credentials
+    for each row execute function app.keep_credentials();
+
+-- credential_documents
+alter table credential_documents enable row level security;
+alter table credential_documents force row level security;
+create policy tenant on credential_documents
+    using (clinic_id = app.clinic() and (user_id = app.user_id() or app.role() = 'owner'))
+    with check (clinic_id = app.clinic() and app.clinical() and user_id = app.user_id());
+grant select, insert on credential_documents to chairside_app;
+-- not granted: update, delete
+create trigger submit_again after insert on credential_documents for each row execute function app.submit_again();
 
 -- patients
 alter table patients enable row level security;
@@ -918,12 +1589,26 @@ create trigger touch before update on drafts for each row execute function app.t
 alter table audit_log enable row level security;
 alter table audit_log force row level security;
 create policy append on audit_log for insert with check (clinic_id = app.clinic() and user_id = app.user_id());
+create policy definer on audit_log to current_user using (true) with check (true);
 create policy tenant on audit_log for select
     using (clinic_id = app.clinic() and (app.role() = 'owner' or user_id = app.user_id()));
-grant select, insert on audit_log to chairside_app;
--- not granted: update, delete, truncate; the triggers refuse them to the owner as well
+grant select on audit_log to chairside_app;
+grant insert (clinic_id, user_id, session_id, action, resource, resource_id, patient_id, fields, row_count, term_hash, address,
+              request_id) on audit_log to chairside_app;
+-- not granted: insert of id and happened_at (nobody chooses when something was), update, delete, truncate; the triggers
+-- refuse the last three to the owner as well
 create trigger keep before update or delete on audit_log for each row execute function app.refuse();
 create trigger keep_whole before truncate on audit_log execute function app.refuse();
+
+-- audit_seals: read with the log, written by app.seal_audit alone.
+alter table audit_seals enable row level security;
+alter table audit_seals force row level security;
+create policy tenant on audit_seals for select using (clinic_id = app.clinic() and app.role() = 'owner');
+create policy definer on audit_seals to current_user using (true) with check (true);
+grant select on audit_seals to chairside_app;
+-- not granted: insert, update, delete, truncate
+create trigger keep before update or delete on audit_seals for each row execute function app.refuse();
+create trigger keep_whole before truncate on audit_seals execute function app.refuse();
 
 -- partitions ----------------------------------------------------------------------------------------------------------
 
@@ -931,5 +1616,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0001');
+insert into alembic_version (version_num) values ('0002');
 grant select on alembic_version to chairside_app, chairside_worker;

@@ -1,23 +1,21 @@
-"""What stands in front of Streamlit: identity from the cookie, gated routes, security headers. Pure ASGI."""
+"""What stands in front of Streamlit: whom it serves, identity from the cookie, gated routes. Pure ASGI."""
 
-import base64
-import hashlib
-import re
-import secrets
-from functools import cache
-from pathlib import Path
+import traceback
 from urllib.parse import urlsplit
 
-import streamlit
+import structlog
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api import caller
+from api.answer import Answer, is_api, refusal
 from api.ownership import owns_media, owns_upload
-from lib import auth, settings
+from lib import auth, settings, tokens
 from lib.errors import AppError
+
+log = structlog.get_logger()
 
 IDENTITY_HEADER = b"x-chairside-session"  # named in .streamlit/config.toml as server.trustedUserHeaders
 MOST_BYTES = 64 * 1024
@@ -50,40 +48,59 @@ class Doorman:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != IDENTITY_HEADER]}
-        serve = self._connect if scope["type"] == "websocket" else self._serve
-        await serve(scope, receive, _with_headers(scope, send))
+        scope = caller.introduce(scope)
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0].lower() != IDENTITY_HEADER]
+        answer = Answer(scope, send)
+        try:
+            await self._admit(scope, receive, answer)
+        except Exception as error:
+            if answer.started:
+                raise
+            _report(error, scope["path"], answer.request_id)
+            await refusal(scope["path"], 500, answer.request_id)(scope, receive, answer.send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = await run_in_threadpool(_refusal, scope["path"], Headers(scope=scope))
-        await (refusal or self.app)(scope, receive, send)
-
-    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A browser always sends Origin; without one it is no browser, and carries no cookie that it should not have."""
+    async def _admit(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+        """Every decision is made on the scope's path; the Host header decides nothing but this."""
         headers = Headers(scope=scope)
+        if not caller.means_us(headers):
+            status, served = 400, scope
+        elif scope["type"] == "websocket":
+            status, served = await self._connect(scope, headers)
+        else:
+            status, served = await run_in_threadpool(_refused, scope["path"], headers), _whole(scope)
+        await (refusal(scope["path"], status, answer.request_id) if status else self.app)(served, receive, answer.send)
+
+    async def _connect(self, scope: Scope, headers: Headers) -> tuple[int, Scope]:
+        """A browser always sends Origin; without one it is no browser, and carries no cookie that it should not have."""
         if "origin" in headers and not same_host(headers):
-            return await PlainTextResponse("Forbidden", 403)(scope, receive, send)
+            return 403, scope
         token_id = await run_in_threadpool(_session, headers)
-        await self.app(_known(scope, token_id) if token_id else _unknown(scope), receive, send)
+        return 0, _known(scope, token_id) if token_id else _unknown(scope)
 
 
-def _refusal(path: str, headers: Headers) -> JSONResponse | None:
-    if path.startswith("/api") and not _is_small(headers):
-        return JSONResponse({"detail": "This request is too large."}, 413)
+def _refused(path: str, headers: Headers) -> int:
+    """The status to refuse with, or 0."""
+    if is_api(path) and not _is_small(headers):
+        return 413
     if not path.startswith(GATED):
-        return None
+        return 0
     token_id = _session(headers)
     if token_id is None:
-        return JSONResponse({"detail": "Please sign in."}, 401)
+        return 401
     owned = ((not path.startswith("/media") or owns_media(token_id, path))
              and (not path.startswith("/_stcore/upload_file") or owns_upload(token_id, path)))
-    return None if owned else JSONResponse({"detail": "Not found."}, 404)
+    return 0 if owned else 404
 
 
 def _is_small(headers: Headers) -> bool:
-    """Before anything is read: no route takes more, and none takes a body of unknown length."""
+    """Before anything is read. A body that does not tell its length is measured by api/main.py while it comes."""
     length = headers.get("content-length", "0")
-    return "transfer-encoding" not in headers and length.isdecimal() and int(length) <= MOST_BYTES
+    return length.isdecimal() and int(length) <= MOST_BYTES
+
+
+def _whole(scope: Scope) -> Scope:
+    """Streamlit would answer /api itself with its page."""
+    return {**scope, "path": "/api/", "raw_path": b"/api/"} if scope["path"] == "/api" else scope
 
 
 def _known(scope: Scope, token_id: str) -> Scope:
@@ -99,49 +116,16 @@ def _unknown(scope: Scope) -> Scope:
 
 def _session(headers: Headers) -> str | None:
     """The token id of a live session, or None. A database that is away means nobody gets in."""
+    cookie = read_cookie(headers)
     try:
-        token_id = auth.read_token(read_cookie(headers))
-        auth.resume(token_id, active=False)
+        auth.recognise(cookie, active=False)
+        return tokens.read(cookie).id
     except AppError:
         return None
-    return token_id
 
 
-def _with_headers(scope: Scope, send: Send) -> Send:
-    request_id = secrets.token_hex(8)
-    scope.setdefault("state", {})["request_id"] = request_id
-
-    async def wrapped(message: Message) -> None:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            headers = MutableHeaders(scope=message)
-            headers.update(_security_headers())
-            headers["X-Request-Id"] = request_id
-            if scope["path"].startswith(("/media", "/api")):
-                headers["Cache-Control"] = "no-store"
-        await send(message)
-
-    return wrapped
-
-
-@cache
-def _security_headers() -> dict[str, str]:
-    fixed = {
-        "Content-Security-Policy": content_policy(),
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    }
-    return {**fixed, "Strict-Transport-Security": "max-age=31536000"} if settings.get().tls else fixed
-
-
-def content_policy() -> str:
-    """`blob:` is how Streamlit loads the script of an inline component; the hash is its index.html's own script."""
-    index = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
-    inline = [script for script in re.findall(r"<script>(.*?)</script>", index, re.DOTALL) if script.strip()]
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in inline)
-    return (f"default-src 'none'; script-src 'self' blob: {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-            "font-src 'self' data:; connect-src 'self'; frame-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
-            "form-action 'self'; object-src 'none'; worker-src 'none'; manifest-src 'self'")
+def _report(error: Exception, path: str, request_id: str) -> None:
+    """Its type and its place. What it says may hold anything, and the end of an upload's path names a session."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("request failed", route="/".join(path.split("/")[:3]), request_id=request_id, error=type(error).__name__,
+              file=frame.filename, line=frame.lineno)

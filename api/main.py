@@ -6,14 +6,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api import patients, session
+from api import audit, credentials, patients, session
+from api.answer import problem, sentence
+from api.doorman import MOST_BYTES
 from lib import db, errors
+from lib.texts import _
 
 log = structlog.get_logger()
 
 STATUS: dict[type[errors.AppError], int] = {
     errors.Invalid: 422, errors.NotSignedIn: 401, errors.Forbidden: 403, errors.NotFound: 404, errors.Changed: 409,
-    errors.Conflict: 409, errors.Unavailable: 503,
+    errors.Conflict: 409, errors.TooMany: 429, errors.Unavailable: 503,
 }
 
 health = APIRouter()
@@ -28,9 +31,12 @@ def check_health() -> dict[str, str]:
 
 
 def make() -> FastAPI:
-    app = FastAPI(title="Chairside", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Chairside", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+                  max_body_size=MOST_BYTES)
     app.include_router(session.router, prefix="/v1")
     app.include_router(patients.router, prefix="/v1")
+    app.include_router(credentials.router, prefix="/v1")
+    app.include_router(audit.router, prefix="/v1")
     app.include_router(health, prefix="/v1")
     app.add_exception_handler(errors.AppError, _refuse)
     app.add_exception_handler(HTTPException, _explain)
@@ -41,28 +47,24 @@ def make() -> FastAPI:
 
 def _refuse(request: Request, error: Exception) -> JSONResponse:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    return _problem(request, status, str(error))
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, errors.TooMany) else None
+    return problem(status, str(error), _request_id(request), headers)
 
 
 def _explain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _problem(request, error.status_code, str(error.detail))
+    return problem(error.status_code, sentence(error.status_code), _request_id(request), error.headers)
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     fields = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
-    return _problem(request, 422, f"These fields can't be used: {fields}")
+    return problem(422, _("These fields can't be used: {fields}").format(fields=fields), _request_id(request))
 
 
 def _fail(request: Request, error: Exception) -> JSONResponse:
-    log.error("request failed", path=request.url.path, request_id=_request_id(request), error=type(error).__name__)
-    return _problem(request, 500, "Something went wrong. Nothing was changed.")
-
-
-def _problem(request: Request, status: int, detail: str) -> JSONResponse:
-    body = {"status": status, "detail": detail, "request_id": _request_id(request)}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    log.error("request failed", path=request.scope["path"], request_id=_request_id(request), error=type(error).__name__)
+    return problem(500, sentence(500), _request_id(request))
 
 
 def _request_id(request: Request) -> str:

@@ -2,12 +2,13 @@
 
 from contextlib import suppress
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from api.doorman import cookie_name, read_cookie, same_host
-from lib import audit, auth, settings
+from lib import audit, auth, rate_limits, settings
 from lib.errors import Forbidden, NotSignedIn
 from lib.identity import Identity
 
@@ -26,9 +27,15 @@ def same_origin(request: Request) -> None:
 
 
 def who(request: Request) -> Identity:
-    """The person whose cookie this is, read from the session row; 401 for anybody else."""
-    return auth.resume(auth.read_token(read_cookie(request.headers)), address=address(request),
-                       request_id=request.state.request_id)
+    """The person whose cookie this is, read from the session row; 401 for anybody else. One of the reads they have."""
+    identity = _look(request, active=True)
+    rate_limits.spend("reads", identity.user_id)
+    return identity
+
+
+def _look(request: Request, *, active: bool) -> Identity:
+    return auth.recognise(read_cookie(request.headers), address=address(request), request_id=request.state.request_id,
+                          place=f"{request.method} {request.url.path}"[:200], active=active)
 
 
 def address(request: Request) -> str:
@@ -47,13 +54,27 @@ def open_session(ticket: Ticket, request: Request) -> Response:
 @router.delete("", status_code=204, dependencies=[Depends(same_origin)])
 def close_session(request: Request) -> Response:
     with suppress(NotSignedIn):  # already over: the cookie goes all the same
-        auth.sign_out(auth.read_token(read_cookie(request.headers)))
+        auth.sign_out(_look(request, active=False))
     response = Response(status_code=204)
     response.delete_cookie(cookie_name(), path="/", httponly=True, samesite="lax", secure=settings.get().tls)
     return response
 
 
-@router.get("", status_code=204)
-def look(request: Request) -> None:
-    """204 while the session lasts, 401 after; not an activity, so that an open tab still runs idle."""
-    auth.resume(auth.read_token(read_cookie(request.headers)), active=False)
+class Watch(BaseModel):
+    """What an open tab needs to know. `ends_in`: seconds until the session is over if nobody does anything."""
+
+    clinic: UUID
+    ends_in: float
+
+
+@router.get("")
+def look(request: Request) -> Watch:
+    """200 while the session lasts, 401 after; not an activity, so that an open tab still runs idle."""
+    identity = _look(request, active=False)
+    return Watch(clinic=identity.clinic_id, ends_in=identity.ends_in)
+
+
+@router.put("", dependencies=[Depends(same_origin)])
+def stay(identity: Annotated[Identity, Depends(who)]) -> Watch:
+    """Somebody is still there."""
+    return Watch(clinic=identity.clinic_id, ends_in=identity.ends_in)

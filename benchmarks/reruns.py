@@ -27,12 +27,12 @@ from types import ModuleType
 
 import psutil
 
-WARM_UP = 8  # app.py imports the screens some seconds after it serves
+IMPORTING = 8  # seconds: app.py imports the screens some time after it serves
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", ROOT.parent / "shared"))
 DEFAULTS = ["--runner.postScriptGC", "true", "--runner.magicEnabled", "true", "--server.fileWatcherType", "auto",
             "--logger.level", "info", "--client.toolbarMode", "auto"]
-WARM_UP = 5
+WARM_UP = 5  # reruns before those that count
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def demo_clinic() -> Iterator[tuple[dict[str, str], dict[str, str]]]:
 
 
 def addresses(owner: object) -> dict[str, str]:
-    """The patient with the longest thread stands for all."""
+    """Every page there is. The patient with the longest thread stands for all."""
     from lib import db
     with db.scope(owner) as scope:
         patient = scope.value("""
@@ -85,8 +85,9 @@ def addresses(owner: object) -> dict[str, str]:
             where clinic_id = :clinic_id and patient_id is not null
             group by patient_id order by count(*) desc limit 1
             """)
-    return {"today": "", "patients": "", "patient": f"?patient={patient}", "patient_edit": f"?patient={patient}",
-            "chat": f"?patient={patient}", "emergencies": "", "analytics": "?period=12m", "clinic": ""}
+    queries = {"patient": f"?patient={patient}", "patient_edit": f"?patient={patient}", "chat": f"?patient={patient}",
+               "analytics": "?period=12m"}
+    return {path.stem: queries.get(path.stem, "") for path in sorted((ROOT / "pages").glob("*.py"))}
 
 
 def measure(flags: list[str], cookies: dict[str, str], pages: dict[str, str], reruns: int) -> dict[str, Cost]:
@@ -103,7 +104,7 @@ def server(flags: list[str]) -> Iterator[tuple[psutil.Process, str]]:
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(f"http://127.0.0.1:{port}/api/v1/health", process)
-        time.sleep(WARM_UP)
+        time.sleep(IMPORTING)
         yield psutil.Process(process.pid), f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -1,11 +1,16 @@
 """The append-only record of every look and every change, written in the transaction of what it tells of."""
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from uuid import UUID
 
 from lib import db
 from lib.db import Scope
+from lib.errors import Forbidden
+from lib.identity import Identity
+
+BATCH = 5000  # of app.seal_audit
 
 
 def record(scope: Scope, action: str, resource: str, resource_id: object = "", *, patient_id: UUID | None = None,
@@ -41,14 +46,40 @@ def record_view(scope: Scope, action: str, resource: str, resource_id: object = 
               **_who(scope))
 
 
-def record_security(kind: str, *, account: str = "", user_id: UUID | None = None, address: str = "") -> None:
+def record_security(kind: str, *, account: str = "", user_id: UUID | None = None, address: str = "",
+                    request_id: str = "") -> None:
     """What happens outside any clinic, in a transaction of its own so that a refusal can't roll it back."""
     with db.nobody() as connection:
         connection.execute(db.statement("""
-            insert into security_events (kind, user_id, account_hash, address)
-            values (:kind, :user_id, :account_hash, :address)
-            """), {"kind": kind, "user_id": user_id, "account_hash": _digest(account.strip().casefold()),
-                   "address": address[:60]})
+            insert into security_events (kind, user_id, account_hash, address, request_id)
+            values (:kind, :user_id, :account_hash, :address, :request_id)
+            """), {"kind": kind, "user_id": user_id, "account_hash": _digest(_fold(account)), "address": address[:60],
+                   "request_id": request_id})
+
+
+def record_failed_sign_in(kind: str, account: str, user_id: UUID | None, *, address: str = "", request_id: str = "") -> None:
+    """For the operator, and for the owners of each clinic where this person works. `kind`: of the password or of the factor."""
+    record_security(kind, account=account, user_id=user_id, address=address, request_id=request_id)
+    if user_id is not None:
+        with db.nobody() as connection:
+            connection.execute(db.statement("select app.record_failed_sign_in(:account, :kind, :address, :request_id)"),
+                               {"account": user_id, "kind": kind, "address": address[:60], "request_id": request_id})
+
+
+def record_refusal(identity: Identity) -> None:
+    """Somebody asked for what they may not have, or for what is not there; one row per place in five minutes."""
+    try:
+        with db.unwitnessed(identity) as scope:
+            record_view(scope, "refused", "access", identity.place)
+    except Forbidden:  # not even a member any more: there is no clinic whose log this could stand in
+        record_security("membership_refused", user_id=identity.user_id, address=identity.address,
+                        request_id=identity.request_id)
+
+
+def seal() -> bool:
+    """Close what is new into each clinic's hash chain, which lib/audit_trail.py can verify. Whether there is more to seal."""
+    with db.nobody() as connection:
+        return bool(connection.execute(db.statement("select app.seal_audit()")).scalar_one() == BATCH)
 
 
 def _who(scope: Scope) -> dict[str, object]:
@@ -57,5 +88,13 @@ def _who(scope: Scope) -> dict[str, object]:
             "request_id": identity.request_id}
 
 
+def _fold(account: str) -> str:
+    """As `app.fold_email` does, so that an operator finds a person's rows."""
+    return unicodedata.normalize("NFKC", account.strip()).lower()
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() if text else ""
+
+
+db.call_witness(record_refusal)

@@ -1,21 +1,14 @@
 """Signing up and in, sessions, and the one table that knows what a role may do."""
 
-import hashlib
-import os
 import secrets
-import threading
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from uuid import UUID
 
-import bcrypt
-import jwt
-from zxcvbn import zxcvbn
-
-from lib import audit, countries, db, mailbox, settings
-from lib.errors import Forbidden, Invalid, NotSignedIn
+from lib import audit, countries, db, mailbox, passwords, rate_limits, settings, tokens
+from lib.errors import Forbidden, Invalid, NotFound, NotSignedIn, TooMany
 from lib.identity import Identity
 from lib.texts import _
 
@@ -31,22 +24,31 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "chat.patient": frozenset({"owner", "clinician"}),
     "emergencies.read": frozenset({"owner", "clinician", "receptionist"}),
     "analytics.read": frozenset({"owner", "manager"}),
+    "account.own": frozenset({"owner", "manager", "clinician", "receptionist"}),
+    "team.manage": frozenset({"owner", "manager"}),
+    "team.reset": frozenset({"owner"}),
+    "credentials.submit": frozenset({"owner", "clinician"}),
+    "credentials.decide": frozenset({"owner"}),
+    "audit.read": frozenset({"owner"}),
     "clinic.settings": frozenset({"owner"}),
 }
+# What an owner may do only from the clinic's own network, where the clinic has named one.
+AT_THE_CLINIC = frozenset({"team.manage", "team.reset", "credentials.decide", "audit.read", "clinic.settings"})
 
 KEPT, NORMAL = timedelta(days=7), timedelta(hours=12)
-_slots = threading.BoundedSemaphore(2)  # bcrypt takes a core for a quarter of a second: never all of them
 
 
 @dataclass(frozen=True)
 class Account:
-    """What signing in needs to know of one address. `id` is None for an address nobody has."""
+    """What signing in needs to know of one address. `id` is None for an address nobody has, `clinic_id` for a person who
+    works nowhere any more. `factor`: a second one is asked for."""
 
     id: UUID | None
     email: str
     full_name: str
     password_hash: str
     clinic_id: UUID | None
+    factor: bool
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,32 @@ class SignedIn:
 
 
 def may(identity: Identity, permission: str) -> bool:
-    return identity.role in PERMISSIONS[permission]
+    """Without the second factor that the clinic asks for, nobody gets further than their own account."""
+    if identity.must_enrol and permission != "account.own":
+        return False
+    return identity.role in PERMISSIONS[permission] and (permission not in AT_THE_CLINIC or _is_at_the_clinic(identity))
 
 
 def require(identity: Identity, permission: str) -> None:
-    if not may(identity, permission):
-        raise Forbidden
+    if may(identity, permission):
+        return
+    if identity.must_enrol:
+        raise Forbidden(_("This clinic asks for a second factor. Set yours up on the page Account."))
+    if identity.role in PERMISSIONS[permission]:
+        raise Forbidden(_("This opens only from the clinic's own network."))
+    raise Forbidden
+
+
+def within(address: str, networks: Sequence[str]) -> bool:
+    """Whether an address lies in one of these (CIDR)."""
+    try:
+        return any(ip_address(address) in ip_network(network) for network in networks)
+    except ValueError:
+        return False
+
+
+def _is_at_the_clinic(identity: Identity) -> bool:
+    return identity.role != "owner" or not identity.networks or within(identity.address, identity.networks)
 
 
 # signing up ----------------------------------------------------------------------------------------------------------
@@ -84,17 +106,20 @@ def nobody_yet() -> bool:
 
 
 def sign_up(*, full_name: str, clinic_name: str, email: str, password: str, country: str = "US", time_zone: str = "",
-            only_first: bool | None = None) -> Account:
-    """A person, a clinic, and the one owning the other. Raises Invalid with the sentence to show."""
+            only_first: bool | None = None, address: str = "") -> Account:
+    """A person, a clinic, and the one owning the other. Raises Invalid with the sentence to show. `address`: whence somebody
+    signs themselves up; the operator's command has none, and no limit."""
     policy = settings.get().sign_up
     if policy == "closed" and only_first is None:
         audit.record_security("sign_up_refused", account=email)
         raise Forbidden(_("Sign-up is closed. Ask whoever runs this installation to open a clinic for you."))
-    values = {"full_name": _name(full_name, _("Full name")), "clinic_name": _name(clinic_name, _("Clinic name")),
+    values = {"full_name": check_name(full_name, _("Full name")), "clinic_name": check_name(clinic_name, _("Clinic name")),
               "email": mailbox.check(email)}
-    check_password(password, full_name, clinic_name, email)
+    passwords.check(password, full_name, clinic_name, email)
+    if address:
+        limited("sign_up_limited", email, address, lambda: rate_limits.spend("sign_up", address))
     place = countries.defaults(country, time_zone)
-    password_hash = hash_password(password)  # before the transaction: it takes a quarter of a second, and a place in a queue
+    password_hash = passwords.make_hash(password)  # before the transaction: it takes a quarter of a second, and waits its turn
     with db.nobody() as connection:
         user_id, clinic_id = connection.execute(db.statement("""
             select user_id, clinic_id
@@ -103,39 +128,10 @@ def sign_up(*, full_name: str, clinic_name: str, email: str, password: str, coun
             """), {**values, "password_hash": password_hash, "country": place.code, "time_zone": place.time_zone,
                    "currency": place.currency, "language": place.language, "emergency_number": place.emergency_number,
                    "only_first": policy == "first" if only_first is None else only_first}).one()
-    return Account(user_id, values["email"], values["full_name"], "", clinic_id)
+    return Account(user_id, values["email"], values["full_name"], "", clinic_id, False)
 
 
-def check_password(password: str, *known: str) -> None:
-    """Length and guessability, no composition rules (NIST 800-63B). `known`: words an attacker would try first."""
-    if password != password.strip():
-        raise Invalid(_("A password can't begin or end with a space."))
-    if len(password) < 12:
-        raise Invalid(_("A password needs at least 12 characters; this one has {n}. A few unrelated words work well.").format(
-            n=len(password)))
-    if len(password.encode("utf-8", "replace")) > 72:
-        raise Invalid(_("A password has room for 72 bytes; this one takes {n}. Please shorten it.").format(
-            n=len(password.encode("utf-8", "replace"))))
-    if "\0" in password or not _encodes(password):
-        raise Invalid(_("A password can't contain invisible control characters."))
-    words = [word for text in known for word in (text, *text.replace("@", " ").replace(".", " ").split()) if word]
-    if zxcvbn(password, user_inputs=[*words, "chairside", "dental", "clinic"])["score"] < 3:
-        raise Invalid(_("This password is easy to guess. A few unrelated words work well."))
-
-
-def hash_password(password: str) -> str:
-    with _slots:
-        return bcrypt.hashpw(password.encode(), bcrypt.gensalt(settings.get().bcrypt_rounds)).decode()
-
-
-def _encodes(text: str) -> bool:
-    try:
-        return bool(text.encode())
-    except UnicodeEncodeError:
-        return False
-
-
-def _name(text: str, label: str) -> str:
+def check_name(text: str, label: str) -> str:
     text = " ".join(text.split())
     if not any(letter.isalpha() for letter in text) or not text.isprintable():
         raise Invalid(_("{label} is missing.").format(label=label))
@@ -151,48 +147,56 @@ def find_account(email: str) -> Account:
     """The account, or a stand-in whose hash costs the same to check, so that time tells nothing."""
     with db.nobody() as connection:
         row = connection.execute(db.statement("""
-            select id, email, full_name, password_hash, clinic_id
+            select id, email, full_name, password_hash, clinic_id, factor
             from app.find_account(:email)
-            """), {"email": _clean(email)}).first()
-    return Account(**row._mapping) if row else Account(None, email, "", _nobodys_hash(settings.get().bcrypt_rounds), None)
+            """), {"email": clean(email)}).first()
+    return Account(**row._mapping) if row else Account(None, email, "", passwords.nobodys_hash(), None, False)
 
 
-def verify(account: Account, password: str, *, address: str = "") -> bool:
-    """Whether this is the account's password. An older, cheaper hash is renewed on the way."""
-    secret = password.encode("utf-8", "replace")
-    with _slots:
-        right = bcrypt.checkpw(secret[:72].replace(b"\0", b"?"), account.password_hash.encode())
-    if not right or len(secret) > 72 or b"\0" in secret or account.id is None:
-        audit.record_security("sign_in_failed", account=account.email, user_id=account.id, address=address)
+def verify(account: Account, password: str, *, address: str = "", request_id: str = "") -> bool:
+    """Whether this is the account's password. Counted as failed before it is looked at, and forgiven when it was right:
+    forty tries at once get no further than five in a row. An older, cheaper hash is renewed on the way."""
+    limited("sign_in_limited", account.email, address, lambda: rate_limits.begin_sign_in(account.email, address))
+    if not passwords.matches(password, account.password_hash) or account.id is None:
+        audit.record_failed_sign_in("sign_in_failed", account.email, account.id, address=address, request_id=request_id)
         return False
-    if int(account.password_hash.split("$")[2]) < settings.get().bcrypt_rounds:
+    rate_limits.forgive_sign_in(account.email, address)
+    if passwords.is_cheap(account.password_hash):
         _renew_hash(account, password)
     return True
 
 
+def limited(kind: str, account: str, address: str, take: Callable[[], None]) -> None:
+    """Take one of a limited number of tries. The first refusal goes on record; a flood of them would fill it."""
+    try:
+        take()
+    except TooMany:
+        if rate_limits.first_refusal(kind, account or address):
+            audit.record_security(kind, account=account, address=address)
+        raise
+
+
 def _renew_hash(account: Account, password: str) -> None:
-    new_hash = hash_password(password)
+    new_hash = passwords.make_hash(password)
     with db.nobody() as connection:
         connection.execute(db.statement("select app.renew_password_hash(:account, :old_hash, :new_hash)"),
                            {"account": account.id, "old_hash": account.password_hash, "new_hash": new_hash})
 
 
-@cache
-def _nobodys_hash(rounds: int) -> str:
-    return bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(rounds)).decode()
-
-
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """PostgreSQL stores no NUL and psycopg sends no lone surrogate; no account has either."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def issue_ticket(account: Account, *, keep: bool) -> str:
-    """A secret good for one session within 30 seconds. Call only after `verify` or `sign_up`."""
+    """A secret good for one session within 30 seconds. Call only after `verify`, and the second factor where there is one, or
+    after `sign_up`."""
+    if account.clinic_id is None:
+        raise Forbidden(_("You are not a member of any clinic any more. Ask an owner to invite you again."))
     ticket = secrets.token_urlsafe(32)
     with db.nobody() as connection:
         connection.execute(db.statement("select app.issue_ticket(:ticket, :account, :clinic, :keep)"),
-                           {"ticket": _digest(ticket), "account": account.id, "clinic": account.clinic_id, "keep": keep})
+                           {"ticket": tokens.digest(ticket), "account": account.id, "clinic": account.clinic_id, "keep": keep})
     return ticket
 
 
@@ -203,7 +207,8 @@ def redeem_ticket(ticket: str, *, device: str, address: str) -> SignedIn:
         row = connection.execute(db.statement("""
             select user_id, clinic_id, email, keep
             from app.redeem_ticket(:ticket, :session, :device, :address)
-            """), {"ticket": _digest(ticket), "session": _digest(token_id), "device": _clean(device), "address": address}).first()
+            """), {"ticket": tokens.digest(ticket), "session": tokens.digest(token_id), "device": clean(device),
+                   "address": address}).first()
     if row is None:
         audit.record_security("ticket_refused", address=address)
         raise NotSignedIn(_("This sign-in took too long. Please sign in again."))
@@ -211,63 +216,65 @@ def redeem_ticket(ticket: str, *, device: str, address: str) -> SignedIn:
     with db.scope(identity) as scope:
         audit.record(scope, "sign_in", "session")
     life = KEPT if row.keep else NORMAL
-    return SignedIn(_encode(row.user_id, row.email, token_id, life), int(life.total_seconds()) if row.keep else None)
+    return SignedIn(tokens.make(row.user_id, row.email, token_id, life), int(life.total_seconds()) if row.keep else None)
 
 
 # sessions ------------------------------------------------------------------------------------------------------------
 
 
-def resume(token_id: str, *, address: str = "", request_id: str = "", active: bool = True) -> Identity:
+def resume(token_id: str, *, address: str = "", request_id: str = "", place: str = "", active: bool = True) -> Identity:
     """Who this token's session is right now: the row is read every time, so that a revocation holds at once."""
     with db.nobody() as connection:
         row = connection.execute(db.statement("""
             select user_id, clinic_id, role, email, full_name, clinic_name, country, time_zone, currency, language,
-                   emergency_number
+                   emergency_number, networks, must_enrol, clinics, ends_in
             from app.resume(:session, :active)
-            """), {"session": _digest(token_id), "active": active}).first()
+            """), {"session": tokens.digest(token_id), "active": active}).first()
     if row is None:
         raise NotSignedIn
-    return Identity(**row._mapping, session=_digest(token_id), address=address, request_id=request_id)
+    return Identity(**row._mapping, session=tokens.digest(token_id), address=address, request_id=request_id, place=place)
 
 
-def sign_out(token_id: str) -> None:
-    try:
-        identity = resume(token_id, active=False)
-    except NotSignedIn:
-        return
+def recognise(cookie: str | None, *, address: str = "", request_id: str = "", place: str = "", active: bool = True) -> Identity:
+    """Whose cookie this is. Its token must name the very person whose session it is."""
+    token = tokens.read(cookie)
+    identity = resume(token.id, address=address, request_id=request_id, place=place, active=active)
+    if str(identity.user_id) != token.user_id:
+        raise NotSignedIn
+    return identity
+
+
+def sign_out(identity: Identity) -> None:
     with db.scope(identity) as scope:
         audit.record(scope, "sign_out", "session")
         scope.connection.execute(db.statement("select app.revoke(:session)"), {"session": identity.session})
 
 
-def read_token(token: str | None) -> str:
-    """The token id inside a cookie. Raises NotSignedIn for anything but our own HS256 signature with all claims in date."""
-    try:
-        claims: dict[str, Any] = jwt.decode(token or "", secret(), algorithms=["HS256"],
-                                            options={"require": ["sub", "email", "iat", "exp", "jti"]})
-    except jwt.InvalidTokenError:
-        raise NotSignedIn from None
-    return str(claims["jti"])
+# several clinics -----------------------------------------------------------------------------------------------------
 
 
-def _encode(user_id: UUID, email: str, token_id: str, life: timedelta) -> str:
-    now = datetime.now(UTC)
-    return jwt.encode({"sub": str(user_id), "email": email, "iat": now, "exp": now + life, "jti": token_id}, secret(), "HS256")
+@dataclass(frozen=True)
+class Workplace:
+    """A clinic this person works in."""
+
+    id: UUID
+    name: str
+    role: str
+    current: bool
 
 
-@cache
-def secret() -> str:
-    """JWT_SECRET, or, in development, a random one kept in the data folder so that a restart signs nobody out."""
-    configured = settings.get()
-    if configured.jwt_secret:
-        return configured.jwt_secret.get_secret_value()
-    path = configured.data / "jwt.secret"
-    if not path.exists():
-        configured.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(secrets.token_urlsafe(48))
-    return path.read_text()
+def workplaces(identity: Identity) -> list[Workplace]:
+    with db.nobody() as connection:
+        rows = connection.execute(db.statement("select id, name, role, current from app.my_clinics(:session)"),
+                                  {"session": identity.session})
+        return [Workplace(**row._mapping) for row in rows]
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+def switch_clinic(identity: Identity, clinic_id: UUID) -> None:
+    """This device works there from now on, in all its tabs. On record in both clinics. Raises NotFound for any other clinic."""
+    with db.scope(identity) as scope:
+        audit.record(scope, "leave_clinic", "session")
+        if not scope.value("select app.switch_clinic(:session, :target)", session=identity.session, target=clinic_id):
+            raise NotFound
+    with db.scope(replace(identity, clinic_id=clinic_id)) as scope:
+        audit.record(scope, "enter_clinic", "session")

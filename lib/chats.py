@@ -100,7 +100,8 @@ def view(scope: Scope, patient_id: UUID | None) -> UUID | None:
 
 
 def history(scope: Scope, thread_id: UUID, *, before: UUID | None = None, limit: int = 20) -> Page[Message]:
-    """The thread's messages, newest first; `before`: only what is older than this message."""
+    """The thread's messages, newest first; `before`: only what is older than this message. No message is older than its
+    thread, so no month before that is read."""
     return scope.page(Message, """
         select c.id, c.thread_id, c.patient_id, c.user_id, m.display_name as asked_by, c.question_id, c.role, c.status,
                c.content, c.metadata, c.created_at,
@@ -109,6 +110,7 @@ def history(scope: Scope, thread_id: UUID, *, before: UUID | None = None, limit:
         join memberships m on m.clinic_id = c.clinic_id and m.user_id = c.user_id
         where c.clinic_id = :clinic_id
           and c.thread_id = :thread_id
+          and c.id >= :thread_id
           and (cast(:before as uuid) is null or c.id < cast(:before as uuid))
         order by c.id desc
         limit :limit + 1

@@ -1,6 +1,6 @@
 """The engine, the transaction with its identity, and the one place where driver errors become the project's own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +17,7 @@ from lib.texts import _
 T = TypeVar("T")
 OPTIONS = "-c timezone=UTC -c statement_timeout=20s -c idle_in_transaction_session_timeout=60s"
 _engine: Engine | None = None
+_witness: Callable[[Identity], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,30 @@ def disconnect() -> None:
     _engine = None
 
 
+def call_witness(witness: Callable[[Identity], None]) -> None:
+    """Who is told of every refusal: lib/audit.py, which stands above this module."""
+    global _witness
+    _witness = witness
+
+
 @contextmanager
 def scope(identity: Identity) -> Iterator[Scope]:
-    """A transaction in the identity's clinic, let in by `app.enter` only while the membership lasts."""
+    """A transaction in the identity's clinic, let in by `app.enter` only while the membership lasts.
+
+    What is refused inside, or not there, is put on record once the transaction has been undone.
+    """
+    try:
+        with unwitnessed(identity) as scope:
+            yield scope
+    except (errors.Forbidden, errors.NotFound):
+        if _witness:
+            _witness(identity)
+        raise
+
+
+@contextmanager
+def unwitnessed(identity: Identity) -> Iterator[Scope]:
+    """For the record itself."""
     with nobody() as connection:
         connection.execute(statement("select app.enter(:clinic_id, :user_id)"),
                            {"clinic_id": identity.clinic_id, "user_id": identity.user_id})
@@ -137,6 +159,9 @@ _BY_CODE: dict[str, type[errors.AppError]] = {
     "23503": errors.NotFound,
     "CS001": errors.Forbidden,
     "CS002": errors.Conflict,
+    "CS004": errors.LastOwner,
+    "CS005": errors.NoHelp,
+    "CS006": errors.Conflict,
     "22": errors.Invalid,
     "23": errors.Invalid,
     "57": errors.Unavailable,
@@ -148,6 +173,7 @@ def _sentences() -> dict[str, str]:
     return {
         "one_patient_per_external_id": _("Another patient of this clinic has this record number already."),
         "one_account_per_mailbox": _("This email can't be used to sign up. If it is yours, sign in instead."),
+        "one_open_invitation_per_mailbox": _("Somebody invited this address a moment ago."),
         "death_follows_birth": _("The date of death lies before the date of birth."),
         "emergency_number_is_dialable": _("An emergency number has 2 to 12 digits."),
     }

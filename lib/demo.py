@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lib import auth, countries, db, demo_plan, patients, redflags, settings, startup, workflows
+from lib import auth, countries, db, demo_plan, passwords, patients, redflags, settings, startup, workflows
 from lib.db import Scope
 from lib.demo_plan import CLINICAL, MODEL, OWNER, TEXTS, Ask, Plan, Registered, dice_for, id_at, plan
 from lib.errors import AppError, Forbidden, SetUpError
@@ -88,13 +88,13 @@ def employ() -> list[Identity]:
 
 def hire(connection: Connection, boss: auth.Account, person: Person) -> None:
     """As the owner of the tables: a colleague's account has no door of its own yet."""
-    auth.check_password(person.password, person.full_name, person.email)
+    passwords.check(person.password, person.full_name, person.email)
     user_id = connection.execute(db.statement("""
         insert into users (email, full_name, password_hash)
         values (:email, :full_name, :password_hash)
         returning id
         """), {"email": person.email, "full_name": person.full_name,
-               "password_hash": auth.hash_password(person.password)}).scalar_one()
+               "password_hash": passwords.make_hash(person.password)}).scalar_one()
     connection.execute(db.statement("""
         insert into memberships (clinic_id, user_id, role, display_name)
         values (:clinic_id, :user_id, :role, :full_name)
@@ -136,8 +136,7 @@ def write(planned: Plan, team: Sequence[Identity]) -> None:
             _write_messages(scope, planned, asks)
             _write_calls(scope, planned, asks)
             _write_emergencies(scope, planned, asks, team)
-            _write_audit(scope, planned, asks)
-    _date_the_history(team[OWNER])
+    _date_the_history(team, planned)
 
 
 def _each_member(connection: Connection, team: Sequence[Identity]) -> Iterator[tuple[int, Scope]]:
@@ -250,10 +249,16 @@ def _write_audit(scope: Scope, planned: Plan, asks: Sequence[Ask]) -> None:
         """, [row | {"id": id_at(row["at"], dice), "user_id": scope.identity.user_id} for row in rows])
 
 
-def _date_the_history(boss: Identity) -> None:
-    """The triggers wrote today's date into the history of patients who came long ago; only the owner may put that right."""
+def _date_the_history(team: Sequence[Identity], planned: Plan) -> None:
+    """The triggers wrote today's date into the history of patients who came long ago; only the owner may put that right, and
+    write and seal audit rows of the past."""
     with db.translated(), db.open_engine(_owner_url()).begin() as connection:
-        for scope in (scope for _by, scope in _each_member(connection, [boss])):
+        for by, scope in _each_member(connection, team):
+            _write_audit(scope, planned, [ask for ask in planned.asks if ask.by == by])
+        connection.execute(db.statement("select pg_advisory_xact_lock(hashtext('chairside.seal'))"))  # a server may be sealing
+        while connection.execute(db.statement("select app.seal_audit(true)")).scalar():
+            pass
+        for scope in (scope for _by, scope in _each_member(connection, [team[OWNER]])):
             scope.run("""
                 update patient_versions v
                 set changed_at = p.updated_at

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lib.texts import _
+from lib.texts import _, count
 
 
 class AppError(Exception):
@@ -23,6 +23,14 @@ class NotSignedIn(AppError):
 
 class Forbidden(AppError):
     """Your role in this clinic does not allow this."""
+
+
+class LastOwner(Forbidden):
+    """This person is the last owner. Make somebody else an owner first."""
+
+
+class NoHelp(Forbidden):
+    """Owners may only help members who belong to no other clinic, and never with password and second factor within 24 hours."""
 
 
 class NotFound(AppError):
@@ -48,6 +56,17 @@ class Unavailable(AppError):
         """`reason`: the driver's first line, for the operator; it names hosts, never passwords or values."""
         super().__init__(message)
         self.reason = reason
+
+
+class TooMany(AppError):
+    """Too many tries. Please wait and try again."""
+
+    def __init__(self, seconds: int, counter: str = "") -> None:
+        """`seconds`: until the next try has a chance. `counter`: which one is full, as `lib/rate_limits.py` calls it."""
+        super().__init__(count("Too many tries. Please wait {n} minute and try again.",
+                               "Too many tries. Please wait {n} minutes and try again.", -(-seconds // 60)))
+        self.seconds = seconds
+        self.counter = counter
 
 
 class SetUpError(AppError):

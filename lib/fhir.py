@@ -1,10 +1,12 @@
 """Patients from a FHIR R4 export: a Bundle, one Patient, an array of them, or a resource per line (NDJSON)."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from lib import tables
@@ -12,6 +14,8 @@ from lib.errors import Invalid
 from lib.intake import Row, form_row
 from lib.texts import _
 
+FIRST = 20
+NAMES = (b'"resourceType"', '"resourceType"'.encode("utf-16-le"), b"http://hl7.org/fhir")
 MOST_ENTRIES = 200_000  # a patient brings some hundred observations along
 NAME_USES = ("official", "usual", "", "nickname", "temp", "anonymous", "maiden", "old")
 TELECOM_USES = ("mobile", "home", "", "work", "temp", "old")
@@ -36,17 +40,18 @@ class Resource:
 
 
 def looks_like_fhir(data: bytes) -> bool:
-    """Also true for FHIR as XML, which `read_fhir` refuses with a reason."""
-    start = data[:200].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    names = b'"resourceType"', '"resourceType"'.encode("utf-16-le"), b"http://hl7.org/fhir"
-    return start[:1] in (b"{", b"[", b"<") and any(name in data for name in names)
+    """Also true for FHIR as XML, which `read_fhir` refuses with a reason, and for NDJSON whose first lines are damaged."""
+    lines = (line.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n") for line in io.BytesIO(data))
+    first = list(islice(filter(None, lines), FIRST))
+    begins = bool(first) and first[0][:1] in (b"{", b"[", b"<") and any(name in data for name in NAMES)
+    return begins or any(line.startswith(b"{") and NAMES[0] in line for line in first)
 
 
 def read_fhir(data: bytes, filename: str) -> list[Row]:
     """A row per patient, and one per allergy whose patient is missing. Raises NotFhir if there is no patient at all."""
     tables.refuse_other_files(data, filename)
-    text = tables.decode(data)[0].lstrip("\ufeff \t\r\n")
-    if text.startswith("<"):
+    text = tables.decode(data)[0].lstrip("\ufeff")
+    if text.lstrip().startswith("<"):
         raise NotFhir(_("This is FHIR as XML. Export the patients as FHIR R4 JSON and import that file."))
     found = _resources(text)
     patients = [one for one in found if one.kind == "Patient"]
@@ -140,7 +145,8 @@ def _row(patient: Resource, alerts: list[str]) -> Row:
         "alerts": "; ".join(alerts),
         "external_id": _text(content.get("id")),
     }
-    return form_row(patient.place, fields, _what_is_left_out(vague_birth, vague_death))
+    notes = [_what_is_left_out(vague_birth, vague_death), _lost_letters(fields)]
+    return form_row(patient.place, fields, " ".join(filter(None, notes)))
 
 
 def _what_is_left_out(birth: str, death: str) -> str:
@@ -149,6 +155,10 @@ def _what_is_left_out(birth: str, death: str) -> str:
         (death, _("The date of death is left empty, because the file only says {text}.")),
     ]
     return " ".join(sentence.format(text=text) for text, sentence in found if text)
+
+
+def _lost_letters(fields: dict[str, Any]) -> str:
+    return _("Some letters were lost: the file is damaged there.") if any("\ufffd" in str(one) for one in fields.values()) else ""
 
 
 def _day(value: Any) -> tuple[Any, str]:

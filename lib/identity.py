@@ -1,5 +1,6 @@
 """Who is asking: the one value that every transaction needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +20,16 @@ class Identity:
     currency: str
     language: str
     emergency_number: str
+    networks: Sequence[str] = ()
+    """Where an owner's pages open (CIDR); empty: everywhere."""
+    must_enrol: bool = False
+    """The clinic wants a second factor, and this person has none yet."""
+    clinics: int = 1
+    """How many this person works in."""
+    ends_in: float = 0.0
+    """Seconds until this session is over, if nobody does anything more in it."""
     session: bytes = b""
     address: str = ""
     request_id: str = ""
+    place: str = ""
+    """The page or route that asks, for the record of what was refused."""

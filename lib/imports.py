@@ -17,7 +17,7 @@ from lib import audit, auth, csv_file, db, fhir, intake, patients, tables, verdi
 from lib.db import Scope
 from lib.errors import AppError, Forbidden, Unavailable
 from lib.intake import Row
-from lib.likeness import Mark, Someone
+from lib.likeness import Mark, Marked
 from lib.tables import Table
 from lib.texts import _
 from lib.verdicts import Decision, Kind, Outcome
@@ -42,7 +42,7 @@ class Step:
     """What one transaction did. It counts once that transaction is committed."""
 
     outcomes: list[Outcome]
-    met: dict[Mark, Someone]
+    met: dict[Mark, Marked]
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Report:
     dry_run: bool = False
     id: UUID = field(default_factory=patients.new_id)
     outcomes: list[Outcome] = field(default_factory=list)
-    met: dict[Mark, Someone] = field(default_factory=dict)
+    met: dict[Mark, Marked] = field(default_factory=dict)
     turn: Lock = field(default_factory=Lock)
     """A run that was stopped may still be writing its last batch when the next one begins."""
 
@@ -83,10 +83,15 @@ class Report:
 # reading -------------------------------------------------------------------------------------------------------------
 
 
-def read(data: bytes, name: str, encoding: str = "", country: str = "") -> File:
-    """Raises Invalid with one sentence about a file that holds no patients. `encoding`: of a table, empty to guess it."""
-    table = None if fhir.looks_like_fhir(data) else tables.read_table(data, name, encoding, country)
-    return File(name, table, [] if table else fhir.read_fhir(data, name))
+def read(data: bytes, name: str, encoding: str = "", country: str = "", headless: bool | None = None) -> File:
+    """Raises Invalid with one sentence about a file that holds no patients. Of a table: `encoding`, empty to guess it, and
+    whether it is `headless`, its first row being a patient already; None to guess that too."""
+    if fhir.looks_like_fhir(data):
+        return File(name, None, fhir.read_fhir(data, name))
+    table = tables.read_table(data, name, encoding, country)
+    if headless or (headless is None and intake.is_headless(table)):
+        table = tables.without_header(table)
+    return File(name, table, [])
 
 
 def rows(file: File, mapping: intake.Mapping, date_order: str) -> Iterator[Row]:
@@ -112,7 +117,7 @@ def write(scope: Scope, report: Report) -> Step:
     auth.require(scope.identity, "patients.import")
     auth.require(scope.identity, "patients.notes")
     _take_turns(scope)
-    met = ChainMap[Mark, Someone]({}, report.met)
+    met = ChainMap[Mark, Marked]({}, report.met)
     outcomes = _write_safely(scope, report, report.rest[:BATCH], met)
     written = sum(one.kind in ("created", "updated") for one in outcomes)
     audit.record(scope, "import_check" if report.dry_run else "import", "patients", report.id,
@@ -125,7 +130,7 @@ def _take_turns(scope: Scope) -> None:
     scope.value("select pg_advisory_xact_lock(hashtext('chairside.import'), hashtext(cast(:clinic_id as text)))")
 
 
-def _write_safely(scope: Scope, report: Report, batch: list[Row], met: ChainMap[Mark, Someone]) -> list[Outcome]:
+def _write_safely(scope: Scope, report: Report, batch: list[Row], met: ChainMap[Mark, Marked]) -> list[Outcome]:
     """A row that the database refuses is found by halves; the others are written."""
     trial = met.new_child()
     try:

@@ -17,6 +17,7 @@ from lib.texts import _
 
 Mapping = dict[str, list[str]]
 LONGEST_SHOWN = 100
+SAMPLE = 30
 
 # Headings in English, Spanish, French and German, folded and without anything but letters and digits.
 HEADINGS = {
@@ -81,6 +82,11 @@ class Unreadable(Invalid):
     """This can't be read."""
 
 
+def guess(table: Table) -> Mapping:
+    """For each field of a patient the columns it seems to be in."""
+    return _guess_by_cells(table) if table.headless else guess_mapping(table.header)
+
+
 def guess_mapping(header: list[str]) -> Mapping:
     """For each field of a patient the columns it is read from."""
     found: Mapping = {}
@@ -92,6 +98,44 @@ def guess_mapping(header: list[str]) -> Mapping:
         for field, columns in found.items()
         if field in PatientForm.model_fields
     }
+
+
+def is_headless(table: Table) -> bool:
+    """Whether the first row seems to be a patient: it holds more values than headings, or nothing that tells it from the rest."""
+    found = [_kind(cell) for cell in table.first[1]]
+    headings = sum(_key(cell) in MEANING for cell in table.first[1])
+    if any(found):
+        return sum(map(bool, found)) > headings
+    return not headings and not any(kind and title.strip() for kind, title in zip(_kinds(table), table.first[1], strict=False))
+
+
+def _guess_by_cells(table: Table) -> Mapping:
+    """For a table without headings: the first column of dates, of phone numbers, of e-mail addresses. A name may be anything."""
+    found: Mapping = {}
+    for title, kind in zip(table.header, _kinds(table), strict=True):
+        if kind:
+            found.setdefault(kind, [title])
+    return found
+
+
+def _kinds(table: Table) -> list[str]:
+    """What most of a column's first cells are, if they are one thing."""
+    columns = [[cells[place] for _line, cells in table.rows[:SAMPLE]] for place in range(len(table.header))]
+    return [_most([_kind(cell) for cell in cells if cell.strip()]) for cells in columns]
+
+
+def _most(kinds: list[str]) -> str:
+    return next((kind for kind in set(kinds) if kind and kinds.count(kind) > len(kinds) / 2), "")
+
+
+def _kind(cell: str) -> str:
+    """The field that a value tells by its looks: an e-mail address, a day, a phone number. A number of five digits is none."""
+    text = csv_file.untame(cell.strip())[:LONGEST_SHOWN]
+    if re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", text):
+        return "email"
+    if not re.fullmatch(r"\d{5}(\.\d+)?", text) and any(dates.read(text, order) for order in ("dmy", "mdy")):
+        return "date_of_birth"
+    return "phone" if re.fullmatch(r"\+?[\d\s()./-]+", text) and len(re.findall(r"\d", text)) > 6 else ""
 
 
 def _key(title: str) -> str:

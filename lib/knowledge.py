@@ -24,24 +24,26 @@ ENOUGH_EXPLAINED = 0.55
 
 # Words that ask, but do not name the matter. The stop words of the four languages come from PostgreSQL.
 ASKING = frozenset(re.findall(r"\w+", """
-    advice advise afterwards ago aller allowed already also après aren ask avoid avoir años begin behandlung beim bekomme
-    bekommen believe besoin best better bin bit bitte bothering brauche cada causas cause caused causes causing chez combien
-    commence comment complication complications could couldn coûter cuando cuanta cuantas cuanto cuantos cuál cuáles cuándo
-    cuánta cuántas cuánto cuántos cómo darf dauert day days deal debe deben debo dentist dentista dentistas dentiste después
-    diagnose diagnosis didn do docteur doctor does doesn dois doit doktor drug due dura durar dure duren durent durer dürfen
-    erste es estoy está estás every experience experienced experiencing explain faire fait feel feeling felt find first
-    frequency frequently fréquence gehen gemacht get gets getting gibt give go going good got hacer hacerme hacerse halten
-    handle happen happening hasn haven having hay hello help hi hält häufig if información information informationen
-    informations ir isn issue ja jahre kann keep keeps know lang lange last lasted lasting lasts lately later like long
-    longer longtemps lot machen make mal manage many may medical medication medications medicine medicines mein meine meinen
-    might month months much muss must möchte möglich nach necesito need normal oft often ok okay oui outlook passiert
-    patient patients people please possible prevent prevention primera primero problem problems puede pueden puedo puis
-    quand quelle quelles quels question quiero quoi qué really reason recently recommend risk saber savoir see seit should
-    si sign signs since soll sollte something somos souvent soy start starts still suffering suggest suis support symptom
-    symptome symptoms symptômes sí síntomas take takes taking tarda tell temps tener tengo terminer test tests think tiempo
-    tiene tienen time times today traitement tratamiento tratamientos treat treated treating treatment treatments tun type
-    types ursachen use used veces visit visite voy wann want warum wasn way wear wearing week weeks welche wenn werden when
-    which wie wissen wo won worried worth would wouldn wrong wurde year years yes yesterday zahnarzt zeit
+    advice advise afterwards ago aller allowed already also après aren ask avoid avoir años begin behandlung beim
+    bekomme bekommen believe besoin best better bin bit bitte bothering brauche cada causas cause caused causes causing
+    chez combien commence comment complication complications could couldn coûter cuando cuanta cuantas cuanto cuantos
+    cuál cuáles cuándo cuánta cuántas cuánto cuántos cómo darf dauert day days deal debe deben debo dentist dentista
+    dentistas dentiste después diagnose diagnosis didn diferencia difference différence do docteur doctor does doesn
+    dois doit doktor drug due dura durar dure duren durent durer dürfen erste es estoy está estás every experience
+    experienced experiencing explain faire fait feel feeling felt find fine first fois frequency frequently fréquence
+    gehen gemacht get gets getting gibt give go going good got hacer hacerme hacerse halten handle happen happening hasn
+    haven having hay hello help hi hält häufig if información information informationen informations ir isn issue ja
+    jahre kann keep keeps know lang lange last lasted lasting lasts lately later like long longer longtemps lot machen
+    make mal manage many may medical medication medications medicine medicines mein meine meinen might month months much
+    muss must möchte möglich nach necesito need normal oft often ok okay oui outlook passiert patient patients people
+    please possible prevent prevention primera primero problem problems puede pueden puedo puis quand quelle quelles
+    quels question quiero quoi qué really reason recently recommend risk saber savoir see seit should si sign signs
+    since soll sollte something somos souvent soy start starts still suffering suggest suis support symptom symptome
+    symptoms symptômes sí síntomas take takes taking tarda tell temps tener tengo terminer test tests think tiempo tiene
+    tienen time times today traitement tratamiento tratamientos treat treated treating treatment treatments tun type
+    types unterschied ursachen use used veces versus visit visite voy vs wann want warum wasn way wear wearing week
+    weeks welche wenn werden when which wie wissen wo won worried worth would wouldn wrong wurde year years yes
+    yesterday zahnarzt zeit
 """))
 
 # What people do, eat and feel around any treatment: it counts where an article speaks of it, and is not held against the others.

@@ -1,6 +1,7 @@
 """Whether two rows tell of the same person: what an import compares, and how it says so."""
 
-from collections.abc import MutableMapping
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -11,6 +12,11 @@ from lib.intake import Row
 from lib.texts import _
 
 Mark = tuple[str, ...]
+Marked = tuple["Someone", ...]
+SHARING = 20  # of those who share one mark, this many are compared: a thousand rows may have the clinic's own number
+# Words that are nobody's name, and those that tell a son from his father.
+TITLES = {"mr", "mrs", "ms", "miss", "dr", "prof", "herr", "frau", "mme", "mlle", "sra", "srta", "don", "dona"}
+GENERATIONS = {"jr", "sr", "jun", "sen", "junior", "senior", "ii", "iii", "iv", "hijo", "fils"}
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,16 @@ def find(scope: Scope, people: list[Someone]) -> list[Someone]:
              emails=[one.email_norm for one in people if one.email_norm])
 
 
-def remember(others: MutableMapping[Mark, Someone], someone: Someone) -> None:
-    """The first one with a mark keeps it."""
+def remember(others: MutableMapping[Mark, Marked], someone: Someone) -> None:
+    """In the order of the file."""
     numbers = [("number", someone.external_id)] if someone.external_id else []
     for mark in (*numbers, *_marks(someone), *_certain_marks(someone)):
-        others.setdefault(mark, someone)
+        others[mark] = (*others.get(mark, ()), someone)[:SHARING]
+
+
+def sharing(someone: Someone, *others: Mapping[Mark, Marked]) -> Iterator[tuple[Mark, Someone]]:
+    """Whoever has one of this row's marks, the most telling mark first."""
+    return ((mark, other) for mark in marks(someone) for found in others for other in found.get(mark, ()))
 
 
 def marks(someone: Someone) -> list[Mark]:
@@ -81,10 +92,29 @@ def marks(someone: Someone) -> list[Mark]:
     return _marks(someone)
 
 
-def of_one_family(mark: Mark, one: Someone, other: Someone) -> bool:
-    """Families share a phone number or a mailbox: another name with another birth date is another person."""
-    born = one.date_of_birth and other.date_of_birth and one.date_of_birth != other.date_of_birth
-    return mark[0] in ("phone", "email") and bool(born) and one.name_key != other.name_key
+def is_same(mark: Mark, one: Someone, other: Someone) -> bool:
+    """Families share a phone number or a mailbox, so these count only between people of one name.
+
+    Of one name are "José Müller", "Mueller, Jose" and "José A. Müller": the same words in any order, or some more beside
+    two that are equal. One letter is enough to make two people: twins are called Julia and Julian, or Jan and Jon. Somebody
+    registered twice is in the report with a note and can be put right; a patient taken for a sister would be lost.
+    """
+    if mark[0] not in ("phone", "email") or one.name_key == other.name_key:
+        return True
+    born = {one.date_of_birth, other.date_of_birth} - {None}
+    return len(born) < 2 and _of_one_name(_name_words(one.name_key), _name_words(other.name_key))
+
+
+def _of_one_name(one: set[str], other: set[str]) -> bool:
+    if one == other:
+        return True
+    return (one < other or other < one) and len((one & other) - TITLES) > 1 and not (one ^ other) & GENERATIONS
+
+
+def _name_words(name_key: str) -> set[str]:
+    """Umlauts in one spelling: Mueller is Müller, but Zoe is not Zo."""
+    words = re.split(r"[\s,;.()/-]+", name_key.replace("'", ""))
+    return {re.sub("(?<=[aou])e|(?<=a)a", "", word) if len(word) > 4 else word for word in words} - {""}
 
 
 def _marks(one: Someone) -> list[Mark]:
@@ -100,9 +130,19 @@ def _certain_marks(one: Someone) -> list[Mark]:
     return [(kind, value, one.name_key, str(one.date_of_birth)) for kind, value in contacts if value and one.date_of_birth]
 
 
+def _who(other: Someone) -> str:
+    if other.line:
+        return _("line {line} of this file").format(line=other.line)
+    return _("an archived patient") if other.archived else _("a patient who is there already")
+
+
+def shared(mark: Mark, other: Someone) -> str:
+    """What two different people have in common, for somebody to look at."""
+    sentence = _("Shares the phone number with {who}.") if mark[0] == "phone" else _("Shares the e-mail address with {who}.")
+    return sentence.format(who=_who(other))
+
+
 def reason(mark: Mark, other: Someone) -> str:
-    who = _("line {line} of this file").format(line=other.line) if other.line else (
-        _("an archived patient") if other.archived else _("a patient who is there already"))
     return {
         "number": _("Same record number as {who}."),
         "name": _("Same name and date of birth as {who}."),
@@ -111,4 +151,4 @@ def reason(mark: Mark, other: Someone) -> str:
         "email": _("Same e-mail address as {who}."),
         "name, phone": _("Same name, date of birth and phone as {who}, but another record number."),
         "name, email": _("Same name, date of birth and e-mail as {who}, but another record number."),
-    }[mark[0]].format(who=who)
+    }[mark[0]].format(who=_who(other))

@@ -14,6 +14,7 @@ import phonenumbers
 LONGEST = 100
 MOST_WORDS = 10
 LONGEST_TERM = 1_000
+NOBODY = "'%':*"  # no stored word begins like that
 
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘‛ʼʻʹʾʿ′`´＇"), "'")
 _LETTERS = str.maketrans({
@@ -110,11 +111,13 @@ def _national(phone: str, country: str) -> list[str]:
 
 
 def query(term: str, country: str = "") -> str:
-    """The text to cast to `tsquery`: every word must match. Empty if there is nothing to look for."""
+    """The text to cast to `tsquery`: every word must match. Empty if nothing is asked; signs alone find nobody."""
+    if not term.strip():
+        return ""
     term = term[:LONGEST_TERM]
     asked = [_ask_number(group, country) for group in _PHONE.findall(term)]
     asked += map(_ask_chunk, _PHONE.sub(" ", term).split())
-    return " & ".join([one for one in asked if one][:MOST_WORDS])
+    return " & ".join([one for one in asked if one][:MOST_WORDS]) or NOBODY
 
 
 def _ask_number(group: str, country: str) -> str:

@@ -1,16 +1,24 @@
 """The environment, read once into one frozen object. Every field stands in docs/settings.md; a test sees to it."""
 
+import re
 from functools import cache
 from os import environ
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lib.errors import SetUpError
 
 ROOT = Path(__file__).parent.parent
+PLACEHOLDER = re.compile(r"change.?me|your.?(jwt.?)?secret|default.?secret|insecure|replace.?(me|this)", re.IGNORECASE)
+THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -21,10 +29,28 @@ class Settings(BaseSettings):
     signup: Literal["open", "first", "closed"] | None = Field(None, validation_alias="CHAIRSIDE_SIGNUP")
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     database_owner_url: SecretStr | None = Field(None, validation_alias="DATABASE_OWNER_URL")
+    url: str | None = Field(None, pattern=r"^https?://[^/]+$", validation_alias="CHAIRSIDE_URL")
     jwt_secret: SecretStr | None = Field(None, validation_alias="JWT_SECRET")
+    jwt_secret_previous: SecretStr | None = Field(None, validation_alias="JWT_SECRET_PREVIOUS")
+    encryption_keys: SecretStr | None = Field(None, validation_alias="CHAIRSIDE_ENCRYPTION_KEYS")
+    smtp_url: SecretStr | None = Field(None, validation_alias="SMTP_URL")
+    mail_from: str | None = Field(None, validation_alias="CHAIRSIDE_MAIL_FROM")
     bcrypt_rounds: int = Field(12, ge=12, le=16, validation_alias="CHAIRSIDE_BCRYPT_ROUNDS")
     tls: bool = Field(False, validation_alias="CHAIRSIDE_TLS")
     pool_size: int = Field(5, ge=1, le=100, validation_alias="CHAIRSIDE_POOL_SIZE")
+    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field((), validation_alias="CHAIRSIDE_HOSTS")
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), validation_alias="CHAIRSIDE_TRUSTED_PROXIES")
+    redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
+    limit_seconds: int = Field(900, ge=1, le=86400, validation_alias="LIMIT_SECONDS")
+    limit_sign_in_account: int = Field(5, ge=1, validation_alias="LIMIT_SIGN_IN_ACCOUNT")
+    limit_sign_in_address: int = Field(30, ge=1, validation_alias="LIMIT_SIGN_IN_ADDRESS")
+    limit_sign_up: int = Field(10, ge=1, validation_alias="LIMIT_SIGN_UP")
+    limit_reset: int = Field(10, ge=1, validation_alias="LIMIT_RESET")
+    limit_factor: int = Field(5, ge=1, validation_alias="LIMIT_FACTOR")
+    limit_chats: int = Field(20, ge=1, validation_alias="LIMIT_CHATS")
+    limit_changes: int = Field(100, ge=1, validation_alias="LIMIT_CHANGES")
+    limit_reads: int = Field(6000, ge=1, validation_alias="LIMIT_READS")
 
     @property
     def production(self) -> bool:
@@ -33,6 +59,17 @@ class Settings(BaseSettings):
     @property
     def sign_up(self) -> str:
         return self.signup or ("first" if self.production else "open")
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """What a request's Host may be. In development, where neither setting is given, this machine's names."""
+        public = [urlsplit(self.url).netloc.rpartition("@")[2]] if self.url else []
+        names = [*self.hosts, *(re.sub(r":\d+$", "", name) for name in public)]
+        return frozenset(name.lower() for name in names or ([] if self.production else THIS_MACHINE))
+
+    @property
+    def encryption_key_list(self) -> list[str]:
+        return [key.strip() for key in self.encryption_keys.get_secret_value().split(",")] if self.encryption_keys else []
 
     @classmethod
     def settings_customise_sources(
@@ -78,11 +115,32 @@ def owner_url() -> str | None:
 
 
 def _check(settings: Settings) -> None:
+    _check_keys(settings)
+    if settings.smtp_url and not (settings.url and settings.mail_from):
+        raise SetUpError("SMTP_URL needs CHAIRSIDE_URL (where links in mails lead) and CHAIRSIDE_MAIL_FROM.")
+    if settings.redis_url and urlsplit(settings.redis_url.get_secret_value()).scheme not in ("redis", "rediss", "redis+unix"):
+        raise SetUpError("REDIS_URL must begin with redis://, rediss:// or redis+unix://.")
     if not settings.production:
         return
-    secret = settings.jwt_secret.get_secret_value() if settings.jwt_secret else ""
-    if len(secret) < 32:
+    if not settings.host_names:
+        raise SetUpError("CHAIRSIDE_HOSTS must name the hosts that Chairside answers for in production, or CHAIRSIDE_URL one.")
+    if _is_guessable(settings.jwt_secret):
         raise SetUpError("JWT_SECRET must be set to at least 32 random characters in production.")
+    if settings.jwt_secret_previous and _is_guessable(settings.jwt_secret_previous):
+        raise SetUpError("JWT_SECRET_PREVIOUS must be the secret that was used before, of at least 32 random characters.")
     if settings.database_owner_url:
         raise SetUpError("DATABASE_OWNER_URL must not be given to a production app: it may bypass the clinic walls. "
                          "Run `make migrate` with it instead.")
+
+
+def _is_guessable(secret: SecretStr | None) -> bool:
+    """Too short, too few different characters to be random, or somebody's placeholder."""
+    text = secret.get_secret_value() if secret else ""
+    return len(text) < 32 or len(set(text)) < 8 or bool(PLACEHOLDER.search(text))
+
+
+def _check_keys(settings: Settings) -> None:
+    for key in settings.encryption_key_list:
+        if not re.fullmatch(r"[\w-]{43}=", key, re.ASCII):
+            raise SetUpError("CHAIRSIDE_ENCRYPTION_KEYS holds something that is no key. `make key` prints one; several are "
+                             "parted by commas, the newest first.")

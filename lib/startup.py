@@ -2,12 +2,13 @@
 
 import atexit
 import threading
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy.pool import NullPool
 
-from lib import chats, db, embedded, knowledge, migrations, settings
-from lib.errors import AppError, SetUpError, Unavailable
+from lib import audit, chats, db, embedded, knowledge, migrations, settings
+from lib.errors import SetUpError, Unavailable
 
 log = structlog.get_logger()
 _stopping = threading.Event()
@@ -43,6 +44,7 @@ def stop() -> None:
     _stopping.set()
     if _keeper is not None:
         _keeper.join()  # or it could revive what is stopped on purpose
+        _attempt(seal)  # nothing stays open to changes while nobody is looking
     _keeper = None
     db.disconnect()
     if _server is not None:
@@ -57,18 +59,34 @@ def tidy() -> None:
     chats.sweep()
 
 
+def seal() -> None:
+    """What was written to the audit log since, in batches; several processes take turns."""
+    while audit.seal() and not _stopping.is_set():
+        pass
+
+
 def _keep_house() -> None:
-    """Every other second a killed embedded server is brought back; every minute the house is tidied."""
+    """Every second the audit log is sealed, every other one a killed embedded server is brought back, every minute the house
+    is tidied."""
     beat = 0
-    while not _stopping.wait(2):
+    while not _stopping.wait(1):
         beat += 1
-        try:
-            if _server is not None:
-                _server.revive()
-            if beat % 30 == 0:
-                tidy()
-        except AppError as error:
-            log.error("housekeeping failed", reason=type(error).__name__)
+        for every, chore in ((2, _revive), (1, seal), (60, tidy)):
+            if beat % every == 0:
+                _attempt(chore)
+
+
+def _attempt(chore: Callable[[], None]) -> None:
+    """The edge of the housekeeper's thread: whatever goes wrong, it looks after the house again in a second."""
+    try:
+        chore()
+    except Exception as error:
+        log.error("housekeeping failed", chore=chore.__name__.strip("_"), reason=type(error).__name__)
+
+
+def _revive() -> None:
+    if _server is not None:
+        _server.revive()
 
 
 def publish(owner_url: str) -> None:

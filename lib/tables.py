@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from lib import charsets
@@ -15,6 +15,7 @@ LARGEST = 50 * 1024 * 1024
 MOST_ROWS, MOST_COLUMNS, MOST_UNCLOSED = 50_000, 500, 20
 DELIMITERS = ",;\t|"
 A_FEW = 3
+FEW_LOST = 4  # whole characters for each damaged one: an old encoding, read as UTF-8, has hardly more than one
 _CONTROLS = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f]")
 csv.field_size_limit(LARGEST)  # the module's own limit, 128 KiB, is less than some notes
 
@@ -32,6 +33,10 @@ class Table:
     delimiter: str
     unclosed: frozenset[int] = frozenset()
     """Lines with a quotation mark that is never closed: nobody can tell what belongs to them."""
+    first: tuple[int, list[str]] = (1, [])
+    """The header as it stands in the file, with its line."""
+    headless: bool = False
+    """The first row is a patient already, and the columns are only numbered."""
 
 
 def read_table(data: bytes, filename: str, encoding: str = "", country: str = "") -> Table:
@@ -57,7 +62,14 @@ def read_table(data: bytes, filename: str, encoding: str = "", country: str = ""
     if len(header) > MOST_COLUMNS:
         raise NotATable(_("This file has more than {most} columns. Export those about patients only.").format(most=MOST_COLUMNS))
     return Table(header, [(line, _fitted(cells, len(header))) for line, cells in lines[1:]], encoding, delimiter,
-                 frozenset(line + skipped for line in unclosed))
+                 frozenset(line + skipped for line in unclosed), lines[0])
+
+
+def without_header(table: Table) -> Table:
+    """The same file, of which the first row is a patient already."""
+    width = min(len(table.first[1]), MOST_COLUMNS)
+    rows = [(line, _fitted(cells, width)) for line, cells in [table.first, *table.rows]]
+    return replace(table, header=_distinct([""] * width), rows=rows, headless=True)
 
 
 def refuse_other_files(data: bytes, filename: str) -> None:
@@ -105,17 +117,26 @@ def _by_mark(data: bytes) -> tuple[str, str] | None:
         encoding = "utf-16-le"
     if not encoding:
         return None
-    try:
-        return data.decode(encoding), encoding
-    except UnicodeDecodeError:
-        raise NotATable(_("This file is damaged. Save the patients again as CSV (UTF-8).")) from None
+    text, lost, _foreign = _with_gaps(data, encoding)
+    if lost * FEW_LOST > len(text):
+        raise NotATable(_("This file is damaged. Save the patients again as CSV (UTF-8)."))
+    return text, encoding
 
 
 def _utf_8(data: bytes) -> tuple[str, str] | None:
+    """Also where a stray byte or a cut-off end is damaged: read as anything else, every other name would be garbled for it."""
+    text, lost, foreign = _with_gaps(data, "utf-8")
+    return (text, "utf-8") if lost * FEW_LOST <= foreign else None
+
+
+def _with_gaps(data: bytes, encoding: str) -> tuple[str, int, int]:
+    """The text with U+FFFD for each damaged place; how many those are, and how many characters beyond ASCII are whole."""
     try:
-        return data.decode("utf-8"), "utf-8"
+        return data.decode(encoding), 0, 0
     except UnicodeDecodeError:
-        return None
+        text = data.decode(encoding, "replace")
+    lost = text.count("\ufffd")
+    return text, lost, len(text) - len(text.encode("ascii", "ignore")) - lost
 
 
 def _legacy(data: bytes, country: str) -> tuple[str, str]:

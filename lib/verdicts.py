@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lib import likeness, patient_form
 from lib.db import Scope
 from lib.intake import Row
-from lib.likeness import Mark, Someone
+from lib.likeness import Mark, Marked, Someone
 from lib.patient_form import PatientForm
 from lib.texts import _
 
@@ -59,11 +59,11 @@ def label(kind: Kind) -> str:
     return {"created": _("Created"), "updated": _("Updated"), "duplicate": _("Duplicate"), "rejected": _("Rejected")}[kind]
 
 
-def decide(scope: Scope, batch: list[Row], met: MutableMapping[Mark, Someone]) -> list[Decision]:
+def decide(scope: Scope, batch: list[Row], met: MutableMapping[Mark, Marked]) -> list[Decision]:
     """In the order of the file. `met`: the rows before, to which these are added."""
     people = likeness.of_rows(scope, batch)
     known = {one.external_id: one for one in _known(scope, people)}
-    there: dict[Mark, Someone] = {}
+    there: dict[Mark, Marked] = {}
     for one in likeness.find(scope, people):
         likeness.remember(there, one)
     decisions = []
@@ -74,18 +74,18 @@ def decide(scope: Scope, batch: list[Row], met: MutableMapping[Mark, Someone]) -
     return decisions
 
 
-def _verdict(row: Row, someone: Someone, current: Current | None, met: Mapping[Mark, Someone],
-             there: Mapping[Mark, Someone]) -> Decision:
-    marks = likeness.marks(someone)
+def _verdict(row: Row, someone: Someone, current: Current | None, met: Mapping[Mark, Marked],
+             there: Mapping[Mark, Marked]) -> Decision:
     if row.form is None:
         return reach(row, "rejected", row.problem)
-    if current and marks[0] not in met:
+    if current and likeness.marks(someone)[0] not in met:
         return _compare(row, row.form, current)
-    for mark in marks:
-        other = met.get(mark) or there.get(mark)
-        if other and not likeness.of_one_family(mark, someone, other):
+    sharing = list(likeness.sharing(someone, met, there))
+    for mark, other in sharing:
+        if likeness.is_same(mark, someone, other):
             return reach(row, "duplicate", likeness.reason(mark, other), other.id)
-    return reach(row, "created", form=row.form, changed=[name for name in FIELDS if getattr(row.form, name)])
+    note = likeness.shared(*sharing[0]) if sharing else ""
+    return reach(row, "created", note, form=row.form, changed=[name for name in FIELDS if getattr(row.form, name)])
 
 
 def _compare(row: Row, form: PatientForm, current: Current) -> Decision:

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import structlog
 
-from lib import ai, audit, auth, chats, db, emergencies, knowledge, redflags, workers
+from lib import ai, audit, auth, chats, db, emergencies, knowledge, rate_limits, redflags, workers
 from lib.chats import Call, Ending
 from lib.db import Scope
-from lib.errors import AppError, Invalid, Unavailable
+from lib.errors import AppError, Invalid, TooMany, Unavailable
 from lib.identity import Identity
 from lib.redflags import Verdict
 from lib.texts import _
@@ -35,7 +35,8 @@ class Asked:
 
 
 def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
-    """Red flags, then the length, then knowledge, then the answer, in this order. Raises Invalid with nothing saved."""
+    """Red flags, then the length and the limit, then knowledge, then the answer, in this order. Raises Invalid or TooMany with
+    nothing saved."""
     began = time.monotonic()
     auth.require(identity, "chat.patient" if patient_id else "chat.ask")
     text = chats.storable(text)
@@ -44,9 +45,10 @@ def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
     with db.scope(identity) as scope:
         thread_id = chats.open_thread(scope, patient_id)
         verdict = redflags.check(text[:chats.LONGEST], chats.recent_questions(scope, thread_id))
-        refusal = "" if verdict.tier == "E" else _too_long(text)
-        if refusal and not verdict.tier:
-            raise Invalid(refusal)
+        refused = None if verdict.tier == "E" else _refuse(identity, text)
+        if refused and not verdict.tier:
+            raise refused
+        refusal = str(refused or "")
         route = "emergency" if verdict.tier == "E" else "blocked" if refusal else ""
         text = chats.marked(text)
         repeated = chats.find_repeated(scope, thread_id, text, route)
@@ -78,12 +80,16 @@ def shutdown() -> None:
     workers.shutdown()
 
 
-def _too_long(text: str) -> str:
-    """The sentence that says so, or nothing."""
-    if len(text) <= LONGEST_QUESTION:
-        return ""
-    return _("A question has room for {limit:,} characters; this one has {n:,}. Nothing was sent and nothing was lost: "
-             "shorten it and send it again.").format(limit=LONGEST_QUESTION, n=len(text))
+def _refuse(identity: Identity, text: str) -> AppError | None:
+    """Why this question gets no answer, if so: it is too long, or one too many."""
+    if len(text) > LONGEST_QUESTION:
+        return Invalid(_("A question has room for {limit:,} characters; this one has {n:,}. Nothing was sent and nothing was "
+                         "lost: shorten it and send it again.").format(limit=LONGEST_QUESTION, n=len(text)))
+    try:
+        rate_limits.spend("chats", identity.user_id)
+    except TooMany as error:
+        return error
+    return None
 
 
 def _alarm(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> UUID:

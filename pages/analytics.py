@@ -66,5 +66,8 @@ st.caption(compared(drawn.report))
 if drawn.report.now.messages or drawn.report.now.emergencies:
     show(drawn)
 else:
-    widgets.empty(_("No questions in this period."), icon="monitoring",
-                  hint=_("Choose a longer period. Figures begin with the first question to the assistant."))
+    with st.container(key="empty_figures", horizontal_alignment="center"):
+        widgets.empty(_("No questions in this period."), icon="monitoring",
+                      hint=_("Choose a longer period. Figures begin with the first question to the assistant."))
+        if auth.may(identity, "chat.ask"):
+            st.page_link("../pages/chat.py", label=_("Ask the assistant"), icon=":material/arrow_forward:", icon_position="right")

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from lib import clinics, countries, db
+from lib import account, clinics, countries, db
 from lib.clinics import Clinic
 from lib.errors import AppError
 from lib.texts import _
@@ -13,26 +13,45 @@ from ui import guard, markdown, state
 identity = guard.require("clinic.settings")
 with db.scope(identity) as scope:
     clinic = clinics.get(scope)
-version = state.began_with("clinic", clinic.version)
+version = state.began_with(
+    "clinic", clinic.version, name=clinic.name, country=clinic.country, zone=clinic.time_zone, currency=clinic.currency,
+    number=clinic.emergency_number, factor=clinic.factor_required, keep=clinic.keep_allowed,
+    networks="\n".join(clinic.owner_networks))
 
 
 def fields() -> Clinic:
-    codes, zones = list(countries.names()), countries.time_zones()
-    name = st.text_input(_("Clinic name"), clinic.name, key="clinic_name")
+    name = st.text_input(_("Clinic name"), key="clinic_name")
     left, right = st.columns(2)
-    country = left.selectbox(_("Country"), codes, codes.index(clinic.country), key="clinic_country",
+    country = left.selectbox(_("Country"), list(countries.names()), key="clinic_country",
                              format_func=countries.names().__getitem__)
-    time_zone = right.selectbox(_("Time zone"), zones, zones.index(clinic.time_zone), key="clinic_zone",
+    time_zone = right.selectbox(_("Time zone"), countries.time_zones(), key="clinic_zone",
                                 help=_("Days in lists and figures begin at midnight here."))
-    currency = left.text_input(_("Currency"), clinic.currency, key="clinic_currency", help=_("Three letters, such as EUR."))
-    number = right.text_input(_("Emergency number"), clinic.emergency_number, key="clinic_number",
+    currency = left.text_input(_("Currency"), key="clinic_currency", help=_("Three letters, such as EUR."))
+    number = right.text_input(_("Emergency number"), key="clinic_number",
                               help=_("Shown at once when a message tells of a life-threatening sign."))
-    return Clinic(name, country, time_zone, currency.strip().upper(), number, version)
+    return Clinic(name, country, time_zone, currency.strip().upper(), number, version, *doors())
+
+
+def doors() -> tuple[bool, bool, list[str]]:
+    """How strictly people sign in here."""
+    st.subheader(_("Signing in"), anchor=False)
+    factor = st.checkbox(_("Everybody needs a second factor"), key="clinic_factor",
+                         help=_("Whoever has none sets it up on the page Account before anything else opens."))
+    if not clinic.factor_required and account.get(identity).factor_since is None:
+        st.caption(_("You have none yourself yet: you would set yours up right after saving."))
+    keep = st.checkbox(_("Devices may stay signed in for 7 days"), key="clinic_keep",
+                       help=_("Otherwise they are signed out after 30 minutes without use, and after 12 hours in any case. "
+                              "Switched off, it holds at once for those that stay signed in now."))
+    networks = st.text_area(_("Owner pages open only from these networks"), key="clinic_networks",
+                            placeholder="203.0.113.7\n192.168.0.0/24")
+    st.caption(_("One address or network per line; empty: from everywhere. Owner pages are the settings, the team, credentials "
+                 "and the audit log. You are at {address} now.").format(address=markdown.escape(identity.address)))
+    return factor, keep, networks.splitlines()
 
 
 def save(wanted: Clinic) -> None:
     try:
-        with db.scope(guard.require("clinic.settings")) as scope:
+        with db.scope(guard.act("clinic.settings")) as scope:
             clinics.amend(scope, wanted)
     except AppError as error:
         st.error(markdown.escape(str(error)), icon=":material/error:")

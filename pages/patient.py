@@ -19,7 +19,7 @@ def banner(patient: Patient, identity: Identity) -> None:
             day=widgets.moment(patient.archived_at, identity)), width="stretch")
         label = _("Undo") if state.undoing(patient.id) else _("Restore")
         if auth.may(identity, "patients.archive") and st.button(label, icon=":material/undo:", key="restore"):
-            with db.scope(identity) as scope:
+            with db.scope(guard.act("patients.archive")) as scope:
                 patients.restore(scope, patient.id)
             state.take_undo()
             state.notify(_("{name} is back in the list.").format(name=patient.full_name))
@@ -35,7 +35,7 @@ def actions(patient: Patient, identity: Identity) -> None:
             st.switch_page("../pages/chat.py", query_params=address)
         if (patient.archived_at is None and auth.may(identity, "patients.archive")
                 and st.button(_("Archive"), icon=":material/inventory_2:")):
-            with db.scope(identity) as scope:
+            with db.scope(guard.act("patients.archive")) as scope:
                 patients.archive(scope, patient.id)
             state.set_undo(patient.id)
             state.notify(_("{name} is archived. Undo brings them back.").format(name=patient.full_name), ":material/inventory_2:")

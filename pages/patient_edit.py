@@ -16,7 +16,7 @@ from ui.state import Editing
 
 def save(identity: Identity, form: PatientForm, patient: Patient | None, editing: Editing) -> None:
     try:
-        with db.scope(identity) as scope:
+        with db.scope(guard.act("patients.write")) as scope:
             saved = patient.id if patient else patients.register(scope, form, patient_id=editing.new_id)
             if patient:
                 patients.amend(scope, patient.id, form, versions=patient.versions)
@@ -64,7 +64,7 @@ st.title(markdown.escape(patient.full_name) if patient else _("Add patient"), an
 if editing.restored:
     st.info(_("Your draft of {moment} is back. It is not saved yet.").format(moment=widgets.moment(editing.restored, identity)))
 patient_fields.draw(typed, errors if editing.asked else {}, identity)
-keys.mount()
+keys.mount(field="field_full_name", form="" if patient else str(editing.new_id))
 differences, doubles = patient_problems.find(identity, form, patient, editing) if editing.asked and form else ([], [])
 chosen = patient_problems.compare(differences, patient, identity) if patient and differences else {}
 anyway = bool(doubles) and patient_problems.doubles(doubles, identity)

@@ -37,11 +37,12 @@ def chosen_file(identity: Identity) -> Upload | None:
         return None
     kept = state.upload(uploaded.file_id)
     encoding = state.shown(import_steps.encoding_key(uploaded.file_id)) or (kept.guess if kept else "")
-    if kept and kept.encoding == encoding:
+    headless = state.shown(import_steps.headless_key(uploaded.file_id, encoding))
+    if kept and kept.encoding == encoding and headless in (None, kept.headless):
         return kept
     try:
         with st.spinner(_("Reading the file …")):
-            file = imports.read(uploaded.getvalue(), uploaded.name, encoding, identity.country)
+            file = imports.read(uploaded.getvalue(), uploaded.name, encoding, identity.country, headless)
             return state.keep_upload(uploaded.file_id, file)
     except Invalid as error:
         st.error(markdown.escape(str(error)), icon=":material/error:")
@@ -52,7 +53,8 @@ def columns(upload: Upload, identity: Identity) -> tuple[dict[str, list[str]], s
     if upload.file.table is None:
         import_steps.heading(2, _("Columns"), "done", _("A FHIR export says itself what is what."))
         return {}, ""
-    import_steps.heading(2, _("Columns"), "now", _("Guessed from the headings. Several columns of one field are joined."))
+    guessed = _("Without headings, please choose.") if upload.headless else _("Guessed from the headings.")
+    import_steps.heading(2, _("Columns"), "now", f"{guessed} {_('Several columns of one field are joined.')}")
     return import_steps.columns(upload, identity)
 
 
@@ -63,6 +65,7 @@ def check(upload: Upload, mapping: dict[str, list[str]], order: str) -> None:
         begin = st.button(_("Import"), type="primary", icon=":material/upload:")
         look = st.button(_("Check without importing"), icon=":material/fact_check:")
     if begin:
+        guard.act("patients.import")
         state.begin_import(upload.file.name, Report(read_rows(upload, mapping, order)))
         st.rerun()
     if look:

@@ -21,10 +21,11 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import NullPool
 
 os.environ["CHAIRSIDE_DATA"] = tempfile.mkdtemp(prefix="chairside-test-")
+os.environ["LIMIT_SIGN_UP"] = "1000"  # every test signs up from this one machine
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("DATABASE_OWNER_URL", None)
 
-from lib import auth, db, embedded, startup
+from lib import auth, db, embedded, passwords, rate_limits, startup, tokens
 from lib.identity import Identity
 from lib.settings import ROOT
 
@@ -39,6 +40,17 @@ def clean_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folders = [Path(os.environ["CHAIRSIDE_DATA"]), tmp_path_factory.getbasetemp()]
     for name in [name for folder in folders for name in folder.rglob("cluster.id")]:
         shutil.rmtree(embedded.STATE / name.read_text(), ignore_errors=True)
+
+
+def pytest_unconfigure() -> None:
+    """At the very end, and also where no test ran: of several workers' controller, too."""
+    shutil.rmtree(os.environ["CHAIRSIDE_DATA"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """Limits begin anew for each test: failures of one are not those of another."""
+    rate_limits._open.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +69,7 @@ def owner(database: None) -> Engine:
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    return auth.hash_password(PASSWORD)
+    return passwords.make_hash(PASSWORD)
 
 
 @pytest.fixture
@@ -137,7 +149,7 @@ def token_of(database: None) -> Callable[[Identity], str]:
         ticket = auth.issue_ticket(auth.find_account(identity.email), keep=False)
         with db.nobody() as connection:
             connection.execute(text("select app.redeem_ticket(:ticket, :session, 'test', '127.0.0.1')"),
-                               {"ticket": auth._digest(ticket), "session": auth._digest(token_id)}).all()
+                               {"ticket": tokens.digest(ticket), "session": tokens.digest(token_id)}).all()
         return token_id
     return make
 
@@ -145,7 +157,7 @@ def token_of(database: None) -> Callable[[Identity], str]:
 @pytest.fixture
 def cookie_of(token_of: Callable[[Identity], str]) -> Callable[[Identity], str]:
     """A signed-in session of somebody, as the value of its cookie."""
-    return lambda identity: auth._encode(identity.user_id, identity.email, token_of(identity), auth.NORMAL)
+    return lambda identity: tokens.make(identity.user_id, identity.email, token_of(identity), auth.NORMAL)
 
 
 @pytest.fixture(scope="session")
@@ -156,15 +168,15 @@ def server(database: None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """A fresh process of the whole app, for as long as it is asked for."""
+def serving(*program: str) -> Iterator[str]:
+    """A fresh process of the whole app, for as long as it is asked for. `program`: a module and its arguments up to the port."""
+    program = program or ("streamlit", "run", "app.py", "--server.port")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = Path(os.environ["CHAIRSIDE_DATA"]) / "server.log"
+    log = Path(os.environ["CHAIRSIDE_DATA"]) / f"server-{port}.log"
     with log.open("w") as output:
-        process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], cwd=ROOT,
-                                   stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([sys.executable, "-m", *program, str(port)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     address = f"http://localhost:{port}"
     try:
         _wait_for(address, process, log)

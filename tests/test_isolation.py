@@ -65,7 +65,8 @@ def test_ten_thousand_mixed_requests_leak_nothing(pool_of_one, open_clinic):
 
 
 TENANT_TABLES = ["patients", "patient_notes", "patient_versions", "patient_note_versions", "chat_threads", "chat_messages", "ai_calls",
-                 "emergencies", "drafts", "audit_log", "memberships"]
+                 "emergencies", "drafts", "audit_log", "audit_seals", "memberships", "invitations", "clinician_credentials",
+                 "credential_documents"]
 
 
 @pytest.mark.parametrize("table", TENANT_TABLES)

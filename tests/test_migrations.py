@@ -124,13 +124,36 @@ def test_psql_makes_the_roles_that_are_missing(tmp_path):
         server.stop()
 
 
-def test_the_first_migration_has_no_way_back_and_says_why(empty_database):
+@pytest.mark.parametrize(("stands_at", "reason"), [("0001", "drop every clinic's data"), ("0002", "second factors and the seals")])
+def test_a_migration_without_a_way_back_says_why(empty_database, stands_at, reason):
     from alembic import command
     address = empty_database()
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), stands_at)
+    with pytest.raises(NotImplementedError, match=reason), db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.downgrade(migrations.configuration(connection), "-1")
+
+
+def test_a_live_database_keeps_its_people_and_seals_its_old_log(empty_database):
+    """What the first version wrote is still there after the second, and its audit rows can be sealed."""
+    from alembic import command
+    address = empty_database()
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0001")
+        user_id, clinic_id = connection.execute(text("""
+            select user_id, clinic_id
+            from app.sign_up('a@example.org', 'A', 'x', 'A Dental', 'DE', 'Europe/Berlin', 'EUR', 'en', '112', false)
+            """)).one()
+        connection.execute(text("select app.make_partitions(current_date - 90)"))
+        connection.execute(text("select app.enter(:clinic, :member)"), {"clinic": clinic_id, "member": user_id})
+        connection.execute(text("""
+            insert into audit_log (clinic_id, id, user_id, action, resource)
+            values (:clinic, app.uuid_floor(now() - interval '80 days'), :member, 'view', 'patient'), (:clinic, uuidv7(), :member, 'view', 'patient')
+            """), {"clinic": clinic_id, "member": user_id})
     migrations.bring_up_to_date(address)
-    with (pytest.raises(NotImplementedError, match="drop every clinic's data"),
-          db.open_engine(address, poolclass=NullPool).begin() as connection):
-        command.downgrade(migrations.configuration(connection), "base")
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        assert connection.execute(text("select email from app.find_account('A@example.org ')")).scalar() == "a@example.org"
+        assert connection.execute(text("select app.seal_audit()")).scalar() == 2
 
 
 def test_an_older_database_is_refused_by_a_process_that_may_not_migrate(empty_database):

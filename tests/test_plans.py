@@ -1,12 +1,13 @@
 """The queries everybody waits for use an index, also with enough rows that it matters."""
 
 import re
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
-from lib import db, patients
+from lib import chats, db, patients
 
 
 def plan(connection: Connection, sql: str, **values) -> str:
@@ -73,6 +74,25 @@ def test_a_threads_history_reads_the_partitions_index(alice, owner):
             """, clinic_id=alice.clinic_id, thread=uuid4())
     assert "thread_id_id_idx" in found
     assert "Seq Scan" not in found
+
+
+def test_a_threads_history_reads_no_month_before_the_thread(alice):
+    asked = []
+    with db.scope(alice) as scope:
+        scope.run("select app.make_partitions(current_date - 365)")
+        thread = chats.open_thread(scope, None)
+        with listening(lambda _connection, _cursor, *statement: asked.append(statement[:2])):
+            chats.history(scope, thread)
+        (sql, values), = asked
+        found = "\n".join(line for (line,) in scope.connection.exec_driver_sql("explain " + sql, values))
+    assert 0 < found.count(" on chat_messages_") <= 5, found
+
+
+@contextmanager
+def listening(listen):
+    event.listen(db._engine, "before_cursor_execute", listen)
+    yield
+    event.remove(db._engine, "before_cursor_execute", listen)
 
 
 def test_months_outside_the_range_are_not_read(alice):

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, text
 from lib import db
 from lib.errors import AppError, Forbidden
 
-GLOBAL = {"users", "sessions", "tickets", "security_events", "articles", "clinics", "alembic_version"}
+GLOBAL = {"users", "sessions", "tickets", "recovery_codes", "password_resets", "security_events", "articles", "clinics", "alembic_version"}
 
 
 def rows(owner: Engine, sql: str, **values):
@@ -46,7 +46,7 @@ def test_every_foreign_key_between_tenant_tables_carries_the_clinic(owner):
         from pg_constraint c
         join pg_class child on child.oid = c.conrelid
         where c.contype = 'f' and c.connamespace = 'public'::regnamespace
-          and child.relname not in ('sessions', 'tickets')
+          and child.relname not in ('sessions', 'tickets', 'recovery_codes', 'password_resets')
           and not exists (select from pg_attribute a
                           where a.attrelid = c.conrelid and a.attnum = any (c.conkey) and a.attname = 'clinic_id')
         """)
@@ -79,7 +79,7 @@ def test_grants_go_to_partition_parents_only(owner):
 
 
 def test_the_app_may_not_touch_people_sessions_or_tickets_directly(alice):
-    for table in ("users", "sessions", "tickets"):
+    for table in ("users", "sessions", "tickets", "recovery_codes", "password_resets"):
         with pytest.raises(Forbidden), db.scope(alice) as scope:
             scope.run(f"select count(*) from {table}")
 

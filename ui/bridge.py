@@ -1,14 +1,24 @@
-"""The session bridge: the one piece of script that turns a ticket into a cookie, signs out, and watches for the end."""
+"""The session bridge: the one piece of script that turns a ticket into a cookie, signs out, warns, and watches for the end."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from lib.identity import Identity
+from lib.texts import _
 from ui import state
 
 _component = st.components.v2.component("session_bridge", js=(Path(__file__).parent / "components" / "bridge.js").read_text())
 
 
-def mount(*, watch: bool) -> None:
-    """`watch`: somebody is signed in, so tell every tab when that ends (within 5 s)."""
-    _component(key="session_bridge", data={"ticket": state.ticket(), "leave": state.leaving(), "watch": watch}, height=0)
+def mount(identity: Identity | None) -> None:
+    """With somebody signed in, it tells every tab when that ends (within 5 s), and warns a minute before it ends by itself."""
+    texts = {"stay": _("Stay signed in"),
+             "warning": _("You will be signed out in {n} s, because nothing happened here. What you typed into forms is kept.")}
+    _component(key="session_bridge", height=0, on_drowsy_change=_listen, data={
+        "ticket": state.ticket(), "leave": state.leaving(), "watch": identity is not None,
+        "clinic": str(identity.clinic_id) if identity else None, "texts": texts})
+
+
+def _listen() -> None:
+    """Streamlit reports a state only to a component that has a callback for it."""

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import streamlit as st
 
 from lib import auth
 from lib.identity import Identity
 from lib.texts import _
-from ui import bridge, sign_in, state
+from ui import bridge, guard, roles, sign_in, state
 from ui.markdown import escape
 
 # In the page itself: Streamlit would fetch a Material icon from another host, and media needs a session.
@@ -26,7 +27,10 @@ def pages() -> list[tuple[str, str, str, str, str]]:
         ("patients", _("Patients"), "groups", "patients.read", _("Clinic")),
         ("chat", _("Assistant"), "forum", "chat.ask", _("Clinic")),
         ("emergencies", _("Emergencies"), "emergency", "emergencies.read", _("Clinic")),
+        ("account", _("Account"), "account_circle", "account.own", _("Clinic")),
         ("analytics", _("Analytics"), "monitoring", "analytics.read", _("Management")),
+        ("team", _("Team"), "badge", "team.manage", _("Management")),
+        ("audit", _("Audit"), "policy", "audit.read", _("Management")),
         ("clinic", _("Clinic settings"), "settings", "clinic.settings", _("Management")),
         ("patient", _("Patient"), "person", "patients.read", ""),
         ("patient_edit", _("Edit patient"), "edit", "patients.write", ""),
@@ -35,15 +39,18 @@ def pages() -> list[tuple[str, str, str, str, str]]:
 
 
 def navigation(identity: Identity | None) -> st.Page:
-    """The page of this address. Signed out, every address shows the sign-in form, so that a link survives it."""
+    """The page of this address. Signed out, every address shows the sign-in form, so that a link survives it.
+
+    What a role may not open is not in its menu, but answers at its address: with a refusal, which goes on record.
+    """
     if identity is None:
         doors = [st.Page(sign_in.show, title=title, url_path=file, default=file == "today")
                  for file, title, *_rest in pages()]
         return st.navigation(doors, position="hidden")
     sections: dict[str, list[st.Page]] = {}
     for file, title, icon, permission, section in pages():
-        if auth.may(identity, permission):
-            sections.setdefault(section or _("Clinic"), []).append(_page(file, title, icon, hidden=not section))
+        shown = bool(section) and auth.may(identity, permission)
+        sections.setdefault(section if shown else _("Clinic"), []).append(_page(file, title, icon, hidden=not shown))
     return st.navigation(sections)
 
 
@@ -54,14 +61,25 @@ def _page(file: str, title: str, icon: str, *, hidden: bool) -> st.Page:
 
 def surround(identity: Identity) -> None:
     """The sidebar, the bridge, and what the last page wanted to say."""
-    bridge.mount(watch=True)
+    bridge.mount(identity)
     with st.sidebar.container(key="whoami"):
-        st.markdown(f":small[**{escape(identity.clinic_name)}**  \n{escape(identity.full_name)} · {role_name(identity.role)}]")
+        st.markdown(f":small[**{escape(identity.clinic_name)}**  \n{escape(identity.full_name)} · {roles.name(identity.role)}]")
+        if identity.clinics > 1:
+            _switch(identity)
         st.button(_("Sign out"), icon=":material/logout:", type="tertiary", on_click=state.leave)
     notice = state.take_notice()
     if notice:
         st.toast(escape(notice.text), icon=notice.icon)
 
 
-def role_name(role: str) -> str:
-    return {"owner": _("Owner"), "manager": _("Manager"), "clinician": _("Clinician"), "receptionist": _("Receptionist")}[role]
+def _switch(identity: Identity) -> None:
+    """One click to each other clinic of this person."""
+    with st.popover(_("Change clinic"), icon=":material/swap_horiz:", type="tertiary"):
+        for place in auth.workplaces(identity):
+            if not place.current:
+                st.button(f"{escape(place.name)} · {roles.name(place.role)}", key=f"clinic_{place.id}", width="stretch",
+                          on_click=_change_clinic, args=(place.id,))
+
+
+def _change_clinic(clinic_id: UUID) -> None:
+    auth.switch_clinic(guard.require("account.own"), clinic_id)

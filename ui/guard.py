@@ -1,12 +1,16 @@
 """The first line of every page, and of every fragment and callback that reads or writes."""
 
 import secrets
+from urllib.parse import urlsplit
+from uuid import UUID
 
 import streamlit as st
 
-from lib import auth
-from lib.errors import NotSignedIn
+from lib import audit, auth, rate_limits
+from lib.errors import Forbidden, NotSignedIn
 from lib.identity import Identity
+from lib.texts import _
+from ui import state
 
 
 def identity(*, active: bool = True) -> Identity | None:
@@ -15,7 +19,8 @@ def identity(*, active: bool = True) -> Identity | None:
     if not token_id:
         return None
     try:
-        return auth.resume(str(token_id), address=address(), request_id=secrets.token_hex(8), active=active)
+        return auth.resume(str(token_id), address=address(), request_id=secrets.token_hex(8), place=place(),
+                           active=active and not state.drowsy())
     except NotSignedIn:
         return None
 
@@ -23,6 +28,13 @@ def identity(*, active: bool = True) -> Identity | None:
 def require(permission: str) -> Identity:
     """The identity, if its role allows this. Otherwise the run ends here, and shows nothing but why."""
     return _admitted(identity(), permission)
+
+
+def act(permission: str) -> Identity:
+    """`require` for what changes something: one of the changes that a person has in fifteen minutes."""
+    someone = require(permission)
+    rate_limits.spend("changes", someone.user_id)
+    return someone
 
 
 def watch(permission: str) -> Identity:
@@ -34,7 +46,13 @@ def _admitted(someone: Identity | None, permission: str) -> Identity:
     if someone is None:
         st.error(str(NotSignedIn()), icon=":material/lock:")
         st.stop()
-    auth.require(someone, permission)
+    if state.moved(someone.clinic_id):
+        raise Forbidden(_("You changed to another clinic in another tab. Nothing was done here."))
+    try:
+        auth.require(someone, permission)
+    except Forbidden:
+        audit.record_refusal(someone)
+        raise
     return someone
 
 
@@ -42,3 +60,12 @@ def address() -> str:
     """Streamlit leaves the address out when it is this machine's own."""
     address = st.context.ip_address
     return address if isinstance(address, str) else "127.0.0.1"
+
+
+def place() -> str:
+    """The page, and the patient it was asked for: where a refusal is said to have happened."""
+    path = urlsplit(st.context.url or "").path.strip("/") or "today"
+    try:
+        return f"{path[:100]} {UUID(st.query_params.get('patient', ''))}"
+    except ValueError:
+        return path[:100]

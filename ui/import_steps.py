@@ -1,5 +1,6 @@
 """The steps of an import as a person sees them: the file, its columns, what would become of it, what became of it."""
 
+from collections.abc import Callable
 from html import escape
 from itertools import islice
 
@@ -12,12 +13,14 @@ from lib.errors import AppError
 from lib.identity import Identity
 from lib.imports import File, Report
 from lib.intake import Mapping, Row
+from lib.tables import Table
 from lib.texts import _
 from lib.verdicts import Kind, Outcome
 from ui import guard, markdown, patient_fields
 from ui.state import Import, Upload
 
 PREVIEWED = 20
+LONGEST_VALUE = 30
 MOST_SHOWN = 1_000
 
 
@@ -42,17 +45,25 @@ def describe(file: File) -> str:
 
 def columns(upload: Upload, identity: Identity) -> tuple[Mapping, str]:
     """Which columns each field is read from, and how dates are written: guessed, and open to correction."""
-    header = upload.file.table.header
-    guess, names = intake.guess_mapping(header), patient_fields.labels()
+    header, title = upload.file.table.header, _titles(upload.file.table)
+    guess, names = intake.guess(upload.file.table), patient_fields.labels()
+    st.checkbox(_("The first row is already a patient"), upload.headless, key=headless_key(upload.file_id, upload.encoding))
     with st.grid(3, min_column_width=250, key="import_columns"):
-        mapping = {field: st.multiselect(names[field], header, guess.get(field, []), key=f"import_{field}_{upload.key}",
+        mapping = {field: st.multiselect(names[field], header, guess.get(field, []), title, key=f"import_{field}_{upload.key}",
                                          placeholder=_("Not in this file"), select_all=False) for field in verdicts.FIELDS}
         order = _date_order(upload, mapping, identity)
         _encoding(upload)
-    left_out = [title for title in header if not any(title in titles for titles in mapping.values())]
+    left_out = [title(name) for name in header if not any(name in chosen for chosen in mapping.values())]
     if left_out:
         st.caption(_("Left out: {columns}.").format(columns=markdown.escape(", ".join(left_out))))
     return mapping, order
+
+
+def _titles(table: Table) -> Callable[[str], str]:
+    """What a column is called where it is chosen: without a heading, with its first value."""
+    first = table.rows[0][1] if table.headless else []
+    values = {name: cell.strip()[:LONGEST_VALUE] for name, cell in zip(table.header, first, strict=False)}
+    return lambda name: f"{name}: {values[name]}" if values.get(name) else name
 
 
 def _date_order(upload: Upload, mapping: Mapping, identity: Identity) -> str:
@@ -76,6 +87,11 @@ def _encoding(upload: Upload) -> None:
 
 def encoding_key(file_id: str) -> str:
     return f"import_encoding_{file_id}"
+
+
+def headless_key(file_id: str, encoding: str) -> str:
+    """In another encoding the guess may be another one."""
+    return f"import_headless_{file_id}_{encoding}"
 
 
 def preview(upload: Upload, mapping: Mapping, order: str) -> None:

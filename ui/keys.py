@@ -1,4 +1,5 @@
-"""What the keyboard does beyond Streamlit: `/` goes to the search, and long texts are committed while one types."""
+"""What the keyboard does beyond Streamlit: `/` goes to the search, a new form begins in its first field, and long texts are
+committed while one types."""
 
 from pathlib import Path
 
@@ -7,5 +8,6 @@ import streamlit as st
 _component = st.components.v2.component("keys", js=(Path(__file__).parent / "components" / "keys.js").read_text())
 
 
-def mount() -> None:
-    _component(key="keys", height=0)
+def mount(*, field: str = "", form: str = "") -> None:
+    """`field` has the focus when `form`, a name unique to each opening of it, is first shown."""
+    _component(key="keys", data={"field": field, "form": form}, height=0)

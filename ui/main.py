@@ -2,15 +2,25 @@
 
 import streamlit as st
 
-from ui import frame, guard, state
+from lib import rate_limits
+from lib.texts import _
+from ui import frame, guard, invited, state
 
 st.set_page_config(page_title="Chairside", page_icon=frame.ICON, layout="wide")
 st.html(frame.STYLE)
 
 identity = guard.identity()
+moved = False
 if identity is None:
     state.forget()
+else:
+    moved = state.settle(identity.clinic_id)
+    rate_limits.spend("reads", identity.user_id)
 page = frame.navigation(identity)
 if identity is not None:
     frame.surround(identity)
+    if moved:
+        state.notify(_("You work in {clinic} now.").format(clinic=identity.clinic_name))
+        st.switch_page("../pages/today.py")
+    invited.offer(identity)
 page.run()

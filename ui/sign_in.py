@@ -1,6 +1,8 @@
 """The only screen of a signed-out visitor: sign in, or open a clinic. Stands at every page's address, so links survive."""
 
 import secrets
+import time
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -9,10 +11,14 @@ import streamlit as st
 import streamlit_authenticator as authenticator
 from streamlit_authenticator.models import AuthenticationModel, cookie_model
 
-from lib import auth, countries
+from lib import auth, countries, factors
+from lib.auth import Account
 from lib.errors import AppError
 from lib.texts import _
-from ui import bridge, guard, state
+from ui import bridge, forgotten, guard, invited, state
+from ui.state import Pending
+
+PATIENCE = 300  # seconds between the password and the second factor
 
 
 class Accounts(dict[str, dict[str, Any]]):
@@ -28,7 +34,7 @@ class Accounts(dict[str, dict[str, Any]]):
 
 
 class Credentials(AuthenticationModel):  # type: ignore[misc]
-    """Its password check, by lib.auth: bounded, equal in time for strangers, recorded when it fails."""
+    """Its password check, by lib.auth: bounded, limited, equal in time for strangers, recorded when it fails."""
 
     def check_credentials(self, username: str, password: str) -> bool:
         return auth.verify(self.credentials["usernames"][username]["account"], password, address=guard.address())
@@ -49,21 +55,31 @@ cookie_model.stx = SimpleNamespace(CookieManager=NoCookie)
 
 
 def show() -> None:
-    bridge.mount(watch=False)
+    bridge.mount(None)
     if state.ticket():
         st.caption(_("Signing you in …"))
         return
     with st.container(key="welcome"):
         tagline = _("Patients, answers and figures of your clinic.")
         st.html(f"<div class='wordmark'>Chairside</div><p class='tagline'>{tagline}</p>")
-        if auth.sign_up_offered() and _wants_to_sign_up():
-            _sign_up()
-        else:
-            _sign_in()
+        _door()()
+
+
+def _door() -> Any:
+    """One form at a time: whichever the address, or the step before, asks for."""
+    if state.pending():
+        return _second_factor
+    if st.query_params.get("reset"):
+        return forgotten.choose
+    if st.query_params.get("form") == "forgotten":
+        return forgotten.ask
+    if st.query_params.get("invite"):
+        return partial(invited.show, _sign_in, admit)
+    return _sign_up if auth.sign_up_offered() and _wants_to_sign_up() else _sign_in
 
 
 def _wants_to_sign_up() -> bool:
-    """One form at a time. A house where nobody lives yet offers the new clinic first."""
+    """A house where nobody lives yet offers the new clinic first."""
     choice = st.query_params.get("form") or ("sign-up" if auth.nobody_yet() else "sign-in")
     other, label = (("sign-in", _("I already have an account")) if choice == "sign-up"
                     else ("sign-up", _("New here? Open a clinic account")))
@@ -72,15 +88,22 @@ def _wants_to_sign_up() -> bool:
     return choice == "sign-up"
 
 
+# with a password -----------------------------------------------------------------------------------------------------
+
+
 def _sign_in() -> None:
     form = _form()
     keep = st.checkbox(_("Keep me signed in on this device for 7 days"), help=_("Not on a shared computer."))
-    form.login(fields={"Form name": "", "Username": _("Email"), "Password": _("Password"), "Login": _("Sign in")},
-               key="sign_in", callback=partial(_accept, form, keep))
+    try:
+        form.login(fields={"Form name": "", "Username": _("Email"), "Password": _("Password"), "Login": _("Sign in")},
+                   key="sign_in", callback=partial(_accept, form, keep))
+    except AppError as error:
+        st.error(str(error), icon=":material/error:")
     if st.session_state.get("authentication_status") is False:
         st.error(_("This email and password don't match an account. Check both and try again."), icon=":material/error:")
-    if state.ticket():
+    if state.ticket() or state.pending():
         st.rerun()
+    st.button(_("Forgot your password?"), type="tertiary", on_click=lambda: st.query_params.update({"form": "forgotten"}))
 
 
 def _form() -> authenticator.Authenticate:
@@ -97,7 +120,49 @@ def _form() -> authenticator.Authenticate:
 
 def _accept(form: authenticator.Authenticate, keep: bool, details: dict[str, Any]) -> None:
     accounts = form.authentication_controller.authentication_model.credentials["usernames"]
-    state.set_ticket(auth.issue_ticket(accounts[details["username"]]["account"], keep=keep))
+    admit(accounts[details["username"]]["account"], keep=keep)
+
+
+def admit(account: Account, *, keep: bool) -> None:
+    """Past the password: to the second factor where there is one, otherwise in."""
+    if account.factor:
+        state.set_pending(Pending(replace(account, password_hash=""), keep, time.monotonic() + PATIENCE))
+    else:
+        _let_in(account, keep=keep)
+
+
+def _let_in(account: Account, *, keep: bool) -> None:
+    """An invitation is accepted here, by whoever has just proved to be the invited person."""
+    state.set_ticket(auth.issue_ticket(invited.join(account), keep=keep))
+
+
+# with a second factor ------------------------------------------------------------------------------------------------
+
+
+def _second_factor() -> None:
+    waiting = state.pending()
+    assert waiting
+    assert waiting.account.id
+    with st.form("second_factor", border=False):
+        code = st.text_input(_("Code"), autocomplete="one-time-code", max_chars=40, help=_(
+            "The six digits your authenticator app shows now. Or one of your recovery codes, if you can't use the app."))
+        tried = st.form_submit_button(_("Sign in"), type="primary", width="stretch")
+    st.button(_("Start again"), type="tertiary", on_click=state.forget_pending)
+    if not tried:
+        return
+    try:
+        right = factors.check(waiting.account.id, code, email=waiting.account.email, address=guard.address())
+        if right:
+            state.forget_pending()
+            _let_in(waiting.account, keep=waiting.keep)
+            st.rerun()
+    except AppError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.error(_("This code doesn't match, or was used already. Wait for the next one and try again."), icon=":material/error:")
+
+
+# a new clinic --------------------------------------------------------------------------------------------------------
 
 
 def _sign_up() -> None:
@@ -114,7 +179,7 @@ def _sign_up() -> None:
             return
     try:
         account = auth.sign_up(full_name=full_name, clinic_name=clinic_name, email=email, password=password, country=country,
-                               time_zone=st.context.timezone or "")
+                               time_zone=st.context.timezone or "", address=guard.address())
     except AppError as error:
         st.error(str(error), icon=":material/error:")
         return

@@ -1,17 +1,20 @@
 """Every key of st.session_state, typed. Nothing from the database is kept there: only where somebody is on a screen."""
 
+import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import streamlit as st
 
+from lib.auth import Account
 from lib.errors import NotFound
+from lib.factors import Enrolment
 from lib.imports import File, Report
 
 OWN = ("cursors", "notice", "ticket", "leaving", "undo", "began", "editing", "patients_search", "patients_filter", "refusal",
-       "upload", "import")
+       "upload", "import", "clinic", "task", "codes")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,23 @@ class Notice:
 
     text: str
     icon: str = ":material/check_circle:"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A right password that waits for its second factor, without the hash. `until`: on the monotonic clock."""
+
+    account: Account
+    keep: bool
+    until: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """What somebody is about to do to their own account. `enrolment`: for a second factor, stored nowhere before it is proved."""
+
+    kind: Literal["password", "set_up", "renew", "drop"]
+    enrolment: Enrolment | None = None
 
 
 @dataclass
@@ -55,9 +75,13 @@ class Upload:
         return self.file.table.encoding if self.file.table else ""
 
     @property
+    def headless(self) -> bool:
+        return bool(self.file.table and self.file.table.headless)
+
+    @property
     def key(self) -> str:
-        """Of what is asked about the columns: in another encoding they may have other names."""
-        return f"{self.file_id}_{self.encoding}"
+        """Of what is asked about the columns: in another encoding, or without headings, they have other names."""
+        return f"{self.file_id}_{self.encoding}_{self.headless}"
 
 
 @dataclass
@@ -110,6 +134,65 @@ def set_ticket(ticket: str) -> None:
 
 def ticket() -> str | None:
     return st.session_state.get("ticket")
+
+
+def settle(clinic_id: UUID) -> bool:
+    """This tab shows that clinic from now on. True: it showed another one until now, and has forgotten all of it."""
+    changed = moved(clinic_id)
+    if changed:
+        st.session_state.clear()
+    st.session_state["clinic"] = clinic_id
+    return changed
+
+
+def moved(clinic_id: UUID) -> bool:
+    """The session works in another clinic by now than what this tab shows: what was typed here belongs there."""
+    return st.session_state.get("clinic", clinic_id) != clinic_id
+
+
+def drowsy() -> bool:
+    """The tab warned that it will sign out, and nobody has answered: what runs now is its own doing (bridge.js)."""
+    return bool(st.session_state.get("session_bridge", {}).get("drowsy"))
+
+
+def set_pending(pending: "Pending") -> None:
+    st.session_state["pending"] = pending
+
+
+def pending() -> "Pending | None":
+    """For five minutes after a right password."""
+    waiting = st.session_state.get("pending")
+    return waiting if waiting and waiting.until > time.monotonic() else None
+
+
+def forget_pending() -> None:
+    st.session_state.pop("pending", None)
+
+
+def begin_task(task: Task) -> None:
+    st.session_state["task"] = task
+
+
+def task() -> Task | None:
+    return st.session_state.get("task")
+
+
+def end_task() -> None:
+    st.session_state.pop("task", None)
+
+
+def keep_codes(codes: list[str]) -> None:
+    """New recovery codes, on the screen until their person says that they have them."""
+    st.session_state["codes"] = codes
+    end_task()
+
+
+def codes() -> list[str] | None:
+    return st.session_state.get("codes")
+
+
+def forget_codes() -> None:
+    st.session_state.pop("codes", None)
 
 
 def leave() -> None:
@@ -229,11 +312,17 @@ def touch() -> None:
     st.session_state.get("notice")
 
 
-def began_with(form: str, version: int) -> int:
-    """The version a form was opened with, for as long as its fields are on the screen. Its name field is `{form}_name`."""
+def began_with(form: str, version: int, **stored: object) -> int:
+    """The version a form was opened with, for as long as its fields are on the screen. Its name field is `{form}_name`.
+
+    `stored`: what its fields `{form}_…` begin with. Set here, because a browser keeps what was typed into a field whose default
+    changes, and would send it again under the newer version.
+    """
     versions = st.session_state.setdefault("began", {})
     if f"{form}_name" not in st.session_state:
         versions[form] = version
+        for name, value in stored.items():
+            st.session_state[f"{form}_{name}"] = value
     return int(versions[form])
 
 

@@ -26,7 +26,11 @@ def _card(name: str, label: str, value: str, note: str, page: str, link: str) ->
     with st.container(border=True, key=f"card_{name}"):
         st.metric(label, value)
         st.caption(note)
-        st.page_link(f"../pages/{page}.py", label=link, icon=":material/arrow_forward:", icon_position="right")
+        _onwards(page, link)
+
+
+def _onwards(page: str, label: str) -> None:
+    st.page_link(f"../pages/{page}.py", label=label, icon=":material/arrow_forward:", icon_position="right")
 
 
 def _emergencies(identity: Identity, counts: Counts) -> None:
@@ -61,8 +65,9 @@ def _spend(_identity: Identity, counts: Counts) -> None:
 def patients(identity: Identity, known: list[Known], total: int) -> None:
     if not known:
         hint = _("Open one from the list.") if total else _("Add your first patient, or import them from a file.")
-        widgets.empty(_("Nobody opened yet."), hint=hint, icon="groups")
-        st.page_link("../pages/patients.py", label=_("Go to patients"), icon=":material/groups:")
+        with st.container(key="empty_patients", horizontal_alignment="center"):
+            widgets.empty(_("Nobody opened yet."), hint=hint, icon="groups")
+            _onwards("patients", _("Go to patients"))
     with st.container(key="rows_patients"):
         for patient in known:
             st.page_link("../pages/patient.py", query_params={"patient": str(patient.id)}, width="stretch",
@@ -71,9 +76,10 @@ def patients(identity: Identity, known: list[Known], total: int) -> None:
 
 def questions(identity: Identity, asked: list[Question]) -> None:
     if not asked:
-        widgets.empty(_("No questions yet."), hint=_("The assistant answers from the knowledge base, with its sources."),
-                      icon="forum")
-        st.page_link("../pages/chat.py", label=_("Ask the first one"), icon=":material/forum:")
+        with st.container(key="empty_questions", horizontal_alignment="center"):
+            widgets.empty(_("No questions yet."), hint=_("The assistant answers from the knowledge base, with its sources."),
+                          icon="forum")
+            _onwards("chat", _("Ask the first one"))
     with st.container(key="rows_questions"):
         for question in asked:
             who = escape(question.full_name) if question.full_name else _("General question")

@@ -6,7 +6,7 @@ import io
 import httpx
 import pytest
 
-from lib import auth, db, patients
+from lib import auth, db, patients, tokens
 from lib.patient_form import PatientForm
 
 
@@ -66,7 +66,7 @@ def test_a_malformed_filter_is_refused(ask, alice, body):
 
 def test_a_revoked_session_exports_nothing(server, alice, cookie_of):
     cookie = cookie_of(alice)
-    auth.sign_out(auth.read_token(cookie))
+    auth.sign_out(auth.recognise(cookie))
     answer = httpx.post(f"{server}/api/v1/patients/export", json={}, headers={"Origin": server, "Cookie": f"chairside={cookie}"})
     assert answer.status_code == 401
 

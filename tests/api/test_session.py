@@ -23,7 +23,7 @@ def test_a_ticket_becomes_an_http_only_cookie(browser, alice):
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "Max-Age" not in cookie
-    assert browser.get("/api/v1/session").status_code == 204
+    assert browser.get("/api/v1/session").status_code == 200
 
 
 def test_keep_me_signed_in_lasts_seven_days(browser, alice):
@@ -50,7 +50,7 @@ def test_another_site_can_neither_sign_in_nor_out(browser, alice, headers):
     assert browser.post("/api/v1/session", json=ticket_of(alice), headers=headers).status_code == 403
     browser.post("/api/v1/session", json=ticket_of(alice))
     assert browser.delete("/api/v1/session", headers=headers).status_code == 403
-    assert browser.get("/api/v1/session").status_code == 204
+    assert browser.get("/api/v1/session").status_code == 200
 
 
 @pytest.mark.parametrize("body", ["", "[]", '{"ticket": 1}', '{"ticket": ""}', '{"ticket": "' + "x" * 5000 + '"}', "\x00"])

@@ -6,7 +6,7 @@ import re
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from lib import auth, db
+from lib import auth, db, tokens
 from tests.browser.conftest import settled, sign_up
 
 
@@ -65,7 +65,7 @@ def test_a_clinic_signs_up_imports_finds_asks_and_reads_the_count(page, shared):
 def auth_of(email: str):
     account = auth.find_account(email)
     token = auth.redeem_ticket(auth.issue_ticket(account, keep=False), device="test", address="127.0.0.1").token
-    return auth.resume(auth.read_token(token))
+    return auth.recognise(token)
 
 
 def test_a_second_clinic_gets_nothing_of_the_first(signed_in, alice, charlie):

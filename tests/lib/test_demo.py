@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lib import ai, analytics, auth, chats, db, demo, demo_plan, patients, redflags
+from lib import ai, analytics, auth, chats, db, demo, demo_plan, passwords, patients, redflags
 from lib.chats import Call, Ending
 from lib.errors import SetUpError
 
@@ -69,7 +69,7 @@ def test_an_answer_keeps_the_facts_the_chat_writes(planned):
 
 def test_every_password_may_be_used():
     for person in demo.staff():
-        auth.check_password(person.password, person.full_name, person.email)
+        passwords.check(person.password, person.full_name, person.email)
 
 
 def test_it_refuses_in_production(monkeypatch, capsys):

@@ -92,6 +92,20 @@ def test_a_resource_per_line_is_read_with_the_number_of_the_line():
     assert rows[0].form.alerts == "Penicillin"
 
 
+@pytest.mark.parametrize("broken", ["ourceType", "# export of today", "7"])
+def test_lines_with_a_damaged_beginning_are_read_with_their_numbers(broken):
+    data = "\ufeff\n\n" + "\n".join([broken, json.dumps(patient()), json.dumps(patient(id="2"))])
+    assert fhir.looks_like_fhir(data.encode())
+    rows = fhir.read_fhir(data.encode(), "Patient.ndjson")
+    assert [(row.line, bool(row.form)) for row in rows] == [(3, False), (4, True), (5, True)]
+
+
+def test_letters_that_were_lost_are_told():
+    content = [patient(name=[{"text": name}]) for name in ("José Müller", "Nguyễn Văn A", "Ren@")]
+    rows = fhir.read_fhir(json.dumps(content, ensure_ascii=False).encode().replace(b"@", b"\xe9"), "export.json")
+    assert [row.note for row in rows] == ["", "", "Some letters were lost: the file is damaged there."]
+
+
 @pytest.mark.parametrize(
     ("names", "full"),
     [
@@ -219,20 +233,6 @@ def test_what_holds_no_patient_is_refused_in_one_sentence(data, word):
         fhir.read_fhir(data, "export.json")
 
 
-calm = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-KEYS = [
-    "id",
-    "name",
-    "telecom",
-    "birthDate",
-    "deceasedBoolean",
-    "deceasedDateTime",
-    "code",
-    "patient",
-    "clinicalStatus",
-]
-
-
 @calm
 @given(st.dictionaries(st.sampled_from(KEYS), json_values), st.dictionaries(st.sampled_from(KEYS), json_values))
 def test_strange_resources_are_rows_and_never_an_error(one, other):
@@ -245,13 +245,15 @@ def test_strange_resources_are_rows_and_never_an_error(one, other):
 def test_arbitrary_bytes_are_refused_in_one_sentence(data):
     with pytest.raises(Invalid):
         fhir.read_fhir(data, "export.json")
-    assert not fhir.looks_like_fhir(data)
+    assert b"resourceType" in data or not fhir.looks_like_fhir(data)
 
 
 def test_an_export_is_told_from_a_table():
     assert fhir.looks_like_fhir(b"\xef\xbb\xbf\n " + json.dumps(patient()).encode())
     assert fhir.looks_like_fhir(json.dumps(patient()).encode("utf-16"))
+    assert fhir.looks_like_fhir(b" \r\n" * 500 + json.dumps(patient()).encode())
     assert not fhir.looks_like_fhir(b'Name,Notes\nAnna,"resourceType"')
+    assert not fhir.looks_like_fhir(b'Name,Notes\n{x},1\nAnna,"resourceType"')
     assert not fhir.looks_like_fhir(b"")
 
 

@@ -431,3 +431,63 @@ def test_a_quotation_mark_that_is_never_closed_costs_one_row():
 def test_headings_that_break_off_refuse_the_file():
     with pytest.raises(tables.NotATable, match="never closed"):
         tables.read_table(b'"Name,Phone\nAnna,1\n', "a.csv")
+
+
+# a damaged file -------------------------------------------------------------------------------------------------------
+
+NAMES = ["José Müller", "Nguyễn Văn A", "Jürgen Groß", "Søren Ågård"]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+def test_one_stray_byte_in_a_unicode_file_costs_one_letter_and_its_row_says_so(mark):
+    names = NAMES * 50
+    data = mark + "\n".join(["Name;Phone", *(f"{name};1" for name in names)]).encode() + b"\nRen\xe9 Petit;9\n"
+    found = tables.read_table(data, "x.csv")
+    *whole, damaged = intake.forms(found, intake.guess(found), "dmy")
+    assert [row.form.full_name for row in whole if row.form] == names
+    assert {row.note for row in whole} == {""}
+    assert (damaged.line, damaged.note) == (202, "Some letters under “Name” were lost. Please check the encoding.")
+
+
+def test_a_unicode_file_that_breaks_off_within_a_letter_keeps_its_other_names():
+    data = "\n".join(["Name", *NAMES, "Müller"]).encode()[:-5]
+    assert data.endswith(b"M\xc3")
+    found = tables.read_table(data, "x.csv")
+    assert [cells[0] for _line, cells in found.rows] == [*NAMES, "M\ufffd"]
+
+
+def test_a_marked_file_that_is_mostly_damaged_is_refused():
+    with pytest.raises(NotATable, match="damaged"):
+        tables.read_table(b"\xef\xbb\xbfa;b\n" + b"\xe9\xff" * 20, "x.csv")
+
+
+# a file without headings ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "headless"), [
+    ("Anna Bell,1980-01-02,030 1111111,a@example.com\nBen Bell,1990-02-03,,", True),
+    ("Anna Bell,030 1111111\nBen Bell,030 2222222", True),
+    ("Anna,anna@example.com\nBen,", True),
+    ("Anna;Bell;3. März 1980\nBen;Bell;", True),
+    ("Anna;Bell;;\nBen;Bell;1.2.1980;x", True),
+    ("Anna,Bell\nBen,Bell", True),
+    ("Anna Bell,1980-01-02,030 1111111,Mobile\nBen,1990-02-03,,", True),
+    ("Name,Phone\nAnna,030 1111111", False),
+    ("Name,Whatever\nAnna,x", False),
+    ("Name,Phone,01.02.2024\nAnna,1,x", False),
+    ("Nome,Cognome,Nato\nAnna,Bell,1.2.1980\nBen,Bell,", False),
+    ("Name,10115\nAnna,x", False),
+])
+def test_a_first_row_that_is_a_patient_is_told_from_headings(text, headless):
+    assert intake.is_headless(table(text)) is headless
+
+
+def test_without_headings_the_first_row_is_kept_with_its_line_and_the_columns_are_numbered():
+    found = tables.without_header(table("\nAnna  Bell,,1980-01-02,\nBen,Ben,,x\nCleo,,,,y\n"))
+    assert found.header == ["Column 1", "Column 2", "Column 3", "Column 4"]
+    assert found.rows == [(2, ["Anna  Bell", "", "1980-01-02", ""]), (3, ["Ben", "Ben", "", "x"]), (4, ["Cleo", "", "", "", "y"])]
+
+
+def test_without_headings_the_columns_are_guessed_by_what_they_hold():
+    found = tables.without_header(table("Anna,030 1111111,,a@example.com,1980-01-02\nBen,,,b@example.com,\nCleo,,x,,2.3.1980\n"))
+    assert intake.guess(found) == {"phone": ["Column 2"], "email": ["Column 4"], "date_of_birth": ["Column 5"]}

@@ -157,6 +157,13 @@ def test_a_question_finds_its_article(alice, question, slug):
     ("Ich habe Angst vor dem Zahnarzt", "dental-anxiety"),
     ("my gums bleed", "gingivitis"),
     ("mon bébé fait ses dents", "children-teeth"),
+    ("détartrage combien de fois", "dental-cleaning"),
+    ("combien de fois par an un détartrage ?", "dental-cleaning"),
+    ("implant vs bridge", "implants"),
+    ("difference between an implant and a bridge", "implants"),
+    ("is rinsing fine after extraction", "tooth-extraction"),
+    ("is ibuprofen ok for toothache", "toothache"),
+    ("can I take paracetamol for tooth pain", "toothache"),
 ])
 def test_a_question_about_daily_life_or_the_price_finds_the_treatment(alice, question, slug):
     assert slug_of(alice, question) == slug
@@ -174,6 +181,8 @@ def test_a_question_about_daily_life_or_the_price_finds_the_treatment(alice, que
     "my knee hurts when I eat ice cream", "my child is afraid of dogs",
     "What are the treatments for cleft lip", "rash on my skin", "price of bitcoin", "molar pregnancy", "bridge over the river",
     "How do I fix my car brakes", "", "?!", "the", "'; drop table articles; --", "a & b | !c:*", "\\",
+    "is ibuprofen ok for my knee", "is it fine to rinse rice", "parking fine", "difference between cats and dogs", "iPhone vs Android",
+    "combien de fois par semaine courir", "can I take paracetamol for a headache", "painkiller overdose",
     "I have a mouth ulcer, headaches, a stiff arm, a rash, swollen knees and no appetite",
 ])
 def test_an_unknown_matter_finds_nothing(alice, question):

@@ -1,12 +1,13 @@
 """What a failure leaves in the log: where it was, never what it was about."""
 
+import json
 import logging
 import traceback
 
 import pytest
 
 from lib import db, logs
-from lib.errors import AppError, Invalid
+from lib.errors import AppError, Forbidden, Invalid, NotFound, Unavailable
 
 
 @pytest.fixture
@@ -15,6 +16,7 @@ def configured():
     logs.configure()
     yield
     logging.setLogRecordFactory(before)
+    logging.getLogger("streamlit.error_util").filters.clear()
 
 
 def failing(alice) -> AppError:
@@ -37,8 +39,34 @@ def test_a_logged_exception_keeps_its_place_and_loses_its_words(configured, capl
         logging.getLogger("streamlit.somewhere").exception("Uncaught app execution")
     text = caplog.text
     assert "canary" not in text
-    assert "ValueError at" in text
-    assert "test_logs.py" in text
+    line = json.loads(caplog.messages[0])
+    assert (line["event"], line["error"], line["level"]) == ("Uncaught app execution", "ValueError", "error")
+    assert "test_logs.py" in line["places"]
+
+
+@pytest.mark.parametrize(("error", "lines"), [(NotFound(), 0), (Forbidden("canary"), 0), (Invalid(), 0), (Unavailable(), 1), (KeyError("canary"), 1)],
+                         ids=lambda value: type(value).__name__)
+def test_a_refusal_is_no_crash_and_leaves_no_line(configured, caplog, error, lines):
+    logging.getLogger("streamlit.error_util").addHandler(caplog.handler)
+    logging.getLogger("streamlit.error_util").error("Uncaught app execution", exc_info=error)
+    logging.getLogger("streamlit.error_util").removeHandler(caplog.handler)
+    found = {json.loads(message)["error"] for message in caplog.messages}
+    assert found == ({type(error).__name__} if lines else set())
+    assert "canary" not in caplog.text
+
+
+def test_a_message_whose_arguments_do_not_fit_is_logged_all_the_same(configured, caplog):
+    logging.getLogger("streamlit.somewhere").error("%d of %d", "one")
+    assert json.loads(caplog.messages[0])["event"] == "%d of %d"
+
+
+def test_streamlit_itself_writes_lines_of_json(configured, capfd):
+    from streamlit import config, logger
+    config.get_config_options(force_reparse=True)
+    logger.update_formatter()
+    logger.get_logger("streamlit.error_util").error("Uncaught app execution", exc_info=KeyError("canary"))
+    line, = capfd.readouterr().err.splitlines()
+    assert json.loads(line)["error"] == "KeyError"
 
 
 def test_a_plain_message_stays_as_it_is(configured, caplog):

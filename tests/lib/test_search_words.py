@@ -150,9 +150,14 @@ def test_each_of_two_numbers_is_found_by_its_end():
     assert finds("2275", phone="555-978-4581, 555-186-2275")
 
 
-@pytest.mark.parametrize("term", ["", "   ", "'", "\\", ":*&|!<>()", "\0", "''''", "🦷", "\ud800", "-- ;", "''\\ :*"])
+@pytest.mark.parametrize("term", ["", "   ", "\t\n"])
 def test_nothing_to_look_for_is_no_filter(term):
     assert search_words.query(term) == ""
+
+
+@pytest.mark.parametrize("term", ["%", "***", "'", "\\", ":*&|!<>()", "\0", "''''", "🦷", "\ud800", "-- ;", "''\\ :*"])
+def test_signs_alone_find_nobody(term):
+    assert not finds(term, name="% *** 🦷 Anna", email="%a@example.com", phone="+49 %30")
 
 
 def test_at_most_ten_words_are_asked_for():

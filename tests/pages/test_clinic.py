@@ -1,13 +1,15 @@
 """Clinic settings."""
 
+from dataclasses import replace
+
 import pytest
 
-from lib import clinics, db
-from lib.errors import Changed, Forbidden, Invalid
+from lib import auth, clinics, db, settings, vault
+from lib.errors import Changed, Forbidden, Invalid, NotSignedIn, SetUpError
+from tests.pages.conftest import texts
 
 
 def amended(identity, **changes):
-    from dataclasses import replace
     with db.scope(identity) as scope:
         before = clinics.get(scope)
         clinics.amend(scope, replace(before, **changes))
@@ -56,7 +58,6 @@ def test_a_second_owner_tab_does_not_overwrite_silently(alice):
     with db.scope(alice) as scope:
         old = clinics.get(scope)
     amended(alice, name="First tab")
-    from dataclasses import replace
     with pytest.raises(Changed), db.scope(alice) as scope:
         clinics.amend(scope, replace(old, name="Second tab"))
 
@@ -67,3 +68,110 @@ def test_nobody_but_the_owner_may(alice, bob, charlie):
     amended(charlie, name="Charlie's")
     with db.scope(alice) as scope:
         assert clinics.get(scope).name == "Adams Dental"
+
+
+# who signs in how ----------------------------------------------------------------------------------------------------
+
+
+def save(at):
+    return next(button for button in at.button if button.label == "Save").click().run()
+
+
+def errors(at) -> str:
+    """Without what keeps Markdown from reading them."""
+    return "\n".join(error.value.replace("\\", "") for error in at.error)
+
+
+def stored(who) -> clinics.Clinic:
+    with db.scope(who) as scope:
+        return clinics.get(scope)
+
+
+def test_the_owner_decides_how_strictly_people_sign_in(open_page, alice, token_of):
+    at = open_page(alice, "clinic")
+    assert (at.checkbox(key="clinic_factor").value, at.checkbox(key="clinic_keep").value) == (False, True)
+    at.checkbox(key="clinic_keep").uncheck()
+    at.text_area(key="clinic_networks").set_value("127.0.0.1\n\n 10.1.2.3/16 \n2001:db8::/32\n127.0.0.1")
+    save(at)
+    assert not at.error
+    assert stored(alice).keep_allowed is False
+    assert stored(alice).owner_networks == ["127.0.0.1/32", "10.1.0.0/16", "2001:db8::/32"]
+    assert at.text_area(key="clinic_networks").value == "127.0.0.1/32\n10.1.0.0/16\n2001:db8::/32"
+
+
+def test_an_owner_without_a_factor_is_told_that_theirs_comes_first_security_13(open_page, alice, token_of):
+    at = open_page(alice, "clinic")
+    assert "You have none yourself yet" in texts(at)
+    token_id = at.user["session"]
+    assert not auth.resume(token_id).must_enrol
+    at.checkbox(key="clinic_factor").check()
+    save(at)
+    assert stored(alice).factor_required
+    assert auth.resume(token_id).must_enrol
+
+
+@pytest.mark.parametrize("typed", ["nonsense", "10.0.0.1/33", "10.0.0", "fe80::1%eth0", "127.0.0.1, 10.0.0.1", "١٠.٠.٠.١", "http://127.0.0.1"])
+def test_a_line_that_is_no_network_is_named_and_stays_to_be_corrected(open_page, alice, typed):
+    at = open_page(alice, "clinic")
+    at.text_area(key="clinic_networks").set_value(f"127.0.0.1\n{typed}")
+    save(at)
+    assert "is no address and no network" in errors(at)
+    assert at.text_area(key="clinic_networks").value == f"127.0.0.1\n{typed}"
+    assert stored(alice).owner_networks == []
+
+
+def test_nobody_locks_themselves_out(open_page, alice):
+    at = open_page(alice, "clinic")
+    at.text_area(key="clinic_networks").set_value("10.0.0.0/8\n::/0")
+    save(at)
+    assert "You are at 127.0.0.1 now, which is not on this list" in errors(at)
+    assert stored(alice).owner_networks == []
+
+
+def test_more_networks_than_a_clinic_has_are_refused(alice):
+    with pytest.raises(Invalid, match="At most 50 networks"):
+        amended(alice, owner_networks=[f"127.0.0.{last}" for last in range(1, 52)])
+    assert len(amended(alice, owner_networks=[f"127.0.0.{last}" for last in range(1, 51)]).owner_networks) == 50
+
+
+def test_from_elsewhere_the_owner_pages_stay_shut_and_the_others_open(alice, bob):
+    networks = amended(alice, owner_networks=["127.0.0.0/8"]).owner_networks
+    here, elsewhere = (replace(alice, networks=networks, address=address) for address in ("127.9.9.9", "203.0.113.9"))
+    for permission in auth.PERMISSIONS:
+        assert auth.may(here, permission)
+        assert auth.may(elsewhere, permission) == (permission not in auth.AT_THE_CLINIC)
+    assert auth.may(replace(bob, networks=networks, address="203.0.113.9"), "patients.notes")
+
+
+def test_a_network_is_left_out_by_whoever_cannot_be_placed(alice):
+    with pytest.raises(Invalid, match="lock yourself out"):
+        amended(replace(alice, address=""), owner_networks=["0.0.0.0/0", "::/0"])
+
+
+def test_a_device_that_was_to_stay_for_seven_days_ends_with_the_permission(alice, owner, token_of):
+    from sqlalchemy import text
+
+    from lib import tokens
+    token_id = token_of(alice)
+    with owner.begin() as connection:
+        connection.execute(text("update sessions set keep = true, seen_at = now() - interval '2 days' where id = :id"),
+                           {"id": tokens.digest(token_id)})
+    assert auth.resume(token_id, active=False)
+    amended(alice, keep_allowed=False)
+    with pytest.raises(NotSignedIn):
+        auth.resume(token_id)
+
+
+def test_no_factor_is_asked_of_anybody_where_none_could_be_stored(alice, monkeypatch):
+    for name, value in {"CHAIRSIDE_ENV": "production", "JWT_SECRET": "kQ3v9xZp7Lm2Rt8Wc5Yb1Nd6Hf4Js0Ga", "CHAIRSIDE_HOSTS": "c.example"}.items():
+        monkeypatch.setenv(name, value)
+    settings.get.cache_clear()
+    vault._keys.cache_clear()
+    try:
+        with pytest.raises(SetUpError, match="CHAIRSIDE_ENCRYPTION_KEYS"):
+            amended(alice, factor_required=True)
+    finally:
+        monkeypatch.undo()
+        settings.get.cache_clear()
+        vault._keys.cache_clear()
+    assert not stored(alice).factor_required

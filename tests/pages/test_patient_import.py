@@ -176,6 +176,36 @@ def test_a_family_with_one_phone_comes_in_whole(page):
     assert figures(page)["Created"] == "2"
 
 
+def test_twins_with_one_phone_come_in_with_a_note(page):
+    press(upload(page, b"name,phone,dob\nAnna Bell,030 111111,2015-01-02\nBen Bell,030 111111,2015-01-02\n"), "Import")
+    assert figures(page)["Created"] == "2"
+    assert list(page.dataframe[0].value["Reason"]) == ["Shares the phone number with line 2 of this file."]
+
+
+def test_a_file_without_headings_keeps_its_first_patient(page, alice):
+    upload(page, b"Anna Bell,1980-01-02,030 1111111\nBen Bell,1990-02-03,\n")
+    [box] = page.checkbox
+    assert (box.label, box.value) == ("The first row is already a patient", True)
+    assert {each.label: each.value for each in page.multiselect if each.value} == {"Date of birth": ["Column 2"], "Phone": ["Column 3"]}
+    name = next(each for each in page.multiselect if each.label == "Full name")
+    assert name.options == ["Column 1: Anna Bell", "Column 2: 1980-01-02", "Column 3: 030 1111111"]
+    name.set_value(["Column 1"]).run()
+    assert list(page.dataframe[0].value["Line"]) == [1, 2]
+    press(page, "Import")
+    assert how_many(alice) == 2
+
+
+def test_the_guess_about_headings_can_be_corrected_and_taken_back(page):
+    upload(page, b"Name,Phone\nAnna Bell,1\n")
+    assert page.checkbox[0].value is False
+    page.checkbox[0].check().run()
+    assert not page.exception
+    assert "Column 1: Name" in page.multiselect[0].options
+    page.checkbox[0].uncheck().run()
+    assert page.multiselect[0].value == ["Name"]
+    assert list(page.dataframe[0].value["Line"]) == [2]
+
+
 def test_a_fhir_export_needs_no_columns(page):
     upload(page, b'{"resourceType": "Patient", "id": "7", "name": [{"text": "Anna Bell"}]}', "anna.json")
     assert not page.multiselect

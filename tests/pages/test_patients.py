@@ -62,6 +62,16 @@ def test_a_search_without_a_match_says_how_to_search(open_page, alice):
     assert "end of a phone number" in texts(at)
 
 
+@pytest.mark.parametrize("term", ["%", "***", "🦷"])
+def test_signs_alone_find_nobody(open_page, alice, term):
+    register(alice, "Otto Weber")
+    at = search(open_page(alice, "patients"), term)
+    assert names(at) == []
+    assert "No patient matches" in texts(at)
+    with db.scope(alice) as scope:
+        assert patients.count(scope, term=term) == 0
+
+
 def test_an_outsider_sees_an_empty_list(open_page, alice, charlie):
     register(alice, "José Müller-Nguyễn")
     at = open_page(charlie, "patients")

@@ -1,5 +1,7 @@
-// Redeems a ticket, signs out, and reloads this tab once its session has ended. One timer per tab.
+// Redeems a ticket, signs out, reloads this tab once its session has ended or works in another clinic, and warns before it
+// sits idle for too long. One timer per tab.
 const CHECK_EVERY = 4000
+const WARN_FROM = 60
 const channel = new BroadcastChannel("chairside-session")
 
 const send = (method, body) =>
@@ -12,19 +14,71 @@ const send = (method, body) =>
 
 const reload = () => location.replace(location.href)
 
+// What the tab is told by its latest run: the clinic it shows, the texts of the warning, the way back to Python.
+let told = {}
+let endsAt = Infinity
+
 // A refused or cut look is no proof that the session ended: only the server's 401 is.
-const look = async () => {
-  const answer = await send("GET").catch(() => null)
-  if (answer && answer.status === 401) reload()
+const look = async (method = "GET") => {
+  const answer = await send(method).catch(() => null)
+  if (answer?.status === 401) return reload()
+  if (!answer?.ok) return
+  const { clinic, ends_in } = await answer.json()
+  if (clinic !== told.clinic) return reload()
+  endsAt = performance.now() + ends_in * 1000
+  show()
 }
+
+// A hidden tab looks too, at every eighth turn: its draft is to be kept as well.
+let turn = 0
+const tick = () => (document.visibilityState === "visible" || turn++ % 8 === 0) && look()
 
 const watch = () => {
   if (window.chairsideWatch) return
-  window.chairsideWatch = setInterval(() => document.visibilityState === "visible" && look(), CHECK_EVERY)
+  window.chairsideWatch = setInterval(tick, CHECK_EVERY)
+  setInterval(show, 1000)
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
   document.addEventListener("click", closeMenu)
+  for (const sign of ["pointerdown", "keydown"]) document.addEventListener(sign, awake, true)
   channel.onmessage = reload
+  look()
 }
+
+// The warning ---------------------------------------------------------------------------------------------------------
+
+let warning = null
+
+const show = () => {
+  const left = Math.ceil((endsAt - performance.now()) / 1000)
+  if (left > WARN_FROM) return hide()
+  if (!warning) warn()
+  warning.firstChild.textContent = told.texts.warning.replace("{n}", Math.max(left, 0))
+  if (left < 0) look()
+}
+
+// What was typed and not yet sent is committed now, so that it is in the draft; the run that saves it counts as the tab's own.
+const warn = () => {
+  warning = document.createElement("div")
+  warning.className = "idle-warning"
+  warning.setAttribute("role", "alertdialog")
+  const button = document.createElement("button")
+  button.textContent = told.texts.stay
+  button.onclick = awake
+  warning.append(document.createElement("span"), button)
+  document.body.append(warning)
+  told.setStateValue("drowsy", true)
+  setTimeout(() => warning && document.activeElement?.blur(), 500)
+}
+
+const hide = () => {
+  if (!warning) return
+  warning.remove()
+  warning = null
+  told.setStateValue("drowsy", false)
+}
+
+// Whoever touches the page is there.
+const awake = () => warning && look("PUT")
 
 // On a phone the open menu covers the page it leads to.
 const closeMenu = ({ target }) => {
@@ -34,7 +88,8 @@ const closeMenu = ({ target }) => {
 
 let redeemed = null
 
-export default function ({ data }) {
+export default function ({ data, setStateValue }) {
+  told = { clinic: data.clinic, texts: data.texts, setStateValue }
   if (data.ticket && data.ticket !== redeemed) {
     redeemed = data.ticket
     send("POST", { ticket: data.ticket }).then(reload, reload)

@@ -19,7 +19,16 @@ const commit = (event) => {
   pause = setTimeout(() => event.target.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true })), PAUSE)
 }
 
-export default function () {
+// Once for each time a form is opened: whoever has moved on in it stays where they are.
+let greeted = null
+const greet = ({ field, form }) => {
+  if (!form || greeted === form) return
+  greeted = form
+  document.querySelector(`.st-key-${field} input`)?.focus()
+}
+
+export default function ({ data }) {
+  greet(data)
   if (window.chairsideKeys) return
   window.chairsideKeys = true
   document.addEventListener("keydown", goToSearch)

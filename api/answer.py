@@ -1,0 +1,111 @@
+"""What goes back: our headers on everything, and in place of any error's own page one sentence and the request id."""
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import streamlit
+from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Scope, Send
+
+from lib import settings
+from lib.texts import _
+
+NEVER_KEPT = ("/api", "/media", "/_stcore/upload_file", "/_stcore/metrics")
+STARTS = ("http.response.start", "websocket.http.response.start")
+
+
+def is_api(path: str) -> bool:
+    return path == "/api" or path.startswith("/api/")
+
+
+def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """RFC 9457, the shape of every refusal under /api."""
+    body = {"status": status, "detail": detail, "request_id": request_id}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def refusal(path: str, status: int, request_id: str) -> Response:
+    """Outside /api, `Answer` writes the words."""
+    return problem(status, sentence(status), request_id) if is_api(path) else Response(status_code=status)
+
+
+def sentence(status: int) -> str:
+    known = {
+        400: _("This address is not served here."),
+        401: _("Please sign in."),
+        403: _("This is not allowed."),
+        404: _("There is nothing here by that address."),
+        405: _("This can't be done here."),
+        413: _("This request is too large."),
+    }
+    other = _("Something went wrong. Please try again.") if status >= 500 else _("This request can't be answered.")
+    return known.get(status, other)
+
+
+class Answer:
+    """One request's way back. `started`: too late to say anything else."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.path: str = scope["path"]
+        self.request_id = secrets.token_hex(8)
+        self.started = False
+        self._send = send
+        self._is_said = False
+        scope.setdefault("state", {})["request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        self.started = True
+        if message["type"] in STARTS:
+            await self._start(message)
+        elif not self._is_said:
+            await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        headers.update(security_headers())
+        headers["X-Request-Id"] = self.request_id
+        if self.path.startswith(NEVER_KEPT):
+            headers["Cache-Control"] = "no-store"
+        self._is_said = message["status"] >= 400 and not is_api(self.path)
+        words = self._words(message["status"], headers) if self._is_said else b""
+        await self._send(message)
+        if self._is_said:
+            await self._send({"type": message["type"].replace("start", "body"), "body": words})
+
+    def _words(self, status: int, headers: MutableHeaders) -> bytes:
+        for name in ("content-encoding", "etag", "last-modified"):
+            del headers[name]
+        reference = _("Reference: {request_id}").format(request_id=self.request_id)
+        words = f"{sentence(status)}\n\n{reference}\n".encode()
+        headers.update({"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(words))})
+        return words
+
+
+@cache
+def security_headers() -> dict[str, str]:
+    fixed = {
+        "Content-Security-Policy": content_policy(),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    }
+    return {**fixed, "Strict-Transport-Security": "max-age=31536000"} if settings.get().tls else fixed
+
+
+def content_policy() -> str:
+    """`blob:` is how Streamlit loads the script of an inline component; the hash is its index.html's own script."""
+    index = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
+    inline = [script for script in re.findall(r"<script>(.*?)</script>", index, re.DOTALL) if script.strip()]
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in inline)
+    return (f"default-src 'none'; script-src 'self' blob: {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            "font-src 'self' data:; connect-src 'self'; frame-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+            "form-action 'self'; object-src 'none'; worker-src 'none'; manifest-src 'self'")

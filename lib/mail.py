@@ -1,0 +1,56 @@
+"""Mails to people, by the SMTP server of SMTP_URL; without one, links are handed over by hand."""
+
+import smtplib
+import ssl
+import threading
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from lib import settings
+
+log = structlog.get_logger()
+DEADLINE = 15  # seconds for each step with the mail server
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def is_on() -> bool:
+    return settings.get().smtp_url is not None
+
+
+def send_later(to: str, subject: str, text: str) -> threading.Thread:
+    """In the background: how long a mail server takes must tell nobody whether an address is known."""
+    thread = threading.Thread(target=_send, args=(to, subject, text), name="mail")
+    thread.start()
+    return thread
+
+
+def _send(to: str, subject: str, text: str) -> None:
+    try:
+        with _connect() as server:
+            server.send_message(_compose(to, subject, text))
+    except (OSError, smtplib.SMTPException) as error:
+        log.error("mail was not sent", error=type(error).__name__)
+
+
+def _compose(to: str, subject: str, text: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = settings.get().mail_from, to, subject
+    message.set_content(text)
+    return message
+
+
+def _connect() -> smtplib.SMTP:
+    """smtps:// speaks TLS from the start; smtp:// changes to it before anything is said, but on this machine."""
+    configured = settings.get().smtp_url
+    assert configured
+    url = urlsplit(configured.get_secret_value())
+    host, context = url.hostname or "localhost", ssl.create_default_context()
+    server = (smtplib.SMTP_SSL(host, url.port or 465, timeout=DEADLINE, context=context) if url.scheme == "smtps"
+              else smtplib.SMTP(host, url.port or 587, timeout=DEADLINE))
+    if url.scheme != "smtps" and host not in LOOPBACK:
+        server.starttls(context=context)
+    if url.username:
+        server.login(unquote(url.username), unquote(url.password or ""))
+    return server

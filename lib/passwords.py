@@ -1,0 +1,70 @@
+"""Passwords: what makes a good one, and their hashes."""
+
+import secrets
+import threading
+from functools import cache
+
+import bcrypt
+from zxcvbn import zxcvbn
+
+from lib import settings
+from lib.errors import Invalid
+from lib.texts import _
+
+SHORTEST, LONGEST_BYTES = 12, 72
+_slots = threading.BoundedSemaphore(2)  # bcrypt takes a core for a quarter of a second: never all of them
+
+
+def check(password: str, *known: str) -> None:
+    """Length and guessability, no composition rules (NIST 800-63B). `known`: words an attacker would try first."""
+    if password != password.strip():
+        raise Invalid(_("A password can't begin or end with a space."))
+    if len(password) < SHORTEST:
+        raise Invalid(_("A password needs at least 12 characters; this one has {n}. A few unrelated words work well.").format(
+            n=len(password)))
+    if _size(password) > LONGEST_BYTES:
+        raise Invalid(_("A password has room for 72 bytes; this one takes {n}. Please shorten it.").format(n=_size(password)))
+    if "\0" in password or not _encodes(password):
+        raise Invalid(_("A password can't contain invisible control characters."))
+    words = [word for text in known for word in (text, *text.replace("@", " ").replace(".", " ").split()) if word]
+    if zxcvbn(password, user_inputs=[*words, "chairside", "dental", "clinic"])["score"] < 3:
+        raise Invalid(_("This password is easy to guess. A few unrelated words work well."))
+
+
+def make_hash(password: str) -> str:
+    with _slots:
+        return bcrypt.hashpw(password.encode(), bcrypt.gensalt(settings.get().bcrypt_rounds)).decode()
+
+
+def matches(password: str, password_hash: str) -> bool:
+    """Takes the same time for every input: what no password can be is compared like any other."""
+    secret = password.encode("utf-8", "replace")
+    with _slots:
+        right = bcrypt.checkpw(secret[:LONGEST_BYTES].replace(b"\0", b"?"), password_hash.encode())
+    return right and len(secret) <= LONGEST_BYTES and b"\0" not in secret
+
+
+def is_cheap(password_hash: str) -> bool:
+    """Made with fewer rounds than are asked for now."""
+    return int(password_hash.split("$")[2]) < settings.get().bcrypt_rounds
+
+
+def nobodys_hash() -> str:
+    """What a stranger's password is compared with, so that time tells nothing."""
+    return _nobodys_hash(settings.get().bcrypt_rounds)
+
+
+@cache
+def _nobodys_hash(rounds: int) -> str:
+    return bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(rounds)).decode()
+
+
+def _size(password: str) -> int:
+    return len(password.encode("utf-8", "replace"))
+
+
+def _encodes(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,59 @@
+"""Forgotten passwords: a link that works once, for half an hour, and leaves the second factor as it is."""
+
+import secrets
+from dataclasses import dataclass
+
+from lib import audit, auth, db, mail, passwords, rate_limits, settings, tokens
+from lib.errors import Invalid
+from lib.texts import _
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Whose password the holder of a link may choose."""
+
+    email: str
+    full_name: str
+
+
+def ask(email: str, *, address: str = "") -> None:
+    """Sends a link to a known address. An unknown one gets the same answer at the same pace, and nothing else."""
+    auth.limited("reset_limited", "", address, lambda: rate_limits.spend("reset", address))
+    token = secrets.token_urlsafe(32)
+    with db.nobody() as connection:
+        known = connection.execute(db.statement("select id, email from app.issue_reset(:email, :token)"),
+                                   {"email": auth.clean(email), "token": tokens.digest(token)}).first()
+    audit.record_security("reset_asked", account=email, user_id=known.id if known else None, address=address)
+    if known:
+        mail.send_later(known.email, _("A new password for Chairside"), _(
+            "Somebody, hopefully you, asked for a new password.\n\n{link}\n\nThe link works once, for 30 minutes. "
+            "If it was not you, do nothing: your password stays as it is.").format(link=link(token, str(settings.get().url))))
+
+
+def link(token: str, origin: str) -> str:
+    """`origin`: scheme and host of the installation. In a mail it is CHAIRSIDE_URL, never what a request claims."""
+    return f"{origin}/?reset={token}"
+
+
+def find(token: str) -> Reset | None:
+    """None: used, expired, or never issued."""
+    with db.nobody() as connection:
+        row = connection.execute(db.statement("select email, full_name from app.find_reset(:token)"),
+                                 {"token": tokens.digest(token)}).first()
+    return Reset(**row._mapping) if row else None
+
+
+def choose(token: str, password: str, *, address: str = "") -> None:
+    """Sets the password and signs its person out everywhere. Raises Invalid; a refused password leaves the link good."""
+    reset = find(token)
+    if reset is not None:
+        passwords.check(password, reset.full_name, reset.email)
+        new_hash = passwords.make_hash(password)
+        with db.nobody() as connection:
+            person = connection.execute(db.statement("select app.reset_password(:token, :hash)"),
+                                        {"token": tokens.digest(token), "hash": new_hash}).scalar()
+        if person is not None:
+            audit.record_security("reset_done", user_id=person, address=address)
+            return
+    audit.record_security("reset_refused", address=address)
+    raise Invalid(_("This link was used already or is older than 30 minutes. Please ask for a new one."))

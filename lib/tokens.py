@@ -1,0 +1,64 @@
+"""The value of the session cookie: an HS256 JWT whose id is the secret behind a session row."""
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import jwt
+
+from lib import settings
+from lib.errors import NotSignedIn
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a cookie claims. `id` is a secret; the session row is found by its hash."""
+
+    id: str
+    user_id: str
+
+
+def read(cookie: str | None) -> Token:
+    """Raises NotSignedIn for anything but our own HS256 signature with all claims in date. While a secret is being replaced,
+    what the former one signed stays good until it expires (docs/operating.md)."""
+    for secret in _secrets():
+        try:
+            claims: dict[str, Any] = jwt.decode(cookie or "", secret, algorithms=["HS256"],
+                                                options={"require": ["sub", "email", "iat", "exp", "jti"]})
+            return Token(str(claims["jti"]), str(claims["sub"]))
+        except jwt.InvalidTokenError:
+            continue
+    raise NotSignedIn
+
+
+def make(user_id: UUID, email: str, token_id: str, life: timedelta) -> str:
+    now = datetime.now(UTC)
+    claims = {"sub": str(user_id), "email": email, "iat": now, "exp": now + life, "jti": token_id}
+    return jwt.encode(claims, _secrets()[0], "HS256")
+
+
+@cache
+def _secrets() -> list[str]:
+    """The one that signs, and the former one, which only reads."""
+    configured = settings.get()
+    given = [secret.get_secret_value() for secret in (configured.jwt_secret, configured.jwt_secret_previous) if secret]
+    return given if configured.jwt_secret else [_development_secret(), *given]
+
+
+def _development_secret() -> str:
+    """Random, and kept in the data folder so that a restart signs nobody out."""
+    path = settings.get().data / "jwt.secret"
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+def digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

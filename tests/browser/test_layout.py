@@ -1,0 +1,190 @@
+"""Every page on a phone, in light and in dark: nothing sticks out, what matters is in reach, every text can be read.
+And what the keyboard does."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lib import db, patients, workflows
+from lib.patient_form import PatientForm
+from tests.browser.conftest import settled
+from tests.conftest import PASSWORD
+from ui import frame
+
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+HEDWIG = PatientForm(full_name="Hedwig von der Rosenau-Lindenberg", phone="030 5554581", date_of_birth="1980-03-12",
+                     email="hedwig.von.der.rosenau-lindenberg@mail.example.org", alerts="Penicillin\nPacemaker",
+                     medical_notes="Root canal of the lower left molar, splint worn at night.")
+# What each page is for: role and name of the control.
+MAIN = {"today": ("link", "Open the list"), "patients": ("button", "Add patient"), "chat": ("textbox", "Ask about this patient"),
+        "emergencies": ("button", "Acknowledge"), "account": ("button", "Save"), "analytics": ("radio", "30 days"),
+        "team": ("button", "Invite"), "audit": ("button", "Verify chain"), "clinic": ("button", "Save"),
+        "patient": ("button", "Ask the assistant"), "patient_edit": ("button", "Save"), "patient_import": ("button", "Upload")}
+# Streamlit scrolls its main part, not the document.
+WIDER = """() => [document.scrollingElement, document.querySelector(".stMain")]
+  .map((part) => part.scrollWidth - part.clientWidth)"""
+# WCAG 2.2, 1.4.3: every visible text, or placeholder, and its contrast with the ground it stands on. Icons are no text, and
+# what is disabled is exempt. An opacity counts up to the element that brings the ground along.
+CONTRASTS = """async () => {
+  const pixel = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true })
+  const rgba = (colour) => {
+    pixel.clearRect(0, 0, 1, 1)
+    pixel.fillStyle = colour
+    pixel.fillRect(0, 0, 1, 1)
+    return [...pixel.getImageData(0, 0, 1, 1).data].map((value) => value / 255)
+  }
+  const above = (element) => element.assignedSlot ?? element.parentElement ?? element.getRootNode().host
+  const mix = (top, share, ground) => ground.map((value, place) => top[place] * share + value * (1 - share))
+  const groundOf = (element) => {
+    if (!element) return rgba("canvas").slice(0, 3)
+    const own = rgba(getComputedStyle(element).backgroundColor)
+    return own[3] === 1 ? own.slice(0, 3) : mix(own, own[3], groundOf(above(element)))
+  }
+  const opacityOf = (element) => {
+    const { opacity, backgroundColor } = getComputedStyle(element)
+    const further = above(element)
+    return opacity * (further && rgba(backgroundColor)[3] < 1 ? opacityOf(further) : 1)
+  }
+  const luminance = (colour) => {
+    const [red, green, blue] = colour.map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+  }
+  const contrast = (element, style) => {
+    const ground = groundOf(element)
+    const ink = rgba(element instanceof SVGElement ? style.fill : style.color)
+    const [dark, light] = [luminance(mix(ink, ink[3] * opacityOf(element), ground)), luminance(ground)].sort((one, other) => one - other)
+    return (light + 0.05) / (dark + 0.05)
+  }
+  const textOf = (element) => element.value || [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join("")
+  const seen = (element, style) => {
+    const { width, height } = element.getBoundingClientRect()
+    return width > 1 && height > 1 && style.visibility === "visible" && opacityOf(element) > 0
+      && !/Material Symbols/.test(style.fontFamily) && !element.closest("[disabled], [aria-disabled=true], script, style")
+  }
+  const measure = (root) => [...root.querySelectorAll("*")].flatMap((element) => {
+    const style = getComputedStyle(element), inner = element.shadowRoot ? measure(element.shadowRoot) : []
+    if (!seen(element, style)) return inner
+    if (textOf(element).trim?.()) return [...inner, [textOf(element).trim(), contrast(element, style)]]
+    return element.placeholder ? [...inner, [element.placeholder, contrast(element, getComputedStyle(element, "::placeholder"))]] : inner
+  })
+  for (let before = -1, measured = []; ; before = measured.length) {  // texts come a moment after what they stand in
+    measured = measure(document)
+    if (measured.length === before) return measured
+    await new Promise((resolve) => setTimeout(resolve, 150))
+  }
+}"""
+
+
+@pytest.fixture
+def hedwig(alice):
+    """A patient with a thread; and an open emergency, for there is no page of those without one."""
+    with db.scope(alice) as scope:
+        patient_id = patients.register(scope, HEDWIG)
+    for about, question in ((patient_id, "How long does a root canal take?"), (None, "He can't breathe and his tongue is swollen")):
+        job = workflows.watch(workflows.ask(alice, about, question).answer_id)
+        assert job is None or job.wait(10 ** 9, 10)
+    return patient_id
+
+
+def visit(page: Page, name: str, patient_id) -> None:
+    about = f"?patient={patient_id}" if name in ("patient", "patient_edit", "chat") else ""
+    page.goto(f"/{name.removeprefix('today')}{about}")
+    settled(page)
+    expect(main_control(page, name)).to_be_visible()
+    charts = page.locator(".stPlotlyChart")
+    expect(charts.locator(".ytitle")).to_have_count(charts.count())
+    for title in charts.locator(".ytitle").all():  # a chart is hidden until it is drawn
+        expect(title).to_be_visible()
+
+
+def main_control(page: Page, name: str):
+    role, label = MAIN[name]
+    return page.get_by_role(role, name=re.compile(f"^{label}")).first  # a shortcut's key stands behind it
+
+
+def too_wide(page: Page, name: str) -> list[str]:
+    found = [f"{name}: scrolls {wider} px sideways" for wider in page.evaluate(WIDER) if wider > 0]
+    box = main_control(page, name).bounding_box()
+    inside = box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
+    return found if inside else [*found, f"{name}: {MAIN[name]} is out of sight"]
+
+
+def illegible(page: Page, name: str) -> list[str]:
+    measured = page.evaluate(CONTRASTS)
+    assert len(measured) > 5, f"{name}: hardly a text was found"
+    return [f"{name}: {contrast:.2f} for {text[:40]!r}" for text, contrast in measured if contrast < 4.5]
+
+
+def focused(page: Page) -> str:
+    """What the focused control is called."""
+    return page.evaluate("() => document.activeElement.ariaLabel || document.activeElement.innerText")
+
+
+def test_every_page_is_looked_at():
+    assert {name for name, *_rest in frame.pages()} == set(MAIN)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_phone_and_every_text_can_be_read(signed_in, alice, hedwig, scheme):
+    page = signed_in(alice, color_scheme=scheme)
+    faults = illegible(page, "today, with the menu")
+    page.set_viewport_size(PHONE)
+    for name in MAIN:
+        visit(page, name, hedwig)
+        faults += too_wide(page, name) + illegible(page, name)
+    assert faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_forms_of_a_stranger_fit_a_phone_and_can_be_read(new_browser, database, scheme):
+    page = new_browser(color_scheme=scheme).new_page()
+    page.set_viewport_size(PHONE)
+    for form, label in (("sign-in", "Sign in"), ("sign-up", "Create clinic")):
+        page.goto(f"/?form={form}")
+        button = page.get_by_role("button", name=label, exact=True)
+        expect(button).to_be_visible()
+        assert max(page.evaluate(WIDER)) == 0
+        assert button.bounding_box()["width"] > PHONE["width"] / 2
+        assert illegible(page, form) == []
+
+
+def test_a_slash_goes_to_the_search_and_n_begins_a_patient_in_the_first_field(signed_in, alice):
+    page = signed_in(alice, "/patients")
+    search = page.get_by_label("Search")
+    page.wait_for_function("() => window.chairsideKeys")
+    page.keyboard.press("/")
+    expect(search).to_be_focused()
+    page.keyboard.type("n/n")
+    expect(search).to_have_value("n/n")
+    expect(page.get_by_text("No patient matches")).to_be_visible()
+    page.get_by_role("heading", name="Patients").click()
+    page.keyboard.press("n")
+    name = page.get_by_label("Full name")
+    expect(name).to_be_focused()
+    page.keyboard.type("n/n")
+    expect(name).to_have_value("n/n")
+    expect(page.get_by_role("heading", name="Add patient")).to_be_visible()
+
+
+def test_tab_leads_from_email_to_password_to_the_button_that_signs_in(page, alice):
+    page.goto("/")
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+    tab_to(page, "Email")
+    page.keyboard.type(alice.email)
+    assert tab_to(page, "Password") == []
+    page.keyboard.type(PASSWORD)
+    assert tab_to(page, "Sign in") == ["Show password"]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+
+
+def tab_to(page: Page, control: str) -> list[str]:
+    """What the focus passed on its way there."""
+    passed = []
+    for _step in range(12):
+        page.keyboard.press("Tab")
+        if focused(page) == control:
+            return passed
+        passed.append(focused(page))
+    raise AssertionError(f"{control} was not reached: {passed}")

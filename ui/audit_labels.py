@@ -1,0 +1,36 @@
+"""The audit log in words. Every action that the code records has its label here; a test sees to it."""
+
+from lib.texts import _
+
+
+def actions() -> dict[str, str]:
+    """What somebody did, whatever it was done to."""
+    return {
+        "view": _("Opened"), "list": _("Looked through a list"), "search": _("Searched"),
+        "register": _("Added a patient"), "amend": _("Changed a patient"), "archive": _("Archived a patient"),
+        "restore": _("Restored a patient"), "import": _("Imported patients"), "import_check": _("Checked a file before import"),
+        "export": _("Exported"), "ask": _("Asked the assistant"), "raise_emergency": _("Raised an emergency"),
+        "acknowledge_emergency": _("Acknowledged an emergency"), "sign_in": _("Signed in"), "sign_out": _("Signed out"),
+        "sign_in_failed": _("Failed to sign in: wrong password"), "factor_failed": _("Failed to sign in: wrong second factor"),
+        "refused": _("Was refused"), "change": _("Changed the clinic's settings"), "set_factor": _("Set up a second factor"),
+        "drop_factor": _("Removed the second factor"), "renew_recovery_codes": _("Made new recovery codes"),
+        "verify": _("Verified the audit chain"),
+    }
+
+
+def _deeds() -> dict[tuple[str, str], str]:
+    """The same, where what it was done to says more."""
+    return {
+        ("view", "patient"): _("Opened a patient"), ("view", "history"): _("Read a patient's history"),
+        ("view", "chat_thread"): _("Read a conversation"), ("list", "patients"): _("Looked through the patients"),
+        ("list", "recent_patients"): _("Saw the patients opened last"),
+        ("list", "recent_questions"): _("Saw the latest questions"),
+        ("list", "emergencies"): _("Looked through the emergencies"), ("list", "audit_log"): _("Looked through the audit log"),
+        ("search", "patients"): _("Searched the patients"), ("export", "patients"): _("Exported patients"),
+        ("export", "analytics"): _("Exported figures"), ("export", "audit_log"): _("Exported the audit log"),
+    }
+
+
+def deed(action: str, resource: str) -> str:
+    """What no code records any more is told as it stands."""
+    return _deeds().get((action, resource)) or actions().get(action) or action.replace("_", " ").capitalize()
