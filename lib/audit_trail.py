@@ -51,6 +51,8 @@ class Entry:
     row_count: int | None
     address: str
     request_id: str
+    about: str
+    """The colleague whose membership or credentials it touched."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def export(scope: Scope, chosen: Filter) -> str:
             most=MOST))
     zone = scope.identity.time_zone
     heading = [_("Time (UTC)"), _("Time ({zone})").format(zone=zone), _("Person"), _("Action"), _("Subject"), _("Reference"),
-               _("Patient"), _("Patient reference"), _("Fields"), _("Rows"), _("Address"), _("Request"), _("Entry")]
+               _("Colleague"), _("Patient"), _("Patient reference"), _("Fields"), _("Rows"), _("Address"), _("Request"),
+               _("Entry")]
     lines = [_line(entry, ZoneInfo(zone)) for entry in _all(scope, chosen)]
     audit.record(scope, "export", "audit_log", chosen.subject, patient_id=chosen.patient, row_count=len(lines))
     return csv_file.write([heading, *lines])
@@ -142,8 +145,8 @@ def export(scope: Scope, chosen: Filter) -> str:
 
 def _line(entry: Entry, zone: ZoneInfo) -> list[object]:
     utc, local = (entry.happened_at.astimezone(at).isoformat(" ", "seconds") for at in (UTC, zone))
-    return [utc, local, entry.person, entry.action, entry.resource, entry.resource_id, entry.patient, entry.patient_id,
-            " ".join(entry.fields), entry.row_count, entry.address, entry.request_id, entry.id]
+    return [utc, local, entry.person, entry.action, entry.resource, entry.resource_id, entry.about, entry.patient,
+            entry.patient_id, " ".join(entry.fields), entry.row_count, entry.address, entry.request_id, entry.id]
 
 
 def _all(scope: Scope, chosen: Filter) -> Iterator[Entry]:
@@ -159,7 +162,8 @@ def _all(scope: Scope, chosen: Filter) -> Iterator[Entry]:
 def _find(scope: Scope, chosen: Filter, before: UUID | None, limit: int) -> Page[Entry]:
     return scope.page(Entry, """
         select l.id, l.happened_at, l.user_id, coalesce(m.display_name, '') as person, l.action, l.resource, l.resource_id,
-               l.patient_id, p.full_name as patient, l.fields, l.row_count, l.address, l.request_id
+               l.patient_id, p.full_name as patient, l.fields, l.row_count, l.address, l.request_id,
+               coalesce(o.display_name, '') as about
         from (select id, happened_at, user_id, action, resource, resource_id, patient_id, fields, row_count, address, request_id
               from audit_log
               where clinic_id = :clinic_id
@@ -172,6 +176,8 @@ def _find(scope: Scope, chosen: Filter, before: UUID | None, limit: int) -> Page
               order by id desc
               limit :limit + 1) l
         left join memberships m on m.clinic_id = :clinic_id and m.user_id = l.user_id
+        left join memberships o on o.clinic_id = :clinic_id and cast(o.user_id as text) = l.resource_id
+            and l.resource in ('membership', 'credentials', 'credential_document')
         left join patients p on p.clinic_id = :clinic_id and p.id = l.patient_id
         order by l.id desc
         """, limit=limit, before=before, **vars(chosen))

@@ -92,7 +92,8 @@ class Counters:
         from limits.storage import storage_from_string
         from limits.strategies import FixedWindowRateLimiter
         self.window, self.away = RateLimitItemPerSecond, StorageError
-        self.limiter = FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **_options(url)))
+        self.limiter = FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, socket_timeout=1,
+                                                                 socket_connect_timeout=1))
         # The library's memory is not exact by itself: one race in a hundred of 40 threads for 5 places let up to 10 through.
         self.turn: AbstractContextManager[Any] = threading.Lock() if url == "memory://" else nullcontext()
 
@@ -148,15 +149,6 @@ def ready() -> Counters:
 def _open() -> Counters:
     url = settings.get().redis_url
     return Counters(url.get_secret_value() if url else "memory://")
-
-
-def _options(url: str) -> dict[str, Any]:
-    """No retry: what timed out may have counted already, and a connection that died idle is noticed before it is used."""
-    if url == "memory://":
-        return {}
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-    return {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 0)}
 
 
 def _tell(error: Exception) -> None:

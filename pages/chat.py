@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from lib import auth, chats, db, patients
+from lib import chats, db, patients
 from lib.texts import _
 from ui import conversation, guard, state, widgets
 
 identity = guard.require("chat.ask")
 patient_id = state.patient_in_address()
 if patient_id:
-    auth.require(identity, "chat.patient")
+    guard.require("chat.patient")
 with db.scope(identity) as scope:
     patient = patients.read(scope, patient_id) if patient_id else None
     thread_id = chats.view(scope, patient_id)

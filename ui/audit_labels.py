@@ -5,16 +5,38 @@ from lib.texts import _
 
 def actions() -> dict[str, str]:
     """What somebody did, whatever it was done to."""
+    return {**_of_patients(), **_of_people(), **_of_the_clinic()}
+
+
+def _of_patients() -> dict[str, str]:
     return {
         "view": _("Opened"), "list": _("Looked through a list"), "search": _("Searched"),
         "register": _("Added a patient"), "amend": _("Changed a patient"), "archive": _("Archived a patient"),
         "restore": _("Restored a patient"), "import": _("Imported patients"), "import_check": _("Checked a file before import"),
         "export": _("Exported"), "ask": _("Asked the assistant"), "raise_emergency": _("Raised an emergency"),
-        "acknowledge_emergency": _("Acknowledged an emergency"), "sign_in": _("Signed in"), "sign_out": _("Signed out"),
-        "sign_in_failed": _("Failed to sign in: wrong password"), "factor_failed": _("Failed to sign in: wrong second factor"),
-        "refused": _("Was refused"), "change": _("Changed the clinic's settings"), "set_factor": _("Set up a second factor"),
+        "acknowledge_emergency": _("Acknowledged an emergency"),
+    }
+
+
+def _of_people() -> dict[str, str]:
+    return {
+        "sign_in": _("Signed in"), "sign_out": _("Signed out"), "sign_in_failed": _("Failed to sign in: wrong password"),
+        "factor_failed": _("Failed to sign in: wrong second factor"), "refused": _("Was refused"),
+        "enter_clinic": _("Changed to this clinic"), "leave_clinic": _("Changed to another clinic"),
+        "change_password": _("Changed the password"), "set_factor": _("Set up a second factor"),
         "drop_factor": _("Removed the second factor"), "renew_recovery_codes": _("Made new recovery codes"),
-        "verify": _("Verified the audit chain"),
+        "sign_out_device": _("Signed a device out"), "sign_out_devices": _("Signed other devices out"),
+    }
+
+
+def _of_the_clinic() -> dict[str, str]:
+    return {
+        "change": _("Changed settings"), "invite": _("Invited somebody"), "withdraw_invitation": _("Withdrew an invitation"),
+        "join": _("Joined the clinic"), "change_role": _("Changed a role"), "deactivate": _("Deactivated a member"),
+        "reactivate": _("Reactivated a member"), "sign_out_member": _("Signed a member out"),
+        "reset_member_password": _("Made a password link for a member"),
+        "reset_member_factor": _("Removed a member's second factor"), "submit": _("Submitted credentials"),
+        "decide": _("Decided on credentials"), "download": _("Downloaded a document"), "verify": _("Verified the audit chain"),
     }
 
 
@@ -22,12 +44,15 @@ def _deeds() -> dict[tuple[str, str], str]:
     """The same, where what it was done to says more."""
     return {
         ("view", "patient"): _("Opened a patient"), ("view", "history"): _("Read a patient's history"),
-        ("view", "chat_thread"): _("Read a conversation"), ("list", "patients"): _("Looked through the patients"),
-        ("list", "recent_patients"): _("Saw the patients opened last"),
-        ("list", "recent_questions"): _("Saw the latest questions"),
+        ("view", "chat_thread"): _("Read a conversation"), ("view", "credentials"): _("Opened credentials"),
+        ("list", "patients"): _("Looked through the patients"), ("list", "recent_patients"): _("Saw the patients opened last"),
+        ("list", "recent_questions"): _("Saw the latest questions"), ("list", "team"): _("Looked through the team"),
         ("list", "emergencies"): _("Looked through the emergencies"), ("list", "audit_log"): _("Looked through the audit log"),
+        ("list", "credentials"): _("Looked through credentials"), ("list", "invitations"): _("Looked through the invitations"),
         ("search", "patients"): _("Searched the patients"), ("export", "patients"): _("Exported patients"),
         ("export", "analytics"): _("Exported figures"), ("export", "audit_log"): _("Exported the audit log"),
+        ("change", "clinic"): _("Changed the clinic's settings"), ("change", "account"): _("Changed the own account"),
+        ("download", "credential_document"): _("Downloaded a credential document"),
     }
 
 

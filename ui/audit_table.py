@@ -25,7 +25,7 @@ def _row(entry: Entry, identity: Identity) -> str:
 
 
 def _what(entry: Entry) -> str:
-    details = [_fields(entry.fields), _rows(entry.row_count), entry.resource_id if entry.action == "refused" else ""]
+    details = [entry.about, _fields(entry.fields), _rows(entry.row_count), entry.resource_id if entry.action == "refused" else ""]
     below = " · ".join(escape(detail) for detail in details if detail)
     return escape(audit_labels.deed(entry.action, entry.resource)) + (f"<small>{below}</small>" if below else "")
 

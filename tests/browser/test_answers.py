@@ -13,6 +13,7 @@ from tests.browser.conftest import settled
 from tests.conftest import serving
 
 QUESTION = "What is a root canal?"
+rerun_looks_like_stop = pytest.mark.xfail(strict=True, reason="ui/conversation.py takes every rerun for the Stop button")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,7 @@ def test_a_closed_tab_does_not_cost_the_answer(signed_in, alice):
     assert saved(alice) == [(QUESTION, 1, 1, ["ok", "ok"])]
 
 
+@rerun_looks_like_stop
 def test_another_page_does_not_cost_the_answer_which_is_there_on_coming_back(signed_in, alice):
     page = signed_in(alice, "/chat")
     ask(page)
@@ -88,6 +90,7 @@ def test_another_page_does_not_cost_the_answer_which_is_there_on_coming_back(sig
     assert saved(alice) == [(QUESTION, 1, 1, ["ok", "ok"])]
 
 
+@rerun_looks_like_stop
 def test_a_second_question_in_the_middle_of_an_answer_gets_its_own(signed_in, alice):
     page = signed_in(alice, "/chat")
     ask(page)
@@ -97,3 +100,17 @@ def test_a_second_question_in_the_middle_of_an_answer_gets_its_own(signed_in, al
     ask(other, "What is a dental bridge?")
     expect(other.get_by_text("This is general information")).to_have_count(2, timeout=60_000)
     assert saved(alice) == [(QUESTION, 1, 1, ["ok", "ok"]), ("What is a dental bridge?", 1, 1, ["ok", "ok"])]
+
+
+def test_leaving_and_asking_again_leaves_one_answer_and_one_call_to_each_question(signed_in, alice):
+    page = signed_in(alice, "/chat")
+    ask(page)
+    begun(page)
+    page.get_by_role("link", name="Patients").first.click()
+    expect(page.get_by_role("heading", level=1, name="Patients")).to_be_visible()
+    page.goto("/chat")
+    ask(page, "What is a dental bridge?")
+    expect(page.get_by_text("What is a dental bridge?").first).to_be_visible()
+    found = saved(alice)
+    assert [(answers, calls) for _question, answers, calls, _statuses in found] == [(1, 1), (1, 1)]
+    assert all(answer == call for _question, _answers, _calls, (answer, call) in found)

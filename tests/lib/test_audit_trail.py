@@ -76,6 +76,14 @@ def test_rows_come_newest_first_with_the_names_of_people_and_patients(alice, bob
     assert rows[2].fields == ["full_name", "phone"]
 
 
+def test_a_row_about_a_colleague_names_them(alice, bob):
+    with db.scope(alice) as scope:
+        audit.record(scope, "change_role", "membership", bob.user_id, fields=["role"])
+        audit.record(scope, "view", "else", bob.user_id)
+    assert [row.about for row in find(alice, action="change_role").rows] == ["Bob Brown"]
+    assert [row.about for row in find(alice, action="view").rows] == [""]
+
+
 @pytest.mark.parametrize(("chosen", "expected"), [({}, 4), ({"action": "amend"}, 1), ({"action": "nothing"}, 0)])
 def test_the_action_narrows(alice, bob, chosen, expected):
     look(alice)
@@ -152,7 +160,7 @@ def test_the_export_holds_the_selection_in_both_zones_and_counts_itself(alice, b
     look(bob, fields=["phone", "email"], row_count=3)
     heading, *rows = export(alice, person=bob.user_id)
     assert heading[:4] == ["Time (UTC)", "Time (Europe/Berlin)", "Person", "Action"]
-    assert [row[2:6] + row[8:10] for row in rows] == [["Bob Brown", "view", "test", "", "phone email", "3"]]
+    assert [row[2:6] + row[9:11] for row in rows] == [["Bob Brown", "view", "test", "", "phone email", "3"]]
     assert rows[0][0].endswith("+00:00")
     exported = find(alice, action="export").rows[0]
     assert (exported.resource, exported.row_count, exported.resource_id) == ("audit_log", 1, str(bob.user_id))
@@ -162,7 +170,7 @@ def test_no_cell_of_the_export_is_a_formula(alice):
     """SECURITY 18."""
     with db.scope(alice) as scope:
         patient_id = patients.register(scope, PatientForm(full_name="=cmd|' /C calc'!A0"))
-    assert export(alice, patient=patient_id)[1][6].startswith("'=")
+    assert export(alice, patient=patient_id)[1][7].startswith("'=")
 
 
 def test_an_export_in_several_batches_is_whole(alice, monkeypatch):
