@@ -47,6 +47,7 @@ bench: .venv/installed-dev  ## Figures beside Streamlit's defaults
 	$(BIN)/python -m benchmarks.reruns
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.imports
+	$(BIN)/python -m benchmarks.audit
 
 migrate: .venv/installed  ## Bring the database of DATABASE_OWNER_URL (or the embedded one) up to date
 	@$(BIN)/python -m lib.operator migrate

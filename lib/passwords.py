@@ -1,5 +1,6 @@
 """Passwords: what makes a good one, and their hashes."""
 
+import re
 import secrets
 import threading
 from functools import cache
@@ -12,6 +13,7 @@ from lib.errors import Invalid
 from lib.texts import _
 
 SHORTEST, LONGEST_BYTES = 12, 72
+OURS = ("chairside", "dental", "clinic")
 _slots = threading.BoundedSemaphore(2)  # bcrypt takes a core for a quarter of a second: never all of them
 
 
@@ -26,9 +28,17 @@ def check(password: str, *known: str) -> None:
         raise Invalid(_("A password has room for 72 bytes; this one takes {n}. Please shorten it.").format(n=_size(password)))
     if "\0" in password or not _encodes(password):
         raise Invalid(_("A password can't contain invisible control characters."))
-    words = [word for text in known for word in (text, *text.replace("@", " ").replace(".", " ").split()) if word]
-    if zxcvbn(password, user_inputs=[*words, "chairside", "dental", "clinic"])["score"] < 3:
+    words = [word for text in known for word in (text, "".join(text.split()), *text.replace("@", " ").replace(".", " ").split())
+             if word]
+    if zxcvbn(password, user_inputs=[*words, *OURS])["score"] < 3 or _is_made_of(password, {*words, *OURS}):
         raise Invalid(_("This password is easy to guess. A few unrelated words work well."))
+
+
+def _is_made_of(password: str, words: set[str]) -> bool:
+    """Known words and hardly anything else: zxcvbn takes a name written twice for two guesses."""
+    known = sorted((re.escape(word.casefold()) for word in words if len(word) > 2), key=len, reverse=True)
+    left = re.sub("|".join(known), "", password.casefold())
+    return left != password.casefold() and len(re.sub(r"[\W_]", "", left)) < 6
 
 
 def make_hash(password: str) -> str:

@@ -14,6 +14,7 @@ log = structlog.get_logger()
 _stopping = threading.Event()
 _server: embedded.Server | None = None
 _keeper: threading.Thread | None = None
+_failing: set[str] = set()
 
 
 def start() -> None:
@@ -77,11 +78,16 @@ def _keep_house() -> None:
 
 
 def _attempt(chore: Callable[[], None]) -> None:
-    """The edge of the housekeeper's thread: whatever goes wrong, it looks after the house again in a second."""
+    """The edge of the housekeeper's thread: whatever goes wrong, it looks after the house again in a second. Logged once, or
+    a database that is away for an hour would fill the log."""
+    name = chore.__name__.strip("_")
     try:
         chore()
+        _failing.discard(name)
     except Exception as error:
-        log.error("housekeeping failed", chore=chore.__name__.strip("_"), reason=type(error).__name__)
+        if name not in _failing:
+            log.error("housekeeping failed", chore=name, reason=type(error).__name__)
+        _failing.add(name)
 
 
 def _revive() -> None:

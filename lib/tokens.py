@@ -1,7 +1,6 @@
 """The value of the session cookie: an HS256 JWT whose id is the secret behind a session row."""
 
 import hashlib
-import os
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from uuid import UUID
 
 import jwt
 
-from lib import settings
+from lib import local_secrets, settings
 from lib.errors import NotSignedIn
 
 
@@ -47,17 +46,7 @@ def _secrets() -> list[str]:
     """The one that signs, and the former one, which only reads."""
     configured = settings.get()
     given = [secret.get_secret_value() for secret in (configured.jwt_secret, configured.jwt_secret_previous) if secret]
-    return given if configured.jwt_secret else [_development_secret(), *given]
-
-
-def _development_secret() -> str:
-    """Random, and kept in the data folder so that a restart signs nobody out."""
-    path = settings.get().data / "jwt.secret"
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(secrets.token_urlsafe(48))
-    return path.read_text()
+    return given if configured.jwt_secret else [local_secrets.keep("jwt.secret", lambda: secrets.token_urlsafe(48)), *given]
 
 
 def digest(token: str) -> bytes:

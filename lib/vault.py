@@ -1,13 +1,9 @@
 """Secrets at rest: sealed with keys from the environment, which the database never sees."""
 
-import contextlib
-import os
-import secrets
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib import settings
+from lib import local_secrets, settings
 from lib.errors import SetUpError
 from lib.texts import _
 
@@ -48,23 +44,9 @@ def _keys() -> "MultiFernet":
 
 
 def _development_key() -> str:
-    """Kept in the data folder, so that a restart can read what was sealed before. Production brings its own."""
+    """Production brings its own."""
     from cryptography.fernet import Fernet
 
     if settings.get().production:
         raise SetUpError(_("Secrets can't be stored here until whoever runs Chairside sets CHAIRSIDE_ENCRYPTION_KEYS."))
-    path = settings.get().data / "encryption.key"
-    if not path.exists():
-        _write_once(path, Fernet.generate_key().decode())
-    return path.read_text()
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Whole and under its name, or not at all: of two processes that start at once, both go on with the same key."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text)
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    return local_secrets.keep("encryption.key", lambda: Fernet.generate_key().decode())

@@ -8,7 +8,7 @@ import pytest
 
 from lib.settings import ROOT, Settings
 
-LAYERS = ["texts", "errors", "settings", "rate_limits", "identity", "countries", "mailbox", "passwords", "tokens", "vault", "mail",
+LAYERS = ["texts", "errors", "settings", "rate_limits", "identity", "countries", "mailbox", "local_secrets", "passwords", "tokens", "vault", "mail",
           "embedded", "db", "migrations", "audit", "auth"]
 PURE = {"csv_file", "charsets", "redflags", "redflag_reading", "redflag_matching", "redflag_muting", "redflag_rules", "dates", "tables", "intake", "fhir", "patient_form", "search_words"}
 ENTRY = {"workflows", "startup", "operator", "demo"}

@@ -55,7 +55,7 @@ def join(account: Account) -> Account:
         return account
     clinic_id = team.accept(_token(), account.id, address=guard.address())
     if clinic_id is None:
-        raise Invalid(_("This invitation is for another email, or not valid any more. Open the start page to sign in without it."))
+        raise Invalid(_("This invitation is for another email, or void by now. Open the start page to sign in without it."))
     st.query_params.pop("invite")
     return replace(account, clinic_id=clinic_id)
 

@@ -22,5 +22,7 @@ if identity is not None:
     if moved:
         state.notify(_("You work in {clinic} now.").format(clinic=identity.clinic_name))
         st.switch_page("../pages/today.py")
+    if identity.must_enrol and page.url_path != "account":
+        st.switch_page("../pages/account.py")
     invited.offer(identity)
 page.run()

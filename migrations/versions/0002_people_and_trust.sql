@@ -273,7 +273,8 @@ create function app.set_recovery_codes(session bytea, old_hash text, codes bytea
 declare
     person uuid;
 begin
-    select id into person from users where id = app.whose(session) and password_hash = old_hash and totp_since is not null;
+    select id into person from users where id = app.whose(session) and password_hash = old_hash and totp_since is not null
+    for update;
     if person is null then
         return false;
     end if;

@@ -6,7 +6,7 @@ import io
 import httpx
 import pytest
 
-from lib import auth, db, patients, tokens
+from lib import auth, db, patients
 from lib.patient_form import PatientForm
 
 

@@ -6,7 +6,7 @@ import re
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from lib import auth, db, tokens
+from lib import auth, db
 from tests.browser.conftest import settled, sign_up
 
 

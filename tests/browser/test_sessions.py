@@ -51,7 +51,7 @@ def test_an_idle_tab_warns_keeps_what_was_typed_and_signs_out(signed_in, age, al
     page.wait_for_timeout(2500)
     with db.scope(alice) as scope:
         draft = scope.value("select data from drafts where clinic_id = :clinic_id and user_id = :me", me=alice.user_id)
-    assert (draft["values"] if "values" in draft else draft)["phone"] == "+49 30 123"
+    assert draft["values"]["phone"] == "+49 30 123"
     age(alice, "31 minutes")
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible(timeout=SIX_SECONDS)
     sign_in(page, alice.email)

@@ -62,6 +62,14 @@ def test_a_long_or_foreign_password_is_fine(database, password):
     assert auth.verify(auth.find_account(sign_up(password=password).email), password)
 
 
+@pytest.mark.parametrize("password", ["bob brown bob brown", "BobBrown2026!", "brown-dental-2026", "bob.brown@example.org", "chairsidechairside"])
+def test_ones_own_name_and_ones_clinics_make_no_password(password):
+    """SECURITY 11."""
+    with pytest.raises(Invalid, match="easy to guess"):
+        passwords.check(password, "Bob Brown", "Brown Dental", "bob.brown@example.org")
+    passwords.check(f"{password} saxophone"[-70:], "Bob Brown", "Brown Dental", "bob.brown@example.org")
+
+
 def test_most_common_passwords_are_refused_even_when_they_are_long(shared):
     """Those that pass look random to zxcvbn, which is the rule the design settled on."""
     common = (shared / "bad_inputs" / "common_passwords_django20k.txt").read_text().split()

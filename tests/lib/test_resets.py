@@ -18,7 +18,7 @@ class Inbox:
     def __init__(self) -> None:
         self.mails: list = []
 
-    async def handle_DATA(self, _server, _session, envelope) -> str:  # noqa: N802 - the library's name
+    async def handle_DATA(self, _server, _session, envelope) -> str:
         self.mails.append(envelope)
         return "250 OK"
 

@@ -81,7 +81,8 @@ def test_the_twenty_first_question_waits_and_an_emergency_does_not(alice):
 
 def test_the_eleventh_sign_up_of_one_address_waits(monkeypatch, database):
     from lib import settings
-    monkeypatch.setattr(settings, "get", lambda configured=settings.get().model_copy(update={"limit_sign_up": 10}): configured)
+    configured = settings.get().model_copy(update={"limit_sign_up": 10})
+    monkeypatch.setattr(settings, "get", lambda: configured)
     monkeypatch.setattr(passwords, "make_hash", lambda _password: "x")
     def sign_up(n: int) -> None:
         auth.sign_up(full_name="Ann Onym", clinic_name="Flood Dental", email=f"flood{n}.{id(monkeypatch)}@example.org",

@@ -17,7 +17,8 @@ SECRET, FORMER = "s3cr3t-4nd-l0ng-en0ugh-f0r-hs256-x", "th3-0ne-bef0re-4nd-just-
 def secrets_of(monkeypatch):
     """Settings with these secrets, as a restart would read them."""
     def make(**given: str) -> None:
-        monkeypatch.setattr(settings, "get", lambda configured=settings.Settings(**given): configured)
+        configured = settings.Settings(**given)
+        monkeypatch.setattr(settings, "get", lambda: configured)
         tokens._secrets.cache_clear()
     yield make
     tokens._secrets.cache_clear()

@@ -72,7 +72,7 @@ def test_production_with_a_key_seals(environment):
     assert vault.unseal(vault.seal("secret")) == "secret"
 
 
-@pytest.mark.parametrize("keys", ["tooshort", FIRST + ",", f"{FIRST}x", FIRST[:-1]])
+@pytest.mark.parametrize("keys", ["tooshort", FIRST + ",", f"{FIRST}x", FIRST[:-1]], ids=["short", "comma", "long", "cut"])
 def test_a_key_that_is_none_is_refused_at_start(environment, keys):
     environment(CHAIRSIDE_ENCRYPTION_KEYS=keys)
     with pytest.raises(SetUpError, match="make key"):
