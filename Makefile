@@ -17,6 +17,7 @@ help:  ## What can be made
 	@test -n "$(PYTHON)" || { echo "Chairside needs Python 3.11 or newer; say where it is with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(BIN)/pip uninstall --quiet --yes setuptools  # came with the venv, too old to pass an audit, and nothing needs it
 	@touch $@
 
 .venv/installed: .venv/made requirements.txt
@@ -37,7 +38,11 @@ test: .venv/installed-dev  ## Lint, types, and every test that is not long
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/install_chromium.py
+	$(BIN)/python scripts/install_redis.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+
+audit: .venv/installed-dev  ## Look every package up among known vulnerabilities; needs the network
+	$(BIN)/python scripts/audit_dependencies.py
 
 test-long: .venv/installed-dev  ## The tests that take minutes
 	$(BIN)/python scripts/install_chromium.py
@@ -71,4 +76,4 @@ lock:  ## Lock requirements*.in with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run demo test test-long bench migrate migration clinic reset-user key rotate-keys lock
+.PHONY: help run demo test audit test-long bench migrate migration clinic reset-user key rotate-keys lock

@@ -20,7 +20,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.doorman import Doorman
-from lib import auth, logs, startup, workflows
+from lib import auth, logs, rate_limits, startup, workflows
 from lib.errors import SetUpError
 from ui.failure import report
 
@@ -58,6 +58,7 @@ async def warm() -> None:
     for module in WARM:
         await run_in_threadpool(import_module, module)
     await run_in_threadpool(auth.find_account, "")
+    await run_in_threadpool(rate_limits.ready)
     gc.freeze()
 
 

@@ -170,8 +170,8 @@ def limited(kind: str, account: str, address: str, take: Callable[[], None]) -> 
     """Take one of a limited number of tries. The first refusal goes on record; a flood of them would fill it."""
     try:
         take()
-    except TooMany:
-        if rate_limits.first_refusal(kind, account or address):
+    except TooMany as refusal:
+        if rate_limits.first_refusal(kind, address if refusal.counter == "sign_in_address" else account or address):
             audit.record_security(kind, account=account, address=address)
         raise
 

@@ -62,10 +62,10 @@ class Settings(BaseSettings):
 
     @property
     def host_names(self) -> frozenset[str]:
-        """What a request's Host may be. In development, where neither setting is given, this machine's names."""
+        """What a request's Host may be. Where neither setting is given, this machine's names and no other."""
         public = [urlsplit(self.url).netloc.rpartition("@")[2]] if self.url else []
         names = [*self.hosts, *(re.sub(r":\d+$", "", name) for name in public)]
-        return frozenset(name.lower() for name in names or ([] if self.production else THIS_MACHINE))
+        return frozenset(name.lower() for name in names or THIS_MACHINE)
 
     @property
     def encryption_key_list(self) -> list[str]:
@@ -122,8 +122,6 @@ def _check(settings: Settings) -> None:
         raise SetUpError("REDIS_URL must begin with redis://, rediss:// or redis+unix://.")
     if not settings.production:
         return
-    if not settings.host_names:
-        raise SetUpError("CHAIRSIDE_HOSTS must name the hosts that Chairside answers for in production, or CHAIRSIDE_URL one.")
     if _is_guessable(settings.jwt_secret):
         raise SetUpError("JWT_SECRET must be set to at least 32 random characters in production.")
     if settings.jwt_secret_previous and _is_guessable(settings.jwt_secret_previous):

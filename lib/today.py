@@ -81,6 +81,7 @@ def recently_opened(scope: Scope, limit: int = 6) -> list[Known]:
             where clinic_id = :clinic_id
               and user_id = :me
               and patient_id is not null
+              and resource <> 'audit_log'
               and id > app.uuid_floor(now() - interval '14 days')
             group by patient_id
             order by max(happened_at) desc

@@ -38,11 +38,11 @@ def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
     """Red flags, then the length and the limit, then knowledge, then the answer, in this order. Raises Invalid or TooMany with
     nothing saved."""
     began = time.monotonic()
-    auth.require(identity, "chat.patient" if patient_id else "chat.ask")
     text = chats.storable(text)
     if not text.strip():
         raise Invalid(_("There is no question yet. Type one and send it again."))
     with db.scope(identity) as scope:
+        auth.require(identity, "chat.patient" if patient_id else "chat.ask")
         thread_id = chats.open_thread(scope, patient_id)
         verdict = redflags.check(text[:chats.LONGEST], chats.recent_questions(scope, thread_id))
         refused = None if verdict.tier == "E" else _refuse(identity, text)

@@ -288,7 +288,10 @@ def _stop(message_id: UUID) -> None:
 
 
 def _still_here() -> bool:
-    """Whether the tab is still connected: then it was the Stop button, otherwise a reload or a closed tab."""
-    time.sleep(0.05)  # the runtime asks the script to stop just before it lets the tab go
+    """Whether it was the Stop button: the tab is connected, and no other run takes this one's place, as after a reload, on
+    another page, or for the next question. Streamlit tells nobody, so its session is asked."""
+    time.sleep(0.05)  # the runtime asks the script to stop just before it lets the tab go, or begins the next run
     context = get_script_run_ctx()
-    return bool(context and get_instance().is_active_session(context.session_id))
+    info = get_instance()._session_mgr.get_active_session_info(context.session_id) if context else None
+    runner = info.session._scriptrunner if info else None
+    return bool(context and runner and runner._requests is context.script_requests)

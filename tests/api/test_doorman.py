@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from api import caller
+from api import caller, main
 from api.answer import content_policy
 from api.doorman import Doorman
 from lib import db, settings
+from lib.errors import TooMany
 from tests.conftest import serving
 
 HEADERS = ("content-security-policy", "x-content-type-options", "x-frame-options", "referrer-policy", "permissions-policy",
@@ -116,6 +117,18 @@ def test_whatever_breaks_inside_answers_with_nothing_but_the_request_id(database
     assert not re.search("canary|RuntimeError|db.internal|test_doorman", answer.text)
     assert [(line["request_id"], line["error"]) for line in lines] == [(answer.headers["x-request-id"], "RuntimeError")]
     assert "canary" not in str(lines)
+
+
+def test_too_many_tries_are_429_with_the_time_to_wait():
+    app = main.make()
+
+    @app.get("/api/full")
+    def full() -> None:
+        raise TooMany(715)
+
+    answer = through(app, "/api/full")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "715")
+    assert answer.json()["detail"] == "Too many tries. Please wait 12 minutes and try again."
 
 
 def test_a_session_id_in_a_path_stays_out_of_the_log(database):

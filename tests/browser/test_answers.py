@@ -13,7 +13,6 @@ from tests.browser.conftest import settled
 from tests.conftest import serving
 
 QUESTION = "What is a root canal?"
-rerun_looks_like_stop = pytest.mark.xfail(strict=True, reason="ui/conversation.py takes every rerun for the Stop button")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,6 @@ def test_a_closed_tab_does_not_cost_the_answer(signed_in, alice):
     assert saved(alice) == [(QUESTION, 1, 1, ["ok", "ok"])]
 
 
-@rerun_looks_like_stop
 def test_another_page_does_not_cost_the_answer_which_is_there_on_coming_back(signed_in, alice):
     page = signed_in(alice, "/chat")
     ask(page)
@@ -90,7 +88,6 @@ def test_another_page_does_not_cost_the_answer_which_is_there_on_coming_back(sig
     assert saved(alice) == [(QUESTION, 1, 1, ["ok", "ok"])]
 
 
-@rerun_looks_like_stop
 def test_a_second_question_in_the_middle_of_an_answer_gets_its_own(signed_in, alice):
     page = signed_in(alice, "/chat")
     ask(page)

@@ -5,7 +5,9 @@ import pytest
 from lib import settings
 from lib.errors import SetUpError
 
-NAMES = ("CHAIRSIDE_ENV", "CHAIRSIDE_SIGNUP", "DATABASE_URL", "DATABASE_OWNER_URL", "JWT_SECRET", "CHAIRSIDE_BCRYPT_ROUNDS")
+NAMES = ("CHAIRSIDE_ENV", "CHAIRSIDE_SIGNUP", "DATABASE_URL", "DATABASE_OWNER_URL", "JWT_SECRET", "CHAIRSIDE_BCRYPT_ROUNDS",
+         "CHAIRSIDE_HOSTS", "CHAIRSIDE_URL", "CHAIRSIDE_TRUSTED_PROXIES", "REDIS_URL")
+PRODUCTION = {"CHAIRSIDE_ENV": "production", "JWT_SECRET": "kX3v9QpL7wZr2TnY8mBc5HsJ4dGf6A1eUo0iRtVy"}
 
 
 @pytest.fixture
@@ -27,10 +29,10 @@ def test_development_needs_nothing(environment):
 
 
 def test_production_lets_only_the_first_clinic_sign_up(environment):
-    assert environment(CHAIRSIDE_ENV="production", JWT_SECRET="s" * 40).sign_up == "first"
+    assert environment(**PRODUCTION, CHAIRSIDE_HOSTS="clinic.example").sign_up == "first"
 
 
-@pytest.mark.parametrize("secret", ["", "short", "s" * 31])
+@pytest.mark.parametrize("secret", ["", "short", PRODUCTION["JWT_SECRET"][:31], "s" * 40, "change-me-" + PRODUCTION["JWT_SECRET"]])
 def test_production_refuses_an_empty_or_short_secret(environment, secret):
     with pytest.raises(SetUpError, match="JWT_SECRET"):
         environment(CHAIRSIDE_ENV="production", JWT_SECRET=secret)
@@ -38,10 +40,24 @@ def test_production_refuses_an_empty_or_short_secret(environment, secret):
 
 def test_production_refuses_to_hold_the_owners_address(environment):
     with pytest.raises(SetUpError, match="DATABASE_OWNER_URL"):
-        environment(CHAIRSIDE_ENV="production", JWT_SECRET="s" * 40, DATABASE_OWNER_URL="postgresql://owner@db/x")
+        environment(**PRODUCTION, DATABASE_OWNER_URL="postgresql://owner@db/x")
 
 
-@pytest.mark.parametrize(("name", "value"), [("CHAIRSIDE_ENV", "prod"), ("CHAIRSIDE_BCRYPT_ROUNDS", "4"), ("CHAIRSIDE_SIGNUP", "yes")])
+@pytest.mark.parametrize(("values", "hosts"), [
+    ({"CHAIRSIDE_HOSTS": "Clinic.example, [2001:db8::1]"}, {"clinic.example", "[2001:db8::1]"}),
+    ({"CHAIRSIDE_URL": "https://clinic.example"}, {"clinic.example"}), ({"CHAIRSIDE_URL": "https://clinic.example:8443"}, {"clinic.example"}),
+    ({"CHAIRSIDE_URL": "https://clinic.example", "CHAIRSIDE_HOSTS": "inside"}, {"clinic.example", "inside"})])
+def test_hosts_come_from_their_setting_and_from_the_public_address(environment, values, hosts):
+    assert environment(**PRODUCTION, **values).host_names == hosts
+
+
+@pytest.mark.parametrize("given", [{}, PRODUCTION])
+def test_without_a_name_only_this_machine_is_answered(environment, given):
+    assert environment(**given).host_names == {"localhost", "127.0.0.1", "[::1]"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("CHAIRSIDE_ENV", "prod"), ("CHAIRSIDE_BCRYPT_ROUNDS", "4"), ("CHAIRSIDE_SIGNUP", "yes"),
+                                             ("CHAIRSIDE_TRUSTED_PROXIES", "10.0.0.0/8, the-proxy"), ("REDIS_URL", "http://redis")])
 def test_a_wrong_value_is_named(environment, name, value):
     with pytest.raises(SetUpError, match=name):
         environment(**{name: value})

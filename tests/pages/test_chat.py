@@ -191,6 +191,8 @@ def test_older_messages_are_one_click_away(alice, visit):
 def test_what_a_crash_left_open_says_so(alice, owner, visit):
     from sqlalchemy import text
     with db.scope(alice) as scope:
+        scope.run("""insert into chat_threads (clinic_id, id, user_id)
+                     values (:clinic_id, app.uuid_floor(now() - interval '5 minutes'), :me)""", me=alice.user_id)
         thread = chats.open_thread(scope, None)
         question = chats.post_question(scope, thread, "What is a filling?")
         answer = chats.start_answer(scope, question, Call("kb", None, "r", None, "en"))
