@@ -22,7 +22,7 @@ class Ticket(BaseModel):
 def same_origin(request: Request) -> None:
     """Streamlit's XSRF token covers uploads only, so own routes look at where the browser says the call comes from."""
     if request.headers.get("sec-fetch-site") not in (None, "same-origin") or not same_host(request.headers):
-        audit.record_security("origin_refused", address=address(request))
+        audit.record_security("origin_refused", address=address(request), request_id=request.state.request_id)
         raise Forbidden("This request came from another site.")
 
 
@@ -44,7 +44,8 @@ def address(request: Request) -> str:
 
 @router.post("", status_code=204, dependencies=[Depends(same_origin)])
 def open_session(ticket: Ticket, request: Request) -> Response:
-    signed_in = auth.redeem_ticket(ticket.ticket, device=request.headers.get("user-agent", ""), address=address(request))
+    signed_in = auth.redeem_ticket(ticket.ticket, device=request.headers.get("user-agent", ""), address=address(request),
+                                   request_id=request.state.request_id)
     response = Response(status_code=204)
     response.set_cookie(cookie_name(), signed_in.token, max_age=signed_in.max_age, path="/", httponly=True, samesite="lax",
                         secure=settings.get().tls)

@@ -200,7 +200,7 @@ def issue_ticket(account: Account, *, keep: bool) -> str:
     return ticket
 
 
-def redeem_ticket(ticket: str, *, device: str, address: str) -> SignedIn:
+def redeem_ticket(ticket: str, *, device: str, address: str, request_id: str = "") -> SignedIn:
     """The ticket's session. Raises NotSignedIn for a used, expired or unknown one."""
     token_id = secrets.token_urlsafe(32)
     with db.nobody() as connection:
@@ -210,9 +210,9 @@ def redeem_ticket(ticket: str, *, device: str, address: str) -> SignedIn:
             """), {"ticket": tokens.digest(ticket), "session": tokens.digest(token_id), "device": clean(device),
                    "address": address}).first()
     if row is None:
-        audit.record_security("ticket_refused", address=address)
+        audit.record_security("ticket_refused", address=address, request_id=request_id)
         raise NotSignedIn(_("This sign-in took too long. Please sign in again."))
-    identity = resume(token_id, address=address)
+    identity = resume(token_id, address=address, request_id=request_id)
     with db.scope(identity) as scope:
         audit.record(scope, "sign_in", "session")
     life = KEPT if row.keep else NORMAL

@@ -46,7 +46,7 @@ def show_table(chart: Chart) -> None:
 
 def export(name: str, period: Period, token_id: str) -> str:
     """Runs when somebody clicks, outside any script run: session, role and figures are looked up again."""
-    with db.scope(auth.resume(token_id, address=identity.address)) as scope:
+    with db.scope(auth.resume(token_id, address=identity.address, request_id=identity.request_id)) as scope:
         chart = next(chart for chart in figures.board(scope, period).charts if chart.name == name)
         audit.record(scope, "export", "analytics", name, row_count=len(chart.table))
     return figures.to_csv(chart)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from lib import chats, db, patients
 from lib.texts import _
-from ui import conversation, guard, state, widgets
+from ui import conversation, guard, keys, state, widgets
 
 identity = guard.require("chat.ask")
 patient_id = state.patient_in_address()
@@ -15,6 +15,7 @@ with db.scope(identity) as scope:
     thread_id = chats.view(scope, patient_id)
     reading = conversation.read(scope, patient_id, thread_id) if thread_id else None
 
+keys.mount()
 conversation.in_sight(identity, patient)
 conversation.ask_box(patient)
 beginning = st.empty()

@@ -57,8 +57,9 @@ if patient_id is None:
 with db.scope(identity) as scope:
     patient = patients.get(scope, patient_id)
 st.page_link("../pages/patients.py", label=_("Patients"), icon=":material/arrow_back:")
-st.title(markdown.escape(patient.full_name), anchor=False)
-st.html(patient_card.marks(patient, identity))
+with st.container(key="in_sight_card", gap=None):
+    st.title(markdown.escape(patient.full_name), anchor=False)
+    st.html(patient_card.marks(patient, identity))
 banner(patient, identity)
 actions(patient, identity)
 if patient.notes is None:

@@ -10,7 +10,7 @@ from lib.identity import Identity
 from lib.patient_form import PatientForm
 from lib.patients import Patient
 from lib.texts import _
-from ui import guard, keys, markdown, patient_draft, patient_fields, patient_problems, state, widgets
+from ui import guard, keys, markdown, patient_card, patient_draft, patient_fields, patient_problems, state, widgets
 from ui.state import Editing
 
 
@@ -60,7 +60,10 @@ form, errors = patient_fields.read(typed, identity)
 if editing.typed:
     patient_draft.keep(identity, editing, typed)
 
-st.title(markdown.escape(patient.full_name) if patient else _("Add patient"), anchor=False)
+with st.container(key="in_sight_card", gap=None):
+    st.title(markdown.escape(patient.full_name) if patient else _("Add patient"), anchor=False)
+    if patient:
+        st.html(patient_card.marks(patient, identity))
 if editing.restored:
     st.info(_("Your draft of {moment} is back. It is not saved yet.").format(moment=widgets.moment(editing.restored, identity)))
 patient_fields.draw(typed, errors if editing.asked else {}, identity)

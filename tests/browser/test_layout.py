@@ -186,3 +186,24 @@ def tab_to(page: Page, control: str) -> list[str]:
             return passed
         passed.append(focused(page))
     raise AssertionError(f"{control} was not reached: {passed}")
+
+
+def test_ctrl_enter_sends_a_question(signed_in, alice):
+    page = signed_in(alice, "/chat")
+    box = page.locator("[data-testid=stChatInput] textarea")
+    box.fill("How often should teeth be cleaned?")
+    box.press("Control+Enter")
+    expect(page.get_by_test_id("stChatMessage").first).to_contain_text("How often should teeth be cleaned?")
+    expect(box).to_have_value("")
+
+
+def test_the_name_and_alerts_stay_in_sight_below_long_notes(signed_in, alice):
+    with db.scope(alice) as scope:
+        patient = patients.register(scope, PatientForm(full_name="José Müller-Nguyễn", alerts="Latex", medical_notes="line\n" * 400))
+    for path in ("/patient", "/patient_edit", "/chat"):
+        page = signed_in(alice, f"{path}?patient={patient}")
+        page.mouse.move(900, 500)
+        page.mouse.wheel(0, 5000)
+        page.wait_for_timeout(300)
+        for words in ("José Müller-Nguyễn", "Latex"):
+            expect(page.get_by_text(words).first).to_be_in_viewport()

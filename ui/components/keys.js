@@ -19,6 +19,15 @@ const commit = (event) => {
   pause = setTimeout(() => event.target.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true })), PAUSE)
 }
 
+// Streamlit's chat box sends at Enter alone.
+const sendQuestion = (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return
+  const box = event.target.closest?.("[data-testid=stChatInput]")
+  if (!box) return
+  event.preventDefault()
+  box.querySelector("[data-testid=stChatInputSubmitButton]")?.click()
+}
+
 // Once for each time a form is opened: whoever has moved on in it stays where they are.
 let greeted = null
 const greet = ({ field, form }) => {
@@ -32,5 +41,6 @@ export default function ({ data }) {
   if (window.chairsideKeys) return
   window.chairsideKeys = true
   document.addEventListener("keydown", goToSearch)
+  document.addEventListener("keydown", sendQuestion, true)
   document.addEventListener("input", commit)
 }
