@@ -74,11 +74,11 @@ def surround(identity: Identity) -> None:
 
 def _switch(identity: Identity) -> None:
     """One click to each other clinic of this person."""
-    with st.popover(_("Change clinic"), icon=":material/swap_horiz:", type="tertiary"):
-        for place in auth.workplaces(identity):
-            if not place.current:
-                st.button(f"{escape(place.name)} · {roles.name(place.role)}", key=f"clinic_{place.id}", width="stretch",
-                          on_click=_change_clinic, args=(place.id,))
+    for place in auth.workplaces(identity):
+        if not place.current:
+            st.button(escape(place.name), icon=":material/swap_horiz:", key=f"clinic_{place.id}", type="tertiary",
+                      help=_("Work in this clinic, as {role}.").format(role=roles.name(place.role)),
+                      on_click=_change_clinic, args=(place.id,))
 
 
 def _change_clinic(clinic_id: UUID) -> None:

@@ -44,7 +44,6 @@ def test_a_person_of_another_clinic_joins_by_signing_in_as_the_invited_address(p
     expect(page.get_by_text("is for another email")).to_be_visible()
     sign_in(page, charlie.email)
     expect(page.get_by_text("Charlie Clark · Receptionist")).to_be_visible()
-    page.get_by_role("button", name="Change clinic").click()
     page.get_by_role("button", name="Clark Dental").click()
     expect(page.get_by_text("Charlie Clark · Owner")).to_be_visible()
     page.goto(address)
