@@ -20,13 +20,13 @@ def is_on() -> bool:
 
 
 def send_later(to: str, subject: str, text: str) -> threading.Thread:
-    """In the background: how long a mail server takes must tell nobody whether an address is known."""
-    thread = threading.Thread(target=_send, args=(to, subject, text), name="mail")
+    """In the background: nobody waits for a mail server."""
+    thread = threading.Thread(target=send, args=(to, subject, text), name="mail")
     thread.start()
     return thread
 
 
-def _send(to: str, subject: str, text: str) -> None:
+def send(to: str, subject: str, text: str) -> None:
     try:
         with _connect() as server:
             server.send_message(_compose(to, subject, text))

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 PORT = 8699
-PAGES = ["today", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "team", "account", "audit",
-         "clinic"]
+PAGES = ["today", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "team", "account",
+         "audit", "clinic"]
 
 
 def main() -> None:
