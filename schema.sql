@@ -129,10 +129,13 @@ create table password_resets (
     id bytea not null,
     user_id uuid not null,
     expires_at timestamptz not null default now() + interval '30 minutes',
+    helped_by uuid,
+    helped_in uuid,
     primary key (id),
-    constraint id_is_sha256 check (length(id) = 32)
+    constraint id_is_sha256 check (length(id) = 32),
+    constraint help_comes_from_somewhere check ((helped_by is null) = (helped_in is null))
 );
-comment on table password_resets is 'id: SHA-256 of the token in the link.';
+comment on table password_resets is 'id: SHA-256 of the token in the link. helped_…: the owner who handed it out, and their clinic; NULL for one''s own mail and the operator.';
 
 -- security_events: what happens before anybody's clinic is known. Written by the app, read by the operator.
 create table security_events (
@@ -145,7 +148,7 @@ create table security_events (
     request_id text not null default '',
     primary key (id),
     constraint kind_is_known check (kind in ('sign_in_failed', 'sign_in_limited', 'sign_up_refused', 'sign_up_limited',
-        'ticket_refused', 'origin_refused', 'factor_failed', 'factor_limited', 'invitation_refused', 'reset_asked', 'reset_done',
+        'ticket_refused', 'origin_refused', 'factor_failed', 'confirm_failed', 'factor_limited', 'invitation_refused', 'reset_asked', 'reset_done',
         'reset_refused', 'reset_limited', 'membership_refused'))
 );
 comment on table security_events is 'account_hash: SHA-256 of the folded address that was tried, never the address.';
@@ -180,11 +183,12 @@ create table memberships (
     display_name text not null,
     created_at timestamptz not null default now(),
     ended_at timestamptz,
+    signed_out_at timestamptz,
     primary key (clinic_id, user_id),
     constraint role_is_known check (role in ('owner', 'manager', 'clinician', 'receptionist'))
 );
 create index memberships_by_user on memberships (user_id);
-comment on table memberships is 'ended_at set: a former colleague, whose name stays on what they wrote.';
+comment on table memberships is 'ended_at set: a former colleague, whose name stays on what they wrote. signed_out_at: no session from before may work here, wherever it was at that moment.';
 
 -- invitations: a link that makes one person, and nobody else, a member with the role its sender chose.
 create table invitations (
@@ -700,6 +704,7 @@ begin
     join clinics c on c.id = s.clinic_id
     where s.id = session
       and s.revoked_at is null
+      and s.created_at > coalesce(m.signed_out_at, '-infinity')
       and app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) > now();
 end
 $$;
@@ -743,10 +748,10 @@ declare
     person uuid := app.whose(session);
 begin
     update users u set full_name = amend_account.full_name, language = amend_account.language where u.id = person;
-    update memberships m set display_name = amend_account.full_name where m.user_id = person;
+    update memberships m set display_name = amend_account.full_name where m.user_id = person and m.ended_at is null;
 end
 $$;
-comment on function app.amend_account is 'The name follows into every clinic.';
+comment on function app.amend_account is 'The name follows into every clinic this person works in. Where they left, it stays on what they wrote.';
 
 create function app.end_sessions(person uuid, but bytea) returns void
     language sql security definer set search_path = pg_catalog, public, pg_temp
@@ -819,11 +824,12 @@ comment on function app.find_factor is 'The sealed secret, for checking a code.'
 create function app.use_step(account uuid, step bigint) returns boolean
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    update users set totp_step = step where id = account and totp_step < step;
+    update users set totp_step = step
+    where id = account and totp_step < step and step <= extract(epoch from now()) / 30 + 2;
     return found;
 end
 $$;
-comment on function app.use_step is 'False: this code, or a later one, was used already.';
+comment on function app.use_step is 'False: this code, or a later one, was used already, or it is of a time to come.';
 
 create function app.use_recovery_code(account uuid, code bytea) returns boolean
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -876,7 +882,8 @@ begin
     update sessions s
     set clinic_id = clinic
     where s.id = session
-      and exists (select from memberships m where m.clinic_id = clinic and m.user_id = app.whose(session) and m.ended_at is null);
+      and exists (select from memberships m where m.clinic_id = clinic and m.user_id = app.whose(session) and m.ended_at is null
+                  and s.created_at > coalesce(m.signed_out_at, '-infinity'));
     return found;
 end
 $$;
@@ -899,29 +906,36 @@ end
 $$;
 comment on function app.issue_reset is 'No row for an unknown address.';
 
+-- What an owner handed out is good only while they might still hand it out.
 create function app.find_reset(token bytea) returns table (email text, full_name text)
     language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
     select u.email, u.full_name
     from public.password_resets r
     join public.users u on u.id = r.user_id
-    where r.id = token and r.expires_at > now();
+    where r.id = token and r.expires_at > now()
+      and (r.helped_in is null or (
+          exists (select from public.memberships h where h.clinic_id = r.helped_in and h.user_id = r.helped_by
+                  and h.role = 'owner' and h.ended_at is null)
+          and exists (select from public.memberships m where m.clinic_id = r.helped_in and m.user_id = r.user_id
+                      and m.ended_at is null)
+          and not exists (select from public.memberships o where o.user_id = r.user_id and o.clinic_id <> r.helped_in)));
 end;
-comment on function app.find_reset is 'Whose reset this is; no row for a used, expired or unknown token.';
+comment on function app.find_reset is 'Whose reset this is; no row for a used, expired, unknown or void token.';
 
 create function app.reset_password(token bytea, new_hash text) returns uuid
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     person uuid;
 begin
-    delete from password_resets r where r.id = token and r.expires_at > now() returning r.user_id into person;
+    delete from password_resets r where r.id = token and exists (select from app.find_reset(token)) returning r.user_id into person;
     update users set password_hash = new_hash, password_reset_at = now() where id = person;
     delete from password_resets where user_id = person;
     perform app.end_sessions(person, null);
     return person;
 end
 $$;
-comment on function app.reset_password is 'Ends every session; the second factor stays. NULL for a used, expired or unknown token.';
+comment on function app.reset_password is 'Ends every session; the second factor stays. NULL for a used, expired, unknown or void token.';
 
 -- Users are global, so an owner's help is a way to take an account over (SECURITY 13).
 create function app.may_help(member uuid, other_help timestamptz) returns boolean
@@ -929,10 +943,10 @@ create function app.may_help(member uuid, other_help timestamptz) returns boolea
 begin atomic
     select app.role() = 'owner' and member <> app.user_id()
        and exists (select from public.memberships where clinic_id = app.clinic() and user_id = member and ended_at is null)
-       and not exists (select from public.memberships where user_id = member and ended_at is null and clinic_id <> app.clinic())
+       and not exists (select from public.memberships where user_id = member and clinic_id <> app.clinic())
        and coalesce(other_help < now() - interval '24 hours', true);
 end;
-comment on function app.may_help is 'Only an owner, only for another member of this clinic and of no other, and never password and factor within 24 hours.';
+comment on function app.may_help is 'Only an owner, only for another member of this clinic who never was one of another, and never password and factor within 24 hours.';
 
 create function app.issue_member_reset(member uuid, token bytea) returns void
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -941,7 +955,7 @@ begin
     if not app.may_help(member, (select factor_reset_at from users where id = member)) then
         raise exception 'no help for this member' using errcode = 'CS005';
     end if;
-    insert into password_resets (id, user_id) values (token, member);
+    insert into password_resets (id, user_id, helped_by, helped_in) values (token, member, app.user_id(), app.clinic());
     update users set password_reset_at = now() where id = member;
 end
 $$;
@@ -1001,6 +1015,10 @@ begin
     where i.clinic_id = clinic and i.token_hash = token and u.id = account and u.email_norm = i.email_norm
       and i.accepted_at is null and i.withdrawn_at is null
       and exists (select from app.find_invitation(clinic, token))
+      and not exists (select from memberships former
+                      join memberships sender on sender.clinic_id = former.clinic_id and sender.user_id = i.invited_by
+                      where former.clinic_id = clinic and former.user_id = account and former.ended_at is not null
+                        and not app.may_invite(sender.role, former.role))
     returning i.role into granted;
     if granted is null then
         return null;
@@ -1013,7 +1031,7 @@ begin
     return granted;
 end
 $$;
-comment on function app.accept_invitation is 'Once, by the invited address alone; a member who never left keeps their role. NULL: not open, or not theirs.';
+comment on function app.accept_invitation is 'Once, by the invited address alone; a member who never left keeps their role, and whom only an owner may remove only an owner brings back. NULL: not open, or not theirs.';
 
 create function app.sign_out_member(member uuid) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -1025,6 +1043,7 @@ begin
         raise exception 'not yours to sign out' using errcode = '42501';
     end if;
     delete from tickets t where t.user_id = member and t.clinic_id = app.clinic();
+    update memberships m set signed_out_at = clock_timestamp() where m.clinic_id = app.clinic() and m.user_id = member;
     update sessions s set revoked_at = now() where s.user_id = member and s.clinic_id = app.clinic() and s.revoked_at is null;
     get diagnostics ended = row_count;
     return ended;
@@ -1038,7 +1057,7 @@ begin atomic
     insert into public.audit_log (clinic_id, user_id, action, resource, address, request_id)
     select m.clinic_id, m.user_id, kind, 'session', record_failed_sign_in.address, request
     from public.memberships m
-    where m.user_id = account and m.ended_at is null;
+    where m.user_id = account and m.ended_at is null and kind in ('sign_in_failed', 'factor_failed', 'confirm_failed');
 end;
 comment on function app.record_failed_sign_in is 'In each clinic of the person whose password or second factor was tried; kind: which of them.';
 
@@ -1202,6 +1221,9 @@ comment on function app.acknowledge_once is 'Who acknowledges is who is asking; 
 create function app.keep_an_owner() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
+    if old.ended_at is null and new.ended_at is not null then
+        new.signed_out_at := clock_timestamp();
+    end if;
     if old.role = 'owner' and old.ended_at is null and (new.role <> 'owner' or new.ended_at is not null) then
         perform from clinics c where c.id = new.clinic_id for update;
         if not exists (select from memberships m where m.clinic_id = new.clinic_id and m.user_id <> new.user_id
@@ -1212,7 +1234,7 @@ begin
     return new;
 end
 $$;
-comment on function app.keep_an_owner is 'The last owner of a clinic cannot be removed or given another role.';
+comment on function app.keep_an_owner is 'The last owner of a clinic cannot be removed or given another role. Who leaves takes no session along.';
 
 create function app.end_membership() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -1418,7 +1440,7 @@ alter table security_events enable row level security;
 alter table security_events force row level security;
 create policy append on security_events for insert with check (true);
 create policy definer on security_events to current_user using (true);
-grant insert on security_events to chairside_app;
+grant insert (kind, user_id, account_hash, address, request_id) on security_events to chairside_app;
 -- not granted: select (the operator reads them as the owner), update, delete
 create trigger keep before update or delete on security_events for each row execute function app.refuse();
 create trigger keep_whole before truncate on security_events execute function app.refuse();

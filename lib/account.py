@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from lib import audit, auth, db, devices, factors, passwords
+from lib.auth import Workplace
 from lib.db import Scope
 from lib.errors import Invalid, NotFound
 from lib.identity import Identity
@@ -17,12 +18,14 @@ LANGUAGES = {"en": "English", "es": "Español", "fr": "Français", "de": "Deutsc
 
 @dataclass(frozen=True)
 class Profile:
-    """`language` None: the clinic's. `factor_since` None: there is no second factor. `recovery_codes`: how many are left."""
+    """`language` None: the clinic's. `factor_since` None: there is no second factor; `factor_required`: this clinic asks
+    everybody for one. `recovery_codes`: how many are left."""
 
     email: str
     full_name: str
     language: str | None
     factor_since: datetime | None
+    factor_required: bool
     recovery_codes: int
 
 
@@ -54,17 +57,27 @@ def get(identity: Identity) -> Profile:
 
 
 def amend(identity: Identity, full_name: str, language: str | None) -> None:
-    """The name follows into every clinic. `language` None: as the clinic has it."""
+    """The name follows into every clinic, and is on record in each. `language` None: as the clinic has it."""
     full_name = auth.check_name(full_name, _("Full name"))
     if language is not None and language not in LANGUAGES:
         raise Invalid(_("This language is not known."))
-    wanted = {"full_name": full_name, "language": language}
+    wanted, places = {"full_name": full_name, "language": language}, auth.workplaces(identity)
     with _own(identity) as scope:
         before = _profile(scope)
         changed = [field for field, value in wanted.items() if getattr(before, field) != value]
         if changed:
             scope.run("select app.amend_account(:session, :full_name, :language)", session=identity.session, **wanted)
             audit.record(scope, "change", "account", fields=changed)
+        if "full_name" in changed:
+            _record_elsewhere(scope, [place for place in places if not place.current])
+
+
+def _record_elsewhere(scope: Scope, places: list[Workplace]) -> None:
+    """In the same transaction, which leaves the current clinic by it: call last."""
+    for place in places:
+        there = Scope(scope.connection, replace(scope.identity, clinic_id=place.id, role=place.role))
+        there.run("select app.enter(:clinic_id, :user_id)", user_id=scope.identity.user_id)
+        audit.record(there, "change", "account", fields=["full_name"])
 
 
 def change_password(identity: Identity, current: str, new: str) -> None:
@@ -114,8 +127,9 @@ def _own(identity: Identity) -> Iterator[Scope]:
 
 def _profile(scope: Scope) -> Profile:
     return scope.one(Profile, """
-        select email, full_name, language, factor_since, recovery_codes
-        from app.account(:session)
+        select a.email, a.full_name, a.language, a.factor_since, c.factor_required, a.recovery_codes
+        from app.account(:session) a
+        join clinics c on c.id = :clinic_id
         """, session=scope.identity.session)
 
 

@@ -153,12 +153,12 @@ def find_account(email: str) -> Account:
     return Account(**row._mapping) if row else Account(None, email, "", passwords.nobodys_hash(), None, False)
 
 
-def verify(account: Account, password: str, *, address: str = "", request_id: str = "") -> bool:
+def verify(account: Account, password: str, *, address: str = "", request_id: str = "", kind: str = "sign_in_failed") -> bool:
     """Whether this is the account's password. Counted as failed before it is looked at, and forgiven when it was right:
     forty tries at once get no further than five in a row. An older, cheaper hash is renewed on the way."""
     limited("sign_in_limited", account.email, address, lambda: rate_limits.begin_sign_in(account.email, address))
     if not passwords.matches(password, account.password_hash) or account.id is None:
-        audit.record_failed_sign_in("sign_in_failed", account.email, account.id, address=address, request_id=request_id)
+        audit.record_failed_sign_in(kind, account.email, account.id, address=address, request_id=request_id)
         return False
     rate_limits.forgive_sign_in(account.email, address)
     if passwords.is_cheap(account.password_hash):

@@ -63,8 +63,17 @@ class TooMany(AppError):
 
     def __init__(self, seconds: int, counter: str = "") -> None:
         """`seconds`: until the next try has a chance. `counter`: which one is full, as `lib/rate_limits.py` calls it."""
-        super().__init__(count("Too many tries. Please wait {n} minute and try again.",
-                               "Too many tries. Please wait {n} minutes and try again.", -(-seconds // 60)))
+        minutes = -(-seconds // 60)
+        sentences = {
+            "chats": count("There were many questions in a short time. The next one is possible in {n} minute.",
+                           "There were many questions in a short time. The next one is possible in {n} minutes.", minutes),
+            "changes": count("There were many changes in a short time. Nothing was changed now; go on in {n} minute.",
+                             "There were many changes in a short time. Nothing was changed now; go on in {n} minutes.", minutes),
+            "reads": count("There were many pages in a short time. Go on in {n} minute.",
+                           "There were many pages in a short time. Go on in {n} minutes.", minutes)}
+        tries = count("Too many tries. Please wait {n} minute and try again.",
+                      "Too many tries. Please wait {n} minutes and try again.", minutes)
+        super().__init__(sentences.get(counter, tries))
         self.seconds = seconds
         self.counter = counter
 

@@ -10,6 +10,7 @@ import pyotp
 
 from lib import audit, auth, db, passwords, rate_limits, tokens, vault
 from lib.auth import Account
+from lib.db import Scope
 from lib.errors import Invalid
 from lib.identity import Identity
 from lib.texts import _
@@ -39,14 +40,24 @@ def set_up(identity: Identity, password: str, secret: str, code: str) -> list[st
     step = find_step(secret, code)  # first: comparing passwords takes long enough for a code to grow old
     account = confirm(identity, password)
     if step is None:
-        raise Invalid(_("This code doesn't match. Check that the clock of your phone is right, and type the newest one."))
+        raise Invalid(_("This code doesn't match. Check that the clock of your phone is right, and type the newest one. "
+                        "If you reloaded this page, scan the new picture."))
     codes = _make_codes()
-    _set(identity, account, vault.seal(secret), step, codes, "set_factor")
+    with db.scope(identity) as scope:
+        _set(scope, account, vault.seal(secret), step, codes)
+        audit.record(scope, "set_factor", "account")
     return codes
 
 
 def drop(identity: Identity, password: str) -> None:
-    _set(identity, confirm(identity, password), None, 0, [], "drop_factor")
+    """Raises Invalid where the clinic asks for one, too."""
+    account = confirm(identity, password)
+    with db.scope(identity) as scope:
+        if scope.value("select factor_required from clinics where id = :clinic_id"):
+            raise Invalid(_("This clinic asks everybody for a second factor: yours can move to another phone, but not be "
+                            "switched off."))
+        _set(scope, account, None, 0, [])
+        audit.record(scope, "drop_factor", "account")
 
 
 def renew_codes(identity: Identity, password: str) -> list[str]:
@@ -62,7 +73,7 @@ def renew_codes(identity: Identity, password: str) -> list[str]:
 def confirm(identity: Identity, password: str) -> Account:
     """Whoever changes a password or a factor is asked for the current password first, a limited number of times."""
     account = auth.find_account(identity.email)
-    if not auth.verify(account, password, address=identity.address, request_id=identity.request_id):
+    if not auth.verify(account, password, address=identity.address, request_id=identity.request_id, kind="confirm_failed"):
         raise Invalid(_("This is not your current password."))
     if passwords.is_cheap(account.password_hash):  # it was, until `verify` renewed it: the change needs the new one
         return confirm(identity, password)
@@ -116,12 +127,10 @@ def _use_recovery(account_id: UUID, code: str) -> bool:
                                        {"account": account_id, "code": _hash(code)}).scalar())
 
 
-def _set(identity: Identity, account: Account, sealed: str | None, step: int, codes: list[str], action: str) -> None:
-    with db.scope(identity) as scope:
-        if not scope.value("select app.set_factor(:session, :old_hash, :secret, :step, :codes)", session=identity.session,
-                           old_hash=account.password_hash, secret=sealed, step=step, codes=_hashes(codes)):
-            raise Invalid(_("Your password was changed somewhere else meanwhile. Nothing was changed here."))
-        audit.record(scope, action, "account")
+def _set(scope: Scope, account: Account, sealed: str | None, step: int, codes: list[str]) -> None:
+    if not scope.value("select app.set_factor(:session, :old_hash, :secret, :step, :codes)", session=scope.identity.session,
+                       old_hash=account.password_hash, secret=sealed, step=step, codes=_hashes(codes)):
+        raise Invalid(_("Your password was changed somewhere else meanwhile. Nothing was changed here."))
 
 
 def _make_codes() -> list[str]:

@@ -49,14 +49,21 @@ def make_hash(password: str) -> str:
 def matches(password: str, password_hash: str) -> bool:
     """Takes the same time for every input: what no password can be is compared like any other."""
     secret = password.encode("utf-8", "replace")
+    tried = secret[:LONGEST_BYTES].replace(b"\0", b"?")
     with _slots:
-        right = bcrypt.checkpw(secret[:LONGEST_BYTES].replace(b"\0", b"?"), password_hash.encode())
+        right = bcrypt.checkpw(tried, password_hash.encode())
+        for rounds in range(_rounds(password_hash), settings.get().bcrypt_rounds) if not right else ():
+            bcrypt.checkpw(tried, _nobodys_hash(rounds).encode())  # an older hash may not be told by its speed
     return right and len(secret) <= LONGEST_BYTES and b"\0" not in secret
 
 
 def is_cheap(password_hash: str) -> bool:
     """Made with fewer rounds than are asked for now."""
-    return int(password_hash.split("$")[2]) < settings.get().bcrypt_rounds
+    return _rounds(password_hash) < settings.get().bcrypt_rounds
+
+
+def _rounds(password_hash: str) -> int:
+    return int(password_hash.split("$")[2])
 
 
 def nobodys_hash() -> str:

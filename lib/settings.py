@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from zxcvbn import zxcvbn
 
 from lib.errors import SetUpError
 
@@ -134,7 +135,7 @@ def _check(settings: Settings) -> None:
 def _is_guessable(secret: SecretStr | None) -> bool:
     """Too short, too few different characters to be random, or somebody's placeholder."""
     text = secret.get_secret_value() if secret else ""
-    return len(text) < 32 or len(set(text)) < 8 or bool(PLACEHOLDER.search(text))
+    return len(text) < 32 or bool(PLACEHOLDER.search(text)) or zxcvbn(text[:72])["guesses_log10"] < 15
 
 
 def _check_keys(settings: Settings) -> None:

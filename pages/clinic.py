@@ -21,11 +21,12 @@ version = state.began_with(
 
 def fields() -> Clinic:
     name = st.text_input(_("Clinic name"), key="clinic_name")
-    left, right = st.columns(2)
+    left, right = st.columns(2)  # a row at a time: keyboard and phone go down a column before the next
     country = left.selectbox(_("Country"), list(countries.names()), key="clinic_country",
                              format_func=countries.names().__getitem__)
     time_zone = right.selectbox(_("Time zone"), countries.time_zones(), key="clinic_zone",
                                 help=_("Days in lists and figures begin at midnight here."))
+    left, right = st.columns(2)
     currency = left.text_input(_("Currency"), key="clinic_currency", help=_("Three letters, such as EUR."))
     number = right.text_input(_("Emergency number"), key="clinic_number",
                               help=_("Shown at once when a message tells of a life-threatening sign."))

@@ -23,7 +23,8 @@ def section(identity: Identity, profile: Profile) -> None:
         state.begin_task(Task("set_up", factors.begin(identity)))
     task = _task()
     if profile.factor_since:
-        left = count("{n} recovery code left.", "{n} recovery codes left.", profile.recovery_codes)
+        left = count("{n} recovery code left. If you did not keep it, make new ones.",
+                     "{n} recovery codes left. If you did not keep them, make new ones.", profile.recovery_codes)
         st.markdown(f"{_('On since {moment}.').format(moment=widgets.moment(profile.factor_since, identity))} {left}")
     else:
         st.markdown(_("Off. With it, a stolen password alone opens nothing: signing in also asks for a code that an app on your "
@@ -48,7 +49,8 @@ def _offer(profile: Profile) -> None:
     with st.container(horizontal=True):
         st.button(_("New recovery codes"), icon=":material/key:", on_click=state.begin_task, args=(Task("renew"),))
         st.button(_("Move to another phone"), icon=":material/phonelink_setup:", on_click=_begin)
-        st.button(_("Switch off"), icon=":material/no_encryption:", on_click=state.begin_task, args=(Task("drop"),))
+        if not profile.factor_required:
+            st.button(_("Switch off"), icon=":material/no_encryption:", on_click=state.begin_task, args=(Task("drop"),))
 
 
 def _begin() -> None:
@@ -65,9 +67,10 @@ def _enrol(enrolment: Enrolment, identity: Identity) -> None:
         with st.container(width="stretch"):
             st.markdown(_("Or type this into the app, as a time-based code:"))
             st.code(" ".join(re.findall("....", enrolment.secret)), language=None, wrap_lines=True)
+            st.link_button(_("Open in an app on this phone"), enrolment.address, icon=":material/smartphone:")
     with st.form("set_up"):
         code = st.text_input(_("Code from the app"), key="factor_code", autocomplete="one-time-code")
-        password = _ask_for_password()
+        password = _ask_for_password("set_up")
         st.caption(_("Every other device is signed out."))
         with st.container(horizontal=True):
             switched_on = st.form_submit_button(_("Switch on"), type="primary")
@@ -88,7 +91,7 @@ def _confirm(kind: str) -> None:
     with st.form(kind):
         st.markdown(_("The codes you have become void.") if kind == "renew" else
                     _("Signing in asks for the password alone from then on. Every other device is signed out."))
-        password = _ask_for_password()
+        password = _ask_for_password(kind)
         with st.container(horizontal=True):
             agreed = st.form_submit_button(_("Make new codes") if kind == "renew" else _("Switch off"), type="primary")
             st.form_submit_button(_("Cancel"), on_click=state.end_task)
@@ -96,8 +99,9 @@ def _confirm(kind: str) -> None:
         (_renew if kind == "renew" else _drop)(password)
 
 
-def _ask_for_password() -> str:
-    return st.text_input(_("Current password"), type="password", key="factor_password", autocomplete="current-password")
+def _ask_for_password(kind: str) -> str:
+    """Each form has its own field: what was typed into one does not stand in the next."""
+    return st.text_input(_("Current password"), type="password", key=f"factor_password_{kind}", autocomplete="current-password")
 
 
 def _set_up(enrolment: Enrolment, password: str, code: str) -> None:
@@ -125,6 +129,7 @@ def _drop(password: str) -> None:
     except AppError as error:
         return _refuse(error)
     state.end_task()
+    state.forget_codes()
     state.notify(_("Your second factor is off."))
     st.rerun()
 

@@ -21,7 +21,8 @@ def _of_patients() -> dict[str, str]:
 def _of_people() -> dict[str, str]:
     return {
         "sign_in": _("Signed in"), "sign_out": _("Signed out"), "sign_in_failed": _("Failed to sign in: wrong password"),
-        "factor_failed": _("Failed to sign in: wrong second factor"), "refused": _("Was refused"),
+        "factor_failed": _("Failed to sign in: wrong second factor"),
+        "confirm_failed": _("Gave a wrong current password"), "refused": _("Was refused"),
         "enter_clinic": _("Changed to this clinic"), "leave_clinic": _("Changed to another clinic"),
         "change_password": _("Changed the password"), "set_factor": _("Set up a second factor"),
         "drop_factor": _("Removed the second factor"), "renew_recovery_codes": _("Made new recovery codes"),

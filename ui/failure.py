@@ -1,6 +1,5 @@
 """What a person sees when a run fails: the project's own sentence, or a reference to what the log holds."""
 
-import secrets
 import traceback
 
 import streamlit as st
@@ -8,6 +7,7 @@ import structlog
 
 from lib.errors import AppError, Forbidden, NotFound
 from lib.texts import _
+from ui import state
 from ui.markdown import escape
 
 log = structlog.get_logger()
@@ -19,7 +19,7 @@ def report(error: Exception) -> bool:
         icon = ":material/lock:" if isinstance(error, Forbidden) else ":material/info:"
         (st.info if isinstance(error, NotFound | Forbidden) else st.error)(escape(str(error)), icon=icon)
         return True
-    reference = secrets.token_hex(4)
+    reference = state.request()
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error("script failed", reference=reference, error=type(error).__name__, file=frame.filename, line=frame.lineno)
     st.error(_("Something went wrong here. What was saved before is safe. If it happens again, mention reference {reference}.")

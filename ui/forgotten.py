@@ -5,7 +5,7 @@ import streamlit as st
 from lib import mail, resets
 from lib.errors import AppError
 from lib.texts import _
-from ui import guard
+from ui import guard, state
 
 
 def ask() -> None:
@@ -56,5 +56,11 @@ def _save(token: str, password: str) -> None:
         st.error(str(error), icon=":material/error:")
         return
     st.query_params.clear()
-    st.success(_("Your password is changed. Sign in with it."), icon=":material/check_circle:")
-    st.button(_("Sign in"), type="primary", width="stretch")
+    state.mark_reset()
+    st.rerun()
+
+
+def notice() -> None:
+    """Above the sign-in form that follows."""
+    if state.take_reset():
+        st.success(_("Your password is changed. Sign in with it."), icon=":material/check_circle:")

@@ -82,4 +82,4 @@ def _switch(identity: Identity) -> None:
 
 
 def _change_clinic(clinic_id: UUID) -> None:
-    auth.switch_clinic(guard.require("account.own"), clinic_id)
+    auth.switch_clinic(guard.act("account.own"), clinic_id)

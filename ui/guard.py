@@ -1,7 +1,5 @@
 """The first line of every page, and of every fragment and callback that reads or writes."""
 
-import secrets
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import streamlit as st
@@ -19,7 +17,7 @@ def identity(*, active: bool = True) -> Identity | None:
     if not token_id:
         return None
     try:
-        return auth.resume(str(token_id), address=address(), request_id=secrets.token_hex(8), place=place(),
+        return auth.resume(str(token_id), address=address(), request_id=state.begin_request(), place=place(),
                            active=active and not state.drowsy())
     except NotSignedIn:
         return None
@@ -63,9 +61,8 @@ def address() -> str:
 
 
 def place() -> str:
-    """The page, and the patient it was asked for: where a refusal is said to have happened."""
-    path = urlsplit(st.context.url or "").path.strip("/") or "today"
+    """The page, by the menu's own word and not the client's, and the patient it was asked for: where a refusal happened."""
     try:
-        return f"{path[:100]} {UUID(st.query_params.get('patient', ''))}"
+        return f"{state.page()} {UUID(st.query_params.get('patient', ''))}"
     except ValueError:
-        return path[:100]
+        return state.page()

@@ -14,9 +14,11 @@ moved = False
 if identity is None:
     state.forget()
 else:
-    moved = state.settle(identity.clinic_id)
+    moved = state.settle(identity.clinic_id) or bool(st.query_params.pop("moved", None))
+    st.query_params.pop("ended", None)
     rate_limits.spend("reads", identity.user_id)
 page = frame.navigation(identity)
+state.set_page(page.url_path)
 if identity is not None:
     frame.surround(identity)
     if moved:

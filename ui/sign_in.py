@@ -11,11 +11,12 @@ import streamlit as st
 import streamlit_authenticator as authenticator
 from streamlit_authenticator.models import AuthenticationModel, cookie_model
 
-from lib import auth, countries, factors
+from lib import auth, countries, factors, tokens
 from lib.auth import Account
-from lib.errors import AppError
+from lib.errors import AppError, NotSignedIn
 from lib.texts import _
 from ui import bridge, forgotten, guard, invited, state
+from ui.markdown import escape
 from ui.state import Pending
 
 PATIENCE = 300  # seconds between the password and the second factor
@@ -62,6 +63,8 @@ def show() -> None:
     with st.container(key="welcome"):
         tagline = _("Patients, answers and figures of your clinic.")
         st.html(f"<div class='wordmark'>Chairside</div><p class='tagline'>{tagline}</p>")
+        if st.query_params.get("ended"):
+            st.info(str(NotSignedIn()), icon=":material/logout:")
         _door()()
 
 
@@ -126,7 +129,8 @@ def _accept(form: authenticator.Authenticate, keep: bool, details: dict[str, Any
 def admit(account: Account, *, keep: bool) -> None:
     """Past the password: to the second factor where there is one, otherwise in."""
     if account.factor:
-        state.set_pending(Pending(replace(account, password_hash=""), keep, time.monotonic() + PATIENCE))
+        state.set_pending(Pending(replace(account, password_hash=""), tokens.digest(account.password_hash), keep,
+                                  time.monotonic() + PATIENCE))
     else:
         _let_in(account, keep=keep)
 
@@ -143,10 +147,12 @@ def _second_factor() -> None:
     waiting = state.pending()
     assert waiting
     assert waiting.account.id
+    st.markdown(_("**{email}**: one more step. Type the six digits that your authenticator app shows now, or one of your "
+                  "recovery codes.").format(email=escape(waiting.account.email)))
     with st.form("second_factor", border=False):
-        code = st.text_input(_("Code"), autocomplete="one-time-code", max_chars=40, help=_(
-            "The six digits your authenticator app shows now. Or one of your recovery codes, if you can't use the app."))
+        code = st.text_input(_("Code"), autocomplete="one-time-code", max_chars=40)
         tried = st.form_submit_button(_("Sign in"), type="primary", width="stretch")
+    st.caption(_("No phone and no codes? An owner of your clinic can help, on the page Team."))
     st.button(_("Start again"), type="tertiary", on_click=state.forget_pending)
     if not tried:
         return
@@ -154,6 +160,8 @@ def _second_factor() -> None:
         right = factors.check(waiting.account.id, code, email=waiting.account.email, address=guard.address())
         if right:
             state.forget_pending()
+            if tokens.digest(auth.find_account(waiting.account.email).password_hash) != waiting.proof:
+                raise NotSignedIn(_("Your password was changed meanwhile. Please sign in with the new one."))
             _let_in(waiting.account, keep=waiting.keep)
             st.rerun()
     except AppError as error:

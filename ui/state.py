@@ -1,5 +1,6 @@
 """Every key of st.session_state, typed. Nothing from the database is kept there: only where somebody is on a screen."""
 
+import secrets
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,9 +28,11 @@ class Notice:
 
 @dataclass(frozen=True)
 class Pending:
-    """A right password that waits for its second factor, without the hash. `until`: on the monotonic clock."""
+    """A right password that waits for its second factor. `proof`: of that password's hash, which may change meanwhile.
+    `until`: on the monotonic clock."""
 
     account: Account
+    proof: bytes
     keep: bool
     until: float
 
@@ -150,6 +153,25 @@ def moved(clinic_id: UUID) -> bool:
     return st.session_state.get("clinic", clinic_id) != clinic_id
 
 
+def set_page(name: str) -> None:
+    """What this tab shows; the page at the start has no name of its own."""
+    st.session_state["page"] = name or "today"
+
+
+def page() -> str:
+    return str(st.session_state.get("page", "today"))
+
+
+def begin_request() -> str:
+    """An id for what happens next in this tab, the same in the audit log and in the sentence of a failure."""
+    st.session_state["request"] = secrets.token_hex(8)
+    return str(st.session_state["request"])
+
+
+def request() -> str:
+    return str(st.session_state.get("request", ""))
+
+
 def drowsy() -> bool:
     """The tab warned that it will sign out, and nobody has answered: what runs now is its own doing (bridge.js)."""
     return bool(st.session_state.get("session_bridge", {}).get("drowsy"))
@@ -193,6 +215,15 @@ def codes() -> list[str] | None:
 
 def forget_codes() -> None:
     st.session_state.pop("codes", None)
+
+
+def mark_reset() -> None:
+    """A forgotten password was replaced: shown once, by the sign-in form that follows."""
+    st.session_state["reset"] = True
+
+
+def take_reset() -> bool:
+    return bool(st.session_state.pop("reset", False))
 
 
 def leave() -> None:

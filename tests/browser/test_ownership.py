@@ -1,5 +1,8 @@
 """A file that one session shows is nobody else's, on the real server with the report of a real import."""
 
+import os
+from pathlib import Path
+
 import httpx
 import pytest
 from playwright.sync_api import expect
@@ -30,3 +33,15 @@ def test_the_report_of_an_import_is_its_importers_alone(signed_in, server, alice
 def test_what_does_not_exist_answers_like_what_is_anothers(server, alice, cookie_of, path):
     assert httpx.request("PUT" if "upload" in path else "GET", server + path,
                          headers={"Cookie": f"chairside={cookie_of(alice)}"}).status_code in (403, 404)
+
+
+def test_a_refusal_leaves_neither_trace_nor_values_in_the_servers_output(signed_in, server, rita):
+    """SECURITY 19: as a process writes it, past every hook."""
+    page = signed_in(rita, "/patient?patient=00000000-0000-7000-8000-000000000000")
+    expect(page.get_by_text("There is nothing here by that address")).to_be_visible()
+    page.goto("/analytics")
+    expect(page.get_by_text("does not allow this")).to_be_visible()
+    written = (Path(os.environ["CHAIRSIDE_DATA"]) / f"server-{server.rpartition(':')[2]}.log").read_text()
+    assert "URL:" in written
+    for sign in ("Traceback", "╭", "NotFound", "Forbidden", rita.email):
+        assert sign not in written

@@ -134,6 +134,18 @@ def test_a_failed_sign_in_is_recorded_without_the_address(alice, owner):
     assert len(row.account_hash) == 64
 
 
+def test_a_cheaper_hash_takes_as_much_work_to_refuse_as_a_strangers(monkeypatch, alice):
+    """SECURITY 11: raising the rounds must not tell who has an account."""
+    costs, real = [], passwords.bcrypt.checkpw
+    monkeypatch.setattr(passwords.bcrypt, "checkpw", lambda word, known: costs.append(2 ** int(known.split(b"$")[2])) or real(word, known))
+    configured = settings.get().model_copy(update={"bcrypt_rounds": 13})
+    monkeypatch.setattr(settings, "get", lambda: configured)
+    for email in (alice.email, "nobody@example.org"):
+        account, costs[:] = auth.find_account(email), []
+        assert not auth.verify(account, "wrong password here")
+        assert sum(costs) == 2 ** 13
+
+
 def test_a_cheaper_hash_is_renewed_at_sign_in(alice, owner):
     cheap = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(5)).decode()
     with owner.begin() as connection:

@@ -18,6 +18,7 @@ REFUSAL = "does not allow this"
 class Refusal:
     action: str
     resource: str
+    resource_id: str
 
 
 @pytest.mark.parametrize("role", ["owner", "manager", "clinician", "receptionist"])
@@ -37,12 +38,14 @@ def test_a_role_gets_the_pages_of_its_permissions_and_is_refused_at_the_others(o
 
 @pytest.mark.parametrize(("page", "role"), REFUSED)
 def test_a_refused_page_is_on_record(open_page, hire, alice, page, role):
-    """SECURITY 16."""
+    """SECURITY 16, by the menu's word for the page, which no client can choose."""
     who = hire(alice, role, "Some Body")
     open_page(who, page)
     with db.scope(who) as scope:
-        rows = scope.many(Refusal, "select action, resource from audit_log where clinic_id = :clinic_id and user_id = :me", me=who.user_id)
-    assert Refusal("refused", "access") in rows
+        rows = scope.many(Refusal, """
+            select action, resource, resource_id from audit_log where clinic_id = :clinic_id and user_id = :me
+            """, me=who.user_id)
+    assert Refusal("refused", "access", page) in rows
 
 
 @pytest.mark.parametrize("page", PAGES)

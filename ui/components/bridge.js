@@ -14,6 +14,13 @@ const send = (method, body) =>
 
 const reload = () => location.replace(location.href)
 
+// The form then says why it stands there; the address stays, for after the sign-in.
+const over = () => {
+  const here = new URL(location.href)
+  here.searchParams.set("ended", "1")
+  location.replace(here)
+}
+
 // What the tab is told by its latest run: the clinic it shows, the texts of the warning, the way back to Python.
 let told = {}
 let endsAt = Infinity
@@ -21,10 +28,10 @@ let endsAt = Infinity
 // A refused or cut look is no proof that the session ended: only the server's 401 is.
 const look = async (method = "GET") => {
   const answer = await send(method).catch(() => null)
-  if (answer?.status === 401) return reload()
+  if (answer?.status === 401) return over()
   if (!answer?.ok) return
   const { clinic, ends_in } = await answer.json()
-  if (clinic !== told.clinic) return reload()
+  if (clinic !== told.clinic) return location.replace("/?moved=1")  // what this address showed belongs to the other clinic
   endsAt = performance.now() + ends_in * 1000
   show()
 }
@@ -61,6 +68,7 @@ const warn = () => {
   warning = document.createElement("div")
   warning.className = "idle-warning"
   warning.setAttribute("role", "alertdialog")
+  warning.setAttribute("aria-label", told.texts.stay)
   const button = document.createElement("button")
   button.textContent = told.texts.stay
   button.onclick = awake
