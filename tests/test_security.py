@@ -28,6 +28,13 @@ def test_the_tests_that_a_row_names_are_there(number, named):
         assert not name or name in functions, f"{file}::{name}"
 
 
+def test_every_finding_is_named_in_a_test():
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    named = {int(number) for run in re.findall(r"SECURITY ([\d, and]+)", written) for number in re.findall(r"\d+", run)}
+    named |= {int(number) for number in re.findall(r"test_finding_(\d+)_", written)}
+    assert named >= set(range(1, 23))
+
+
 def test_finding_4_streamlit_shows_no_error_and_calls_nobody():
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert config["client"]["showErrorDetails"] == "none"

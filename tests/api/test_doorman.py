@@ -27,6 +27,7 @@ HEADERS = ("content-security-policy", "x-content-type-options", "x-frame-options
 
 @pytest.mark.parametrize("path", ["/", "/patients", "/api/v1/health", "/api/nope", "/_stcore/health", "/media/nothing"])
 def test_every_response_carries_the_security_headers(server, path):
+    """SECURITY 8."""
     answer = httpx.get(server + path)
     assert [name for name in HEADERS if name not in answer.headers] == []
 
@@ -42,6 +43,7 @@ def test_the_policy_allows_no_other_host_and_no_inline_script(server):
 @pytest.mark.parametrize(("method", "path"), [("GET", "/media/abc.csv"), ("PUT", "/_stcore/upload_file/x/y"),
                                               ("GET", "/_stcore/metrics"), ("GET", "//media/abc"), ("GET", "/media/../media/abc")])
 def test_media_uploads_and_metrics_need_a_session(server, method, path):
+    """SECURITY 2."""
     assert httpx.request(method, server + path).status_code in (400, 401, 404)
     if "//" not in path and ".." not in path:
         assert httpx.request(method, server + path).status_code == 401
@@ -61,6 +63,7 @@ def test_a_session_opens_the_gate_and_a_revoked_one_does_not(server, alice, cook
     ("GET", "/api", 404), ("GET", "/api/", 404), ("GET", "/api/nope", 404), ("GET", "/api/v1/nope", 404), ("GET", "/%61pi/nope", 404),
     ("GET", "/api/v1/session/", 404), ("PATCH", "/api/v1/session", 405), ("DELETE", "/api/v1/health", 405), ("POST", "/api", 404)])
 def test_what_the_api_does_not_have_is_a_problem_in_json(server, method, path, status):
+    """SECURITY 6."""
     answer = httpx.request(method, server + path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
@@ -294,7 +297,7 @@ def test_without_a_cookie_every_address_shows_the_form_and_nothing_else(server, 
 
 @pytest.mark.parametrize("page", ["", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "clinic"])
 def test_the_first_visitor_of_a_fresh_process_gets_the_form_at_every_address(alice, page):
-    """A cold process once served a page's address without the entry script, and so without a sign-in."""
+    """SECURITY 5. A cold process once served a page's address without the entry script, and so without a sign-in."""
     with serving() as address:
         _session, texts = look(address, page=page)
     assert "Sign in" in texts
@@ -317,6 +320,7 @@ def test_an_identity_a_client_claims_is_stripped(server, alice, token_of, header
 
 
 def test_one_users_cookie_with_anothers_session_id_gets_a_session_of_its_own(server, alice, charlie, cookie_of):
+    """SECURITY 1."""
     async def attack() -> tuple[str, str, str]:
         async with connect(server.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None,
                            additional_headers={"Cookie": f"chairside={cookie_of(alice)}"}) as victim:

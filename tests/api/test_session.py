@@ -17,6 +17,7 @@ def ticket_of(identity, keep=False) -> dict[str, str]:
 
 
 def test_a_ticket_becomes_an_http_only_cookie(browser, alice):
+    """SECURITY 9."""
     answer = browser.post("/api/v1/session", json=ticket_of(alice))
     assert answer.status_code == 204
     cookie = answer.headers["set-cookie"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from lib import account, auth, db, devices, passwords, resets, tokens
+from lib import account, auth, db, devices, passwords, resets, team, tokens
 from lib.errors import Invalid, NotFound, NotSignedIn, TooMany
 from tests.conftest import PASSWORD
 
@@ -78,6 +78,45 @@ def test_saving_nothing_new_is_no_change(enter, alice):
     assert logged(alice) == []
 
 
+@pytest.fixture
+def elsewhere(alice, charlie, open_clinic):
+    """Alice works in Charlie's clinic as well, and once worked in Dora's."""
+    dora = open_clinic("Dora Dent", "Dent Dental")
+    for boss in (charlie, dora):
+        with db.scope(boss) as scope:
+            token = team.invite(scope, alice.email, "clinician")
+        team.accept(token, alice.user_id)
+    with db.scope(dora) as scope:
+        [former] = [member for member in team.members(scope) if member.user_id == alice.user_id]
+        team.deactivate(scope, former.user_id)
+    return charlie, dora
+
+
+def own_changes(who, person) -> list[list[str]]:
+    with db.scope(who) as scope:
+        return list(scope.connection.execute(text("""
+            select fields from audit_log where clinic_id = :clinic and user_id = :person and action = 'change' order by id
+            """), {"clinic": who.clinic_id, "person": person.user_id}).scalars())
+
+
+def name_at(who, person) -> str:
+    with db.scope(who) as scope:
+        return scope.value("select display_name from memberships where clinic_id = :clinic_id and user_id = :id", id=person.user_id)
+
+
+def test_a_new_name_is_on_record_in_every_clinic_and_not_where_one_left(enter, alice, elsewhere):
+    """SECURITY 16: the name follows into each clinic, and each of them can see who changed it. What one wrote where one left
+    keeps the name it was written under."""
+    account.amend(enter(alice), "Alice Archer", "fr")
+    assert [name_at(who, alice) for who in (alice, *elsewhere)] == ["Alice Archer", "Alice Archer", "Alice Adams"]
+    assert [own_changes(who, alice) for who in (alice, *elsewhere)] == [[["full_name", "language"]], [["full_name"]], []]
+
+
+def test_another_language_is_nobody_elses_business(enter, alice, elsewhere):
+    account.amend(enter(alice), "Alice Adams", "fr")
+    assert [own_changes(who, alice) for who in (alice, *elsewhere)] == [[["language"]], [], []]
+
+
 # password ------------------------------------------------------------------------------------------------------------
 
 
@@ -142,7 +181,7 @@ def test_the_current_password_is_asked_for_a_limited_number_of_times_security_13
             account.change_password(identity, "not the password", BETTER)
     with pytest.raises(TooMany):
         account.change_password(identity, PASSWORD, BETTER)
-    assert [action for action, _fields in logged(alice)] == ["sign_in_failed"] * 5
+    assert [action for action, _fields in logged(alice)] == ["confirm_failed"] * 5
 
 
 def test_a_session_that_ended_meanwhile_changes_no_password(enter, alice):

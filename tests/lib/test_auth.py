@@ -147,6 +147,7 @@ def test_a_cheaper_hash_takes_as_much_work_to_refuse_as_a_strangers(monkeypatch,
 
 
 def test_a_cheaper_hash_is_renewed_at_sign_in(alice, owner):
+    """SECURITY 10."""
     cheap = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(5)).decode()
     with owner.begin() as connection:
         connection.execute(text("update users set password_hash = :hash where id = :id"), {"hash": cheap, "id": alice.user_id})

@@ -17,6 +17,7 @@ ANY = st.text(st.sampled_from("a1=+-@;,|\t\r\n\"' ＝\u00a0é"), max_size=12)
 @example("A;=cmd|' /C calc'!A0;x")
 @example("note\n=cmd")
 def test_no_cell_begins_with_a_formula_however_a_spreadsheet_splits(text):
+    """SECURITY 18."""
     line = csv_file.write([["x", text]]).split("\r\n")[0] if not re.search(r"[\r\n]", text) else csv_file.write([["x", text]])
     for cell in re.split(r"[;\t|\r\n]", line.partition(",")[2]):
         assert not cell.lstrip(" \u00a0\"").startswith(("=", "+", "-", "@", "＝")), (text, cell)

@@ -157,6 +157,26 @@ def test_a_password_whose_hash_is_renewed_on_the_way_still_sets_it_up(enter, ali
     assert auth.find_account(alice.email).factor
 
 
+def test_the_factor_that_the_clinic_asks_for_is_not_dropped_security_13(enrol, alice):
+    from lib import clinics
+    identity, secret, _codes = enrol(alice)
+    with db.scope(alice) as scope:
+        clinics.amend(scope, replace(clinics.get(scope), factor_required=True))
+    with pytest.raises(Invalid, match="asks everybody for a second factor"):
+        factors.drop(identity, PASSWORD)
+    assert check(alice, code_of(secret, 1))
+    assert "drop_factor" not in actions(alice)
+
+
+def test_a_wrong_current_password_is_no_failed_sign_in(enter, alice, owner):
+    with pytest.raises(Invalid):
+        factors.drop(enter(alice), "not the password")
+    assert actions(alice) == ["confirm_failed"]
+    with owner.connect() as connection:
+        kinds = connection.execute(text("select kind from security_events where user_id = :id"), {"id": alice.user_id}).scalars().all()
+    assert kinds == ["confirm_failed"]
+
+
 def test_dropping_it_leaves_no_code_that_works(enrol, alice, owner):
     identity, secret, codes = enrol(alice)
     factors.drop(identity, PASSWORD)

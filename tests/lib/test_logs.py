@@ -26,6 +26,7 @@ def failing(alice) -> AppError:
 
 
 def test_a_database_error_ends_its_chain_before_the_statement(alice):
+    """SECURITY 19."""
     text = "".join(traceback.format_exception(failing(alice)))
     assert "canary" not in text
     assert "select 1" not in text.replace('scope.value("select 1', "")

@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from lib import account, auth, clinics, db, factors, tokens
+from lib import account, auth, clinics, db, factors, team, tokens
 from tests.conftest import PASSWORD
 from tests.pages.conftest import texts
 
@@ -55,7 +55,7 @@ def set_up(at):
     """From the page as it stands to the recovery codes."""
     if "Set up a second factor" in labels(at):
         press(at, "Set up a second factor")
-    return press(fill(at, factor_code=code_of(secret_of(at)), factor_password=PASSWORD), "Switch on")
+    return press(fill(at, factor_code=code_of(secret_of(at)), factor_password_set_up=PASSWORD), "Switch on")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -151,16 +151,41 @@ def test_the_factor_is_set_up_and_the_codes_are_shown_until_they_are_kept(open_p
     assert factors.check(mona.user_id, codes[0], email=mona.email)
     press(at, "I have kept them")
     assert codes[1] not in texts(at) + "".join(code.value for code in at.code)
-    assert "9 recovery codes left" in texts(at)
+    assert "9 recovery codes left. If you did not keep them, make new ones." in texts(at)
+
+
+def test_on_the_phone_itself_a_link_takes_the_place_of_the_picture(open_page, mona):
+    at = press(open_page(mona, "account"), "Set up a second factor")
+    [link] = at.get("link_button")
+    assert link.proto.label == "Open in an app on this phone"
+    assert pyotp.parse_uri(link.proto.url).secret == secret_of(at)
+
+
+def test_after_a_reload_the_refusal_tells_of_the_new_picture(open_page, mona):
+    at = press(open_page(mona, "account"), "Set up a second factor")
+    scanned = secret_of(at)
+    at = press(open_page(mona, "account"), "Set up a second factor")
+    assert secret_of(at) != scanned
+    press(fill(at, factor_code=code_of(scanned), factor_password_set_up=PASSWORD), "Switch on")
+    assert "If you reloaded this page, scan the new picture." in errors(at)
+
+
+def test_switched_off_it_leaves_neither_its_codes_nor_the_password_behind(open_page, mona):
+    at = set_up(open_page(mona, "account"))
+    press(fill(press(at, "Switch off"), factor_password_drop=PASSWORD), "Switch off")
+    assert account.get(identity(at)).factor_since is None
+    assert not at.code
+    press(at, "Set up a second factor")
+    assert not [field.key for field in at.text_input if field.value == PASSWORD]
 
 
 def test_a_wrong_code_or_password_changes_nothing_and_keeps_the_same_qr_code(open_page, mona):
     at = press(open_page(mona, "account"), "Set up a second factor")
     secret = secret_of(at)
-    press(fill(at, factor_code="12 34", factor_password=PASSWORD), "Switch on")
+    press(fill(at, factor_code="12 34", factor_password_set_up=PASSWORD), "Switch on")
     assert "doesn't match" in errors(at)
     assert (secret_of(at), at.text_input(key="factor_code").value) == (secret, "12 34")
-    press(fill(at, factor_code=code_of(secret), factor_password="not the password"), "Switch on")
+    press(fill(at, factor_code=code_of(secret), factor_password_set_up="not the password"), "Switch on")
     assert "not your current password" in errors(at)
     assert secret_of(at) == secret
     assert account.get(identity(at)).factor_since is None
@@ -169,14 +194,14 @@ def test_a_wrong_code_or_password_changes_nothing_and_keeps_the_same_qr_code(ope
 def test_new_codes_and_switching_off_ask_for_the_password(open_page, mona):
     at = press(set_up(open_page(mona, "account")), "I have kept them")
     press(at, "New recovery codes")
-    press(fill(at, factor_password="not the password"), "Make new codes")
+    press(fill(at, factor_password_renew="not the password"), "Make new codes")
     assert "not your current password" in errors(at)
-    press(fill(at, factor_password=PASSWORD), "Make new codes")
+    press(fill(at, factor_password_renew=PASSWORD), "Make new codes")
     assert len(at.code[0].value.split("\n")) == 10
     press(press(at, "I have kept them"), "Switch off")
-    press(fill(at, factor_password="not the password"), "Switch off")
+    press(fill(at, factor_password_drop="not the password"), "Switch off")
     assert account.get(identity(at)).factor_since
-    press(fill(at, factor_password=PASSWORD), "Switch off")
+    press(fill(at, factor_password_drop=PASSWORD), "Switch off")
     assert account.get(identity(at)).factor_since is None
     assert "Set up a second factor" in labels(at)
 
@@ -273,3 +298,35 @@ def test_every_other_address_leads_there_and_shows_nothing_else_security_13(open
     assert not at.exception
     assert [title.value for title in at.title] == ["Account"]
     assert "asks everybody for a second factor" in at.warning[0].value
+
+
+def test_the_factor_that_the_clinic_asks_for_can_move_but_not_be_switched_off_security_13(open_page, mona, strict):
+    at = press(set_up(open_page(mona, "account")), "I have kept them")
+    assert "Move to another phone" in labels(at)
+    assert "Switch off" not in labels(at)
+
+
+def test_a_form_to_switch_off_that_was_open_when_the_clinic_decided_is_refused_security_13(open_page, alice, mona):
+    at = press(press(set_up(open_page(mona, "account")), "I have kept them"), "Switch off")
+    with db.scope(alice) as scope:
+        clinics.amend(scope, replace(clinics.get(scope), factor_required=True))
+    press(fill(at, factor_password_drop=PASSWORD), "Switch off")
+    assert "asks everybody for a second factor" in errors(at)
+    assert account.get(identity(at)).factor_since
+
+
+# a forgotten password ------------------------------------------------------------------------------------------------
+
+
+def test_a_new_password_leads_to_the_plain_sign_in_and_its_form_is_gone(open_page, alice, bob):
+    with db.scope(alice) as scope:
+        token = team.reset_password_link(scope, bob.user_id)
+    at = open_page(None, "today", reset=token)
+    at.text_input[1].set_value("another horse staple 7")
+    press(at, "Save password")
+    assert not at.exception
+    assert dict(at.query_params) == {}
+    assert [field.label for field in at.text_input] == ["Email", "Password"]
+    assert not [field for field in at.text_input if field.value]
+    assert texts(at).count("Your password is changed") == 1
+    assert "Your password is changed" not in texts(at.run())
