@@ -127,6 +127,35 @@ def test_a_lost_right_is_lost_on_the_next_run(show, owner, alice, hire, house, p
         assert "does not allow this" in after or at.exception
 
 
+@pytest.mark.parametrize(("page", "role"), [(page, role) for page, permission in PAGES.items() for role in ROLES[1:]
+                                            if role not in auth.PERMISSIONS[permission]])
+def test_every_click_after_losing_the_right_does_nothing(show, owner, alice, hire, house, page, role):
+    """Each button of a page, with its callback, fragment or form behind it, pressed by somebody who may not open it any more."""
+    query = {"patient": str(house["own"])} if page in OF_ONE_PATIENT else {}
+    for position in range(len(show(hire(alice, "owner", "Olga Owen"), page, **query).button)):
+        who = hire(alice, "owner", "Olga Owen")
+        at = show(who, page, **query)
+        with owner.begin() as connection:
+            connection.execute(text("update memberships set role = :role where clinic_id = :clinic and user_id = :user"),
+                               {"role": role, "clinic": who.clinic_id, "user": who.user_id})
+        before, label = acts(owner, who), at.button[position].label
+        after = sent(at.button[position].click().run())
+        left = label in ("Sign out", "Export")  # the way out stays open; an export asks its route, which refuses by itself
+        assert left or "does not allow this" in after or at.exception, label
+        assert acts(owner, who) == before, label
+        assert NOTE not in after
+
+
+def acts(owner, who: Identity) -> int:
+    """What somebody did, by the record: looks and refusals apart."""
+    with owner.connect() as connection:
+        connection.execute(text("select app.enter(:clinic, :user)"), {"clinic": who.clinic_id, "user": who.user_id})
+        return connection.execute(text("""
+            select count(*) from audit_log
+            where user_id = :user and action not in ('refused', 'view', 'list', 'search')
+            """), {"user": who.user_id}).scalar_one()
+
+
 # callbacks and fragments ---------------------------------------------------------------------------------------------
 
 SCREENS = [*sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "ui").glob("*.py"))]
