@@ -17,6 +17,7 @@ from lib import settings
 from lib.texts import _
 
 NEVER_KEPT = ("/api", "/media", "/_stcore/upload_file", "/_stcore/metrics")
+PROBLEM = "application/problem+json"
 STARTS = ("http.response.start", "websocket.http.response.start")
 
 
@@ -27,7 +28,7 @@ def is_api(path: str) -> bool:
 def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """RFC 9457, the shape of every refusal under /api."""
     body = {"status": status, "detail": detail, "request_id": request_id}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type=PROBLEM)
 
 
 def refusal(path: str, status: int, request_id: str) -> Response:
@@ -72,7 +73,8 @@ class Answer:
         headers["X-Request-Id"] = self.request_id
         if self.path.startswith(NEVER_KEPT):
             headers["Cache-Control"] = "no-store"
-        self._is_said = message["status"] >= 400 and not is_api(self.path)
+        explained = is_api(self.path) and headers.get("content-type") == PROBLEM
+        self._is_said = message["status"] >= 400 and not explained
         words = self._words(message["status"], headers) if self._is_said else b""
         await self._send(message)
         if self._is_said:
@@ -81,10 +83,15 @@ class Answer:
     def _words(self, status: int, headers: MutableHeaders) -> bytes:
         for name in ("content-encoding", "etag", "last-modified"):
             del headers[name]
-        reference = _("Reference: {request_id}").format(request_id=self.request_id)
-        words = f"{sentence(status)}\n\n{reference}\n".encode()
-        headers.update({"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(words))})
+        kind, words = self._refusal(status)
+        headers.update({"Content-Type": kind, "Content-Length": str(len(words))})
         return words
+
+    def _refusal(self, status: int) -> tuple[str, bytes]:
+        if is_api(self.path):
+            return PROBLEM, bytes(problem(status, sentence(status), self.request_id).body)
+        reference = _("Reference: {request_id}").format(request_id=self.request_id)
+        return "text/plain; charset=utf-8", f"{sentence(status)}\n\n{reference}\n".encode()
 
 
 @cache

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 class Filter(BaseModel):
     person: UUID | None = None
     patient: UUID | None = None
-    action: Annotated[str, Field(max_length=60)] = ""
+    action: Annotated[str, Field(max_length=60, pattern="^[a-z_]*$")] = ""
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 

@@ -135,9 +135,9 @@ def export(scope: Scope, chosen: Filter) -> str:
         raise Invalid(_("This selection has more than {most:,} rows. Choose a shorter period, and export in parts.").format(
             most=MOST))
     zone = scope.identity.time_zone
-    heading = [_("Time (UTC)"), _("Time ({zone})").format(zone=zone), _("Person"), _("Action"), _("Subject"), _("Reference"),
-               _("Colleague"), _("Patient"), _("Patient reference"), _("Fields"), _("Rows"), _("Address"), _("Request"),
-               _("Entry")]
+    heading = [_("Time (UTC)"), _("Time ({zone})").format(zone=zone), _("Person"), _("Person reference"), _("Action"),
+               _("Subject"), _("Reference"), _("Colleague"), _("Patient"), _("Patient reference"), _("Fields"), _("Rows"),
+               _("Address"), _("Request"), _("Entry")]
     lines = [_line(entry, ZoneInfo(zone)) for entry in _all(scope, chosen)]
     audit.record(scope, "export", "audit_log", chosen.subject, patient_id=chosen.patient, row_count=len(lines))
     return csv_file.write([heading, *lines])
@@ -145,7 +145,7 @@ def export(scope: Scope, chosen: Filter) -> str:
 
 def _line(entry: Entry, zone: ZoneInfo) -> list[object]:
     utc, local = (entry.happened_at.astimezone(at).isoformat(" ", "seconds") for at in (UTC, zone))
-    return [utc, local, entry.person, entry.action, entry.resource, entry.resource_id, entry.about, entry.patient,
+    return [utc, local, entry.person, entry.user_id, entry.action, entry.resource, entry.resource_id, entry.about, entry.patient,
             entry.patient_id, " ".join(entry.fields), entry.row_count, entry.address, entry.request_id, entry.id]
 
 

@@ -1,17 +1,20 @@
 """Mails to people, by the SMTP server of SMTP_URL; without one, links are handed over by hand."""
 
+import re
 import smtplib
 import ssl
 import threading
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
+import idna
 import structlog
 
 from lib import settings
 
 log = structlog.get_logger()
 DEADLINE = 15  # seconds for each step with the mail server
+FOREIGN_DOMAIN = re.compile(r"(?<=@)[^@\s>]*[^\x00-\x7f@\s>][^@\s>]*")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -36,9 +39,14 @@ def send(to: str, subject: str, text: str) -> None:
 
 def _compose(to: str, subject: str, text: str) -> EmailMessage:
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = settings.get().mail_from, to, subject
+    message["From"], message["To"], message["Subject"] = _in_ascii(settings.get().mail_from or ""), _in_ascii(to), subject
     message.set_content(text)
     return message
+
+
+def _in_ascii(address: str) -> str:
+    """A domain like käfer.example in the spelling that every mail server knows, xn--kfer-loa.example."""
+    return FOREIGN_DOMAIN.sub(lambda found: idna.encode(found[0], uts46=True).decode(), address)
 
 
 def _connect() -> smtplib.SMTP:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from lib import audit, auth, db, mail, mailbox, passwords, search_words, settings, tokens
 from lib.db import Scope
 from lib.errors import Conflict, Forbidden, Invalid, NotFound
@@ -236,7 +238,7 @@ def withdraw(scope: Scope, invitation_id: UUID) -> None:
 
 def find_invitation(token: str) -> Invitation | None:
     """None: used, expired, withdrawn, never sent, or from somebody who may not invite any more."""
-    clinic_id = _clinic_of(token)
+    clinic_id = clinic_of(token)
     if clinic_id is None:
         return None
     with db.nobody() as connection:
@@ -268,7 +270,7 @@ def open_account(token: str, full_name: str, password: str, *, address: str = ""
 def accept(token: str, account_id: UUID, *, address: str = "") -> UUID | None:
     """The clinic that the person is a member of now. None: the invitation is void, or for another address than this account's.
     Call it for somebody who has signed in, with password and second factor."""
-    clinic_id = _clinic_of(token)
+    clinic_id = clinic_of(token)
     if clinic_id and _join(clinic_id, token, account_id, address):
         return clinic_id
     audit.record_security("invitation_refused", user_id=account_id, address=address)
@@ -276,20 +278,31 @@ def accept(token: str, account_id: UUID, *, address: str = "") -> UUID | None:
 
 
 def _join(clinic_id: UUID, token: str, account_id: UUID, address: str) -> bool:
-    """The membership and its audit row in one transaction, which enters the clinic half-way."""
+    """The membership and its audit row in one transaction, which enters the clinic half-way. Who never left joins nothing."""
     with db.nobody() as connection:
+        present = _enter(connection, clinic_id, account_id) is not None
         if not connection.execute(db.statement("select app.accept_invitation(:clinic, :token, :account)"), {
                 "clinic": clinic_id, "token": tokens.digest(token), "account": account_id}).scalar():
             return False
-        role = connection.execute(db.statement("select app.enter(:clinic, :account)"),
-                                  {"clinic": clinic_id, "account": account_id}).scalar_one()
-        newcomer = Identity(account_id, clinic_id, role, email="", full_name="", clinic_name="", country="", time_zone="",
-                            currency="", language="", emergency_number="", address=address)
-        audit.record(Scope(connection, newcomer), "join", "membership", account_id, fields=("role",))
+        role = _enter(connection, clinic_id, account_id)
+        if role and not present:
+            newcomer = Identity(account_id, clinic_id, role, email="", full_name="", clinic_name="", country="", time_zone="",
+                                currency="", language="", emergency_number="", address=address)
+            audit.record(Scope(connection, newcomer), "join", "membership", account_id, fields=("role",))
     return True
 
 
-def _clinic_of(token: str) -> UUID | None:
+def _enter(connection: Connection, clinic_id: UUID, account_id: UUID) -> str | None:
+    """The role; None for nobody of this clinic, whose refusal leaves the transaction whole."""
+    try:
+        with db.translated(), connection.begin_nested():
+            return str(connection.execute(db.statement("select app.enter(:clinic, :account)"),
+                                          {"clinic": clinic_id, "account": account_id}).scalar_one())
+    except Forbidden:
+        return None
+
+
+def clinic_of(token: str) -> UUID | None:
     """The link names its clinic, so that a sharded database knows where to look."""
     found = TOKEN.fullmatch(token)
     return UUID(found[1]) if found else None

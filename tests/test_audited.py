@@ -259,7 +259,7 @@ def test_what_cannot_be_recorded_does_not_happen(alice, bob, pat, no_room):
 
 def recorded() -> set[tuple[str, str]]:
     """Action and resource of every audit row that the code writes; where a function is handed the action, of its callers."""
-    found = {(action, "session") for action in ("sign_in_failed", "factor_failed")}  # app.record_failed_sign_in
+    found = {(action, "session") for action in ("sign_in_failed", "factor_failed", "confirm_failed")}  # app.record_failed_sign_in
     for path in [*ROOT.glob("lib/*.py"), *ROOT.glob("pages/*.py"), *ROOT.glob("ui/*.py"), *ROOT.glob("api/*.py")]:
         found |= _in_module(ast.parse(path.read_text()), path)
     return found

@@ -8,7 +8,7 @@ from babel.dates import format_datetime
 from lib.audit_trail import Entry
 from lib.identity import Identity
 from lib.texts import _, count
-from ui import audit_labels, patient_fields
+from ui import audit_labels, frame, patient_fields
 
 
 def table(entries: list[Entry], identity: Identity) -> str:
@@ -20,14 +20,27 @@ def table(entries: list[Entry], identity: Identity) -> str:
 def _row(entry: Entry, identity: Identity) -> str:
     at = format_datetime(entry.happened_at, "d MMM y, HH:mm:ss", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
     mark = " class='refused'" if entry.action in ("refused", "sign_in_failed", "factor_failed") else ""
-    return (f"<tr{mark}><td class='quiet'>{at}</td><td>{escape(entry.person)}</td><td>{_what(entry)}</td>"
+    return (f"<tr{mark}><td class='quiet'>{at}</td><td>{_name(entry.person)}</td><td>{_what(entry)}</td>"
             f"<td>{_patient(entry)}</td><td class='quiet'>{escape(entry.address)}</td></tr>")
 
 
 def _what(entry: Entry) -> str:
-    details = [entry.about, _fields(entry.fields), _rows(entry.row_count), entry.resource_id if entry.action == "refused" else ""]
-    below = " · ".join(escape(detail) for detail in details if detail)
+    details = [_name(entry.about), escape(_fields(entry.fields)), _rows(entry.row_count),
+               escape(_place(entry.resource_id)) if entry.action == "refused" else ""]
+    below = " · ".join(detail for detail in details if detail)
     return escape(audit_labels.deed(entry.action, entry.resource)) + (f"<small>{below}</small>" if below else "")
+
+
+def _name(text: str) -> str:
+    """Somebody's name, which may run from right to left while the line around it does not."""
+    return f"<bdi>{escape(text)}</bdi>" if text else ""
+
+
+def _place(place: str) -> str:
+    """Where somebody was refused: a page by its title, with the patient it was asked for; a route as it stands."""
+    page, _blank, patient = place.partition(" ")
+    titles = {file: title for file, title, *_rest in frame.pages()}
+    return f"{titles[page]} {patient}".strip() if page in titles else place
 
 
 def _fields(names: list[str]) -> str:
@@ -42,4 +55,4 @@ def _rows(number: int | None) -> str:
 def _patient(entry: Entry) -> str:
     if not entry.patient:
         return ""
-    return f"<a href='/patient?patient={entry.patient_id}'>{escape(entry.patient)}</a>"
+    return f"<a href='/patient?patient={entry.patient_id}'>{_name(entry.patient)}</a>"

@@ -65,6 +65,7 @@ def show() -> None:
         st.html(f"<div class='wordmark'>Chairside</div><p class='tagline'>{tagline}</p>")
         if st.query_params.get("ended"):
             st.info(str(NotSignedIn()), icon=":material/logout:")
+        forgotten.notice()
         _door()()
 
 

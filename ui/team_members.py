@@ -1,5 +1,6 @@
 """Who works here, on the screen: the list, and the dialog in which one colleague is managed."""
 
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -91,15 +92,19 @@ def manage(user_id: UUID) -> None:
     with db.scope(identity) as scope:
         member, managed = team.get(scope, user_id), team.roles(scope)
     st.markdown(f"**{escape(member.display_name)}**")
-    problem = st.empty()
+    _section(_role, member, managed)
+    _section(_sign_out, member)
+    if auth.may(identity, "team.reset") and user_id != identity.user_id:
+        _section(_help, member)
+    _section(_deactivate, member)
+
+
+def _section(show: Callable[..., None], *about: object) -> None:
+    """A refusal stands where it was met, and takes nothing below it away."""
     try:
-        _role(member, managed)
-        _sign_out(member)
-        if auth.may(identity, "team.reset") and user_id != identity.user_id:
-            _help(member)
-        _deactivate(member)
+        show(*about)
     except AppError as error:
-        problem.error(escape(str(error)), icon=":material/info:")
+        st.error(escape(str(error)), icon=":material/info:")
 
 
 def _role(member: Member, managed: list[str]) -> None:
@@ -114,12 +119,12 @@ def _role(member: Member, managed: list[str]) -> None:
 
 
 def _sign_out(member: Member) -> None:
-    if not _offer(_("Sign out everywhere"), _("Ends their sessions in this clinic within seconds. They can sign in again."),
-                  f"sign_out_{member.user_id}", "logout"):
+    if not _offer(_("Sign out of this clinic"), _("On every device, within seconds. They stay signed in to other clinics, and "
+                                                  "can sign in here again."), f"sign_out_{member.user_id}", "logout"):
         return
     with db.scope(guard.act("team.manage")) as scope:
         team.sign_out(scope, member.user_id)
-    _done(_("{name} is signed out everywhere.").format(name=member.display_name))
+    _done(_("{name} is signed out of this clinic on every device.").format(name=member.display_name))
 
 
 def _deactivate(member: Member) -> None:

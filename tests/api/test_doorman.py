@@ -49,6 +49,12 @@ def test_media_uploads_and_metrics_need_a_session(server, method, path):
         assert httpx.request(method, server + path).status_code == 401
 
 
+def test_nobody_reads_the_metrics_of_every_clinic(server, alice, cookie_of):
+    """SECURITY 2."""
+    answer = httpx.get(server + "/_stcore/metrics", cookies={"chairside": cookie_of(alice)})
+    assert (answer.status_code, "# TYPE" in answer.text) == (404, False)
+
+
 def test_a_session_opens_the_gate_and_a_revoked_one_does_not(server, alice, cookie_of):
     from lib import auth
     cookie = cookie_of(alice)
@@ -61,7 +67,8 @@ def test_a_session_opens_the_gate_and_a_revoked_one_does_not(server, alice, cook
 
 @pytest.mark.parametrize(("method", "path", "status"), [
     ("GET", "/api", 404), ("GET", "/api/", 404), ("GET", "/api/nope", 404), ("GET", "/api/v1/nope", 404), ("GET", "/%61pi/nope", 404),
-    ("GET", "/api/v1/session/", 404), ("PATCH", "/api/v1/session", 405), ("DELETE", "/api/v1/health", 405), ("POST", "/api", 404)])
+    ("GET", "/api/v1/session/", 404), ("PATCH", "/api/v1/session", 405), ("DELETE", "/api/v1/health", 405), ("POST", "/api", 404),
+    ("GET", "/api/%00", 400), ("GET", "/api/v1/credentials/a%0ab/document", 404)])
 def test_what_the_api_does_not_have_is_a_problem_in_json(server, method, path, status):
     """SECURITY 6."""
     answer = httpx.request(method, server + path)

@@ -159,8 +159,9 @@ def test_the_export_holds_the_selection_in_both_zones_and_counts_itself(alice, b
     look(alice)
     look(bob, fields=["phone", "email"], row_count=3)
     heading, *rows = export(alice, person=bob.user_id)
-    assert heading[:4] == ["Time (UTC)", "Time (Europe/Berlin)", "Person", "Action"]
-    assert [row[2:6] + row[9:11] for row in rows] == [["Bob Brown", "view", "test", "", "phone email", "3"]]
+    assert heading[:5] == ["Time (UTC)", "Time (Europe/Berlin)", "Person", "Person reference", "Action"]
+    assert [row[2:7] + row[10:12] for row in rows] == [["Bob Brown", str(bob.user_id), "view", "test", "", "phone email", "3"]]
+    assert {len(row) for row in (heading, *rows)} == {15}
     assert rows[0][0].endswith("+00:00")
     exported = find(alice, action="export").rows[0]
     assert (exported.resource, exported.row_count, exported.resource_id) == ("audit_log", 1, str(bob.user_id))
@@ -170,14 +171,14 @@ def test_no_cell_of_the_export_is_a_formula(alice):
     """SECURITY 18."""
     with db.scope(alice) as scope:
         patient_id = patients.register(scope, PatientForm(full_name="=cmd|' /C calc'!A0"))
-    assert export(alice, patient=patient_id)[1][7].startswith("'=")
+    assert export(alice, patient=patient_id)[1][8].startswith("'=")
 
 
 def test_an_export_in_several_batches_is_whole(alice, monkeypatch):
     monkeypatch.setattr(audit_trail, "BATCH", 3)
     for number in range(8):
         look(alice, resource_id=number)
-    assert [row[5] for row in export(alice, action="view")[1:]] == list("76543210")
+    assert [row[6] for row in export(alice, action="view")[1:]] == list("76543210")
 
 
 def test_too_much_at_once_is_refused_and_not_cut(alice, monkeypatch):

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from contextlib import contextmanager
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -25,10 +26,23 @@ class Inbox:
 
 @pytest.fixture
 def inbox(monkeypatch):
+    with mail_server(monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def old_inbox(monkeypatch):
+    """Of a server that knows no SMTPUTF8."""
+    with mail_server(monkeypatch, enable_SMTPUTF8=False) as found:
+        yield found
+
+
+@contextmanager
+def mail_server(monkeypatch, **abilities):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    controller = Controller(Inbox(), hostname="127.0.0.1", port=port)
+    controller = Controller(Inbox(), hostname="127.0.0.1", port=port, **abilities)
     controller.start()
     configured = settings.get().model_copy(update={"smtp_url": settings.SecretStr(f"smtp://127.0.0.1:{port}"),
                                                    "mail_from": "chairside@example.org", "url": "https://clinic.example.org"})
@@ -106,6 +120,14 @@ def test_the_link_in_a_mail_leads_to_the_installations_own_address(inbox, wait_f
     resets.ask(alice.email, address="10.0.0.1")
     wait_for_mail()
     assert b"https://clinic.example.org/?reset" in inbox.mails[0].content.replace(b"=\r\n", b"")
+
+
+def test_a_domain_of_other_letters_needs_no_special_mail_server(old_inbox):
+    mail.send("jo@KÄFER.example", "Grüße", "text")
+    assert [envelope.rcpt_tos for envelope in old_inbox.mails] == [["jo@xn--kfer-loa.example"]]
+    assert b"To: jo@xn--kfer-loa.example" in old_inbox.mails[0].content
+    mail.send("jo@straße.example", "subject", "text")
+    assert old_inbox.mails[1].rcpt_tos == ["jo@xn--strae-oqa.example"]  # not strasse.example, which is somebody else's
 
 
 def test_a_new_password_does_not_bypass_the_second_factor(link_of, token_of, alice):

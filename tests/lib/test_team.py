@@ -412,14 +412,25 @@ def test_the_invitation_of_somebody_who_left_is_void(alice, mona, olga):
 
 def test_an_invitation_demotes_no_active_owner(alice, olga):
     token = run(alice, team.invite, olga.email, "receptionist")
-    team.accept(token, olga.user_id)
+    assert team.accept(token, olga.user_id) == alice.clinic_id
     assert role_of(alice, olga.user_id) == "owner"
+    assert audited(alice, "join") == []  # nothing changed
 
 
 def test_a_former_member_comes_back_by_invitation_with_the_new_role(alice, bob):
     run(alice, team.deactivate, bob.user_id)
     assert team.accept(run(alice, team.invite, bob.email, "receptionist"), bob.user_id) == alice.clinic_id
     assert role_of(alice, bob.user_id) == "receptionist"
+    assert [row.user_id for row in audited(alice, "join")] == [bob.user_id]
+
+
+def test_a_manager_does_not_invite_back_whom_an_owner_removed(alice, bob, mona):
+    """SECURITY 13: what a manager may not reactivate, an invitation does not revive either."""
+    run(alice, team.deactivate, bob.user_id)
+    token = run(mona, team.invite, bob.email, "receptionist")
+    assert team.accept(token, bob.user_id) is None
+    assert role_of(alice, bob.user_id) == "left"
+    assert audited(alice, "join") == []
 
 
 def test_inviting_again_voids_the_former_link(alice):

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from lib import audit, audit_trail, db, patients, startup
+from lib import audit, audit_trail, db, patients, startup, team
 from lib.audit_trail import Filter
 from lib.patient_form import PatientForm
 from tests.pages.conftest import texts
@@ -57,8 +57,29 @@ def test_a_row_reads_like_a_sentence_and_links_to_the_patient(open_page, alice, 
     assert "Bob Brown" in shown
     assert "Archived a patient" in shown
     assert "<small>Full name, Phone</small>" in shown
-    assert f"<a href='/patient?patient={pat}'>&lt;b&gt;José&lt;/b&gt; Müller</a>" in shown
+    assert f"<a href='/patient?patient={pat}'><bdi>&lt;b&gt;José&lt;/b&gt; Müller</bdi></a>" in shown
     assert "127.0.0.1" in shown
+
+
+def test_a_refusal_names_the_page_by_its_title(open_page, alice, rita, pat):
+    open_page(rita, "patient_import")
+    open_page(rita, "chat", patient=str(pat))
+    shown = table(open_page(alice, "audit"))
+    assert "<small>Import patients</small>" in shown
+    assert f"<small>Assistant {pat}</small>" in shown
+    assert "patient_import" not in shown
+
+
+def test_a_name_keeps_its_own_direction(open_page, alice, hire, pat):
+    """In Hebrew or Arabic it would otherwise turn what stands around it."""
+    noa = hire(alice, "clinician", "נועה כהן")
+    with db.scope(noa) as scope:
+        patients.archive(scope, pat)
+    with db.scope(alice) as scope:
+        team.change_role(scope, noa.user_id, "manager")
+    shown = table(open_page(alice, "audit"))
+    assert "<td><bdi>נועה כהן</bdi></td>" in shown
+    assert "<small><bdi>נועה כהן</bdi> · role</small>" in shown
 
 
 def test_the_time_is_the_clinics(open_page, open_clinic):

@@ -124,10 +124,12 @@ def test_a_manager_sees_but_does_not_bring_back_whom_an_owner_removed(alice, bob
     assert "Reactivate" not in labels(at)
 
 
-def test_signing_out_everywhere(alice, bob, visit, token_of):
+def test_signing_a_member_out_promises_this_clinic_alone(alice, bob, visit, token_of):
     device = token_of(bob)
     at = press(visit(alice), f"manage_{bob.user_id}")
-    press(at, f"sign_out_{bob.user_id}", f"manage_{bob.user_id}")
+    assert button(at, f"sign_out_{bob.user_id}").label == "Sign out of this clinic"
+    at = press(at, f"sign_out_{bob.user_id}", f"manage_{bob.user_id}")
+    assert "signed out of this clinic on every device" in toasts(at)
     with pytest.raises(auth.NotSignedIn):
         auth.resume(device)
 
@@ -158,6 +160,7 @@ def test_taking_a_factor_away_asks_for_the_name_and_says_when_it_may_not(alice, 
     at = press(at, f"manage_{bob.user_id}")
     at = press(at, f"factor_{bob.user_id}", f"manage_{bob.user_id}")
     assert "never with password and second factor within 24 hours" in at.error[0].value
+    assert button(at, f"deactivate_{bob.user_id}")  # a refusal takes nothing below it away
     with owner.begin() as connection:
         assert connection.execute(text("select totp_secret from users where id = :id"), {"id": bob.user_id}).scalar() == "x"
 
