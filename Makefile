@@ -39,7 +39,7 @@ test: .venv/installed-dev  ## Lint, types, and every test that is not long
 	$(BIN)/mypy
 	$(BIN)/python scripts/install_chromium.py
 	$(BIN)/python scripts/install_redis.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 audit: .venv/installed-dev  ## Look every package up among known vulnerabilities; needs the network
 	$(BIN)/python scripts/audit_dependencies.py

@@ -19,7 +19,7 @@ def table(entries: list[Entry], identity: Identity) -> str:
 
 def _row(entry: Entry, identity: Identity) -> str:
     at = format_datetime(entry.happened_at, "d MMM y, HH:mm:ss", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
-    mark = " class='refused'" if entry.action in ("refused", "sign_in_failed", "factor_failed") else ""
+    mark = " class='refused'" if entry.action in ("refused", "sign_in_failed", "factor_failed", "confirm_failed") else ""
     return (f"<tr{mark}><td class='quiet'>{at}</td><td>{_name(entry.person)}</td><td>{_what(entry)}</td>"
             f"<td>{_patient(entry)}</td><td class='quiet'>{escape(entry.address)}</td></tr>")
 

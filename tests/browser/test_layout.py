@@ -151,6 +151,7 @@ def test_a_slash_goes_to_the_search_and_n_begins_a_patient_in_the_first_field(si
     page = signed_in(alice, "/patients")
     search = page.get_by_label("Search")
     page.wait_for_function("() => window.chairsideKeys")
+    expect(page.get_by_text("No patients yet")).to_be_visible()  # the whole list is drawn, and moves no field any more
     page.keyboard.press("/")
     expect(search).to_be_focused()
     page.keyboard.type("n/n")
