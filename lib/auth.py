@@ -224,15 +224,15 @@ def redeem_ticket(ticket: str, *, device: str, address: str, request_id: str = "
 
 def resume(token_id: str, *, address: str = "", request_id: str = "", place: str = "", active: bool = True) -> Identity:
     """Who this token's session is right now: the row is read every time, so that a revocation holds at once."""
-    with db.nobody() as connection:
-        row = connection.execute(db.statement("""
-            select user_id, clinic_id, role, email, full_name, clinic_name, country, time_zone, currency, language,
-                   emergency_number, networks, must_enrol, clinics, ends_in
-            from app.resume(:session, :active)
-            """), {"session": tokens.digest(token_id), "active": active}).first()
+    session = tokens.digest(token_id)
+    row = db.ask("""
+        select user_id, clinic_id, role, email, full_name, clinic_name, country, time_zone, currency, language,
+               emergency_number, networks, must_enrol, clinics, ends_in
+        from app.resume(:session, :active)
+        """, session=session, active=active)
     if row is None:
         raise NotSignedIn
-    return Identity(**row._mapping, session=tokens.digest(token_id), address=address, request_id=request_id, place=place)
+    return Identity(**row._mapping, session=session, address=address, request_id=request_id, place=place)
 
 
 def recognise(cookie: str | None, *, address: str = "", request_id: str = "", place: str = "", active: bool = True) -> Identity:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, make_url, text
+from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -130,6 +130,14 @@ def nobody() -> Iterator[Connection]:
         raise errors.Unavailable
     with translated(), _engine.begin() as connection:
         yield connection
+
+
+def ask(sql: str, **values: Any) -> Row[Any] | None:
+    """The first row of one statement in no clinic that is a transaction by itself: no trips to begin and commit it."""
+    if _engine is None:
+        raise errors.Unavailable
+    with translated(), _engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        return connection.execute(statement(sql), values).first()
 
 
 @contextmanager

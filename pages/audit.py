@@ -34,9 +34,9 @@ def show(page: Page[Entry], identity: Identity, name: str) -> None:
 
 identity = guard.require("audit.read")
 st.title(_("Audit"), anchor=False)
-chosen = audit_filters.pick(identity)
-name = f"audit {chosen}"  # another selection begins at its first page
 with db.scope(identity) as scope:
+    chosen = audit_filters.pick(scope)
+    name = f"audit {chosen}"  # another selection begins at its first page
     page = audit_trail.find(scope, chosen, before=state.cursor(name))
 actions(chosen)
 show(page, identity, name)

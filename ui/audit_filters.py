@@ -9,6 +9,7 @@ import streamlit as st
 from lib import audit_trail, db, patients
 from lib.analytics import Period
 from lib.audit_trail import Filter
+from lib.db import Scope
 from lib.errors import NotFound
 from lib.identity import Identity
 from lib.texts import _
@@ -19,18 +20,17 @@ from ui.today_cards import shorten
 FEW = 6
 
 
-def pick(identity: Identity) -> Filter:
+def pick(scope: Scope) -> Filter:
     """Raises NotFound for a person, a patient or an action that this clinic does not know."""
     asked = state.patient_in_address()
-    with db.scope(identity) as scope:
-        names = {str(one.user_id): one.name for one in audit_trail.people(scope)}
-        patient = patients.read(scope, asked) if asked else None
+    names = {str(one.user_id): one.name for one in audit_trail.people(scope)}
+    patient = patients.read(scope, asked) if asked else None
     with st.container(horizontal=True, vertical_alignment="center", key="audit_filters"):
         person = _select("person", _("Everybody"), names, _("Person"))
         action = _select("action", _("Everything"), audit_labels.actions(), _("Action"))
         with st.popover(escape(shorten(patient.full_name, 14)) if patient else _("Every patient"), icon=":material/person:"):
             _pick_patient()
-        first, last = _bounds(period.pick(identity), identity)
+        first, last = _bounds(period.pick(scope.identity), scope.identity)
     return Filter(UUID(person) if person else None, asked, action, first, last)
 
 

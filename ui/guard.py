@@ -1,5 +1,10 @@
 """The first line of every page, and of every fragment and callback that reads or writes."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from uuid import UUID
 
 import streamlit as st
@@ -9,6 +14,22 @@ from lib.errors import Forbidden, NotSignedIn
 from lib.identity import Identity
 from lib.texts import _
 from ui import state
+
+FRESH = 1.0  # seconds: a page that runs longer asks again who is there
+_reading: ContextVar[tuple[Identity, float] | None] = ContextVar("_reading", default=None)
+
+
+@contextmanager
+def known(someone: Identity) -> Iterator[None]:
+    """Within this, `require` takes what the run has just read for what is so: a page and its fragments ask for one row once.
+
+    Callbacks and fragments that run by themselves stand outside, and `act` and `watch` always ask anew.
+    """
+    token = _reading.set((replace(someone, place=place()), time.monotonic()))
+    try:
+        yield
+    finally:
+        _reading.reset(token)
 
 
 def identity(*, active: bool = True) -> Identity | None:
@@ -25,12 +46,12 @@ def identity(*, active: bool = True) -> Identity | None:
 
 def require(permission: str) -> Identity:
     """The identity, if its role allows this. Otherwise the run ends here, and shows nothing but why."""
-    return _admitted(identity(), permission)
+    return _admitted(_just_read() or identity(), permission)
 
 
 def act(permission: str) -> Identity:
     """`require` for what changes something: one of the changes that a person has in fifteen minutes."""
-    someone = require(permission)
+    someone = _admitted(identity(), permission)
     rate_limits.spend("changes", someone.user_id)
     return someone
 
@@ -38,6 +59,11 @@ def act(permission: str) -> Identity:
 def watch(permission: str) -> Identity:
     """`require` for what a page does by itself: watching keeps no session awake."""
     return _admitted(identity(active=False), permission)
+
+
+def _just_read() -> Identity | None:
+    reading = _reading.get()
+    return reading[0] if reading and time.monotonic() - reading[1] < FRESH else None
 
 
 def _admitted(someone: Identity | None, permission: str) -> Identity:

@@ -27,4 +27,7 @@ if identity is not None:
     if identity.must_enrol and page.url_path != "account":
         st.switch_page("../pages/account.py")
     invited.offer(identity)
-page.run()
+    with guard.known(identity):
+        page.run()
+else:
+    page.run()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from lib import auth, db
+from lib.errors import NotSignedIn
 from tests.pages.conftest import texts
 from ui import frame
 
@@ -73,3 +74,20 @@ def test_a_revoked_session_shows_the_form_on_the_next_run(open_page, alice):
     at.run()
     assert not at.title
     assert any(button.label == "Sign in" for button in at.button)
+
+
+@pytest.mark.parametrize("page", ["patients", "chat", "audit"])
+def test_a_page_reads_its_session_once(page, open_page, alice, monkeypatch):
+    read, resume = [], auth.resume
+    monkeypatch.setattr(auth, "resume", lambda *args, **options: read.append(1) or resume(*args, **options))
+
+    open_page(alice, page)
+
+    assert read == [1]
+
+
+def test_a_revoked_session_is_refused_by_the_very_next_run(open_page, alice, token_of, monkeypatch):
+    at = open_page(alice, "patients")
+    monkeypatch.setattr(auth, "resume", lambda *_, **__: (_ for _ in ()).throw(NotSignedIn()))
+
+    assert "Sign in" in [button.label for button in at.run().button]
