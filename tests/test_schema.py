@@ -6,7 +6,8 @@ from sqlalchemy import Engine, text
 from lib import db
 from lib.errors import AppError, Forbidden
 
-GLOBAL = {"users", "sessions", "tickets", "recovery_codes", "password_resets", "security_events", "articles", "clinics", "alembic_version"}
+GLOBAL = {"users", "sessions", "tickets", "recovery_codes", "password_resets", "security_events", "articles", "model_prices", "clinics",
+          "alembic_version"}
 
 
 def rows(owner: Engine, sql: str, **values):
