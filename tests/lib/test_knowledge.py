@@ -1,5 +1,6 @@
 import csv
 import re
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,7 +17,7 @@ def slug_of(identity, question: str) -> str | None:
 
 @pytest.mark.parametrize(("question", "slug"), [
     ("What is a root canal?", "root-canal"),
-    ("how do I clean my dentures?", "dentures"),
+    ("how do I clean my dentures?", "denture-care"),
     ("my gums bleed when I brush", "gingivitis"),
     ("I'm scared of the dentist", "dental-anxiety"),
     ("Can I take warfarin before an extraction?", "blood-thinners"),
@@ -24,7 +25,7 @@ def slug_of(identity, question: str) -> str | None:
     ("tooth got knocked out", "knocked-out-tooth"),
     ("how much does a crown cost?", "costs"),
     ("are x-rays safe", "dental-x-rays"),
-    ("My baby is teething", "children-teeth"),
+    ("My baby is teething", "teething"),
     ("gingivits", "gingivitis"),
     ("abcess", "tooth-abscess"),
     ("me duele la muela", "toothache"),
@@ -41,7 +42,7 @@ def test_a_question_finds_its_article(alice, question, slug):
 
 
 @pytest.mark.parametrize(("question", "slug"), [
-    ("What can I eat after an extraction?", "tooth-extraction"),
+    ("What can I eat after an extraction?", "tooth-extraction|eating-after-treatment"),
     ("Signs of infection after extraction?", "tooth-extraction"),
     ("my tooth hurts when i eat ice cream", "tooth-sensitivity"),
     ("Was kostet eine Zahnreinigung?", "costs"),
@@ -55,11 +56,11 @@ def test_a_question_finds_its_article(alice, question, slug):
     ("Mon enfant a peur du dentiste", "dental-anxiety"),
     ("¿Es seguro ir al dentista embarazada?", "pregnancy"),
     ("Zahnfleisch blutet beim Putzen", "gingivitis"),
-    ("when do babies get their first tooth", "children-teeth"),
-    ("Can I smoke after a tooth extraction?", "tooth-extraction"),
-    ("¿Qué puedo comer después de una extracción?", "tooth-extraction"),
-    ("Que puis-je manger après une extraction dentaire ?", "tooth-extraction"),
-    ("Was darf ich nach dem Zahnziehen essen?", "tooth-extraction"),
+    ("when do babies get their first tooth", "children-teeth|tooth-eruption|teething"),
+    ("Can I smoke after a tooth extraction?", "tooth-extraction|smoking-and-mouth"),
+    ("¿Qué puedo comer después de una extracción?", "tooth-extraction|eating-after-treatment"),
+    ("Que puis-je manger après une extraction dentaire ?", "tooth-extraction|eating-after-treatment"),
+    ("Was darf ich nach dem Zahnziehen essen?", "tooth-extraction|eating-after-treatment"),
     ("can I go to work after a tooth extraction", "tooth-extraction"),
     ("How long does whitening last?", "whitening"),
     ("does whitening hurt", "whitening"),
@@ -69,11 +70,11 @@ def test_a_question_finds_its_article(alice, question, slug):
     ("Est-ce que la dévitalisation fait mal ?", "root-canal"),
     ("Tut eine Wurzelbehandlung weh?", "root-canal"),
     ("Wie lange dauert eine Wurzelbehandlung?", "root-canal"),
-    ("can I eat after a root canal", "root-canal"),
+    ("can I eat after a root canal", "root-canal|eating-after-treatment"),
     ("my filling fell out", "fillings"),
     ("se me cayó un empaste", "fillings"),
     ("Meine Füllung ist rausgefallen", "fillings"),
-    ("can I eat after a filling", "fillings"),
+    ("can I eat after a filling", "fillings|eating-after-treatment"),
     ("how long does a filling last", "fillings"),
     ("ma couronne est tombée", "crowns"),
     ("Meine Krone ist abgefallen", "crowns"),
@@ -86,7 +87,7 @@ def test_a_question_finds_its_article(alice, question, slug):
     ("How long do implants last?", "implants"),
     ("¿Cuánto dura un implante?", "implants"),
     ("does getting an implant hurt", "implants"),
-    ("can I smoke after an implant", "implants"),
+    ("can I smoke after an implant", "implants|implant-aftercare|smoking-and-mouth"),
     ("¿Cuánto cuesta una corona?", "costs"),
     ("Combien coûte un implant ?", "costs"),
     ("Was kostet ein Implantat?", "costs"),
@@ -104,26 +105,26 @@ def test_a_question_finds_its_article(alice, question, slug):
     ("Mi hijo tiene miedo al dentista", "dental-anxiety"),
     ("Mein Kind hat Angst vor dem Zahnarzt", "dental-anxiety"),
     ("my daughter is terrified of the dentist", "dental-anxiety"),
-    ("when should my child first see a dentist", "children-teeth"),
-    ("¿Cuándo salen los primeros dientes?", "children-teeth"),
-    ("Wann kommen die ersten Zähne?", "children-teeth"),
-    ("quand sortent les premières dents", "children-teeth"),
+    ("when should my child first see a dentist", "children-teeth|first-dental-visit"),
+    ("¿Cuándo salen los primeros dientes?", "children-teeth|tooth-eruption|teething"),
+    ("Wann kommen die ersten Zähne?", "children-teeth|tooth-eruption|teething"),
+    ("quand sortent les premières dents", "children-teeth|tooth-eruption|teething"),
     ("my teeth hurt with hot coffee", "tooth-sensitivity"),
     ("me duelen los dientes con el frío", "tooth-sensitivity"),
     ("j'ai mal aux dents quand je bois froid", "tooth-sensitivity"),
     ("Zähne empfindlich bei Kälte", "tooth-sensitivity"),
     ("how long do I have to wear braces", "braces"),
-    ("can I eat popcorn with braces", "braces"),
+    ("can I eat popcorn with braces", "braces|braces-care"),
     ("¿Duelen los brackets?", "braces"),
     ("Do wisdom teeth have to come out?", "wisdom-teeth"),
-    ("what can I eat after wisdom teeth removal", "wisdom-teeth"),
-    ("should I sleep with my dentures in", "dentures"),
-    ("my denture broke", "dentures"),
-    ("are dental x-rays safe in pregnancy", "dental-x-rays"),
+    ("what can I eat after wisdom teeth removal", "wisdom-teeth|eating-after-treatment"),
+    ("should I sleep with my dentures in", "dentures|denture-care"),
+    ("my denture broke", "dentures|denture-care"),
+    ("are dental x-rays safe in pregnancy", "dental-x-rays|pregnancy"),
     ("how much is too much fluoride", "fluoride"),
     ("how do I know if I have dry socket", "dry-socket"),
     ("how long do mouth ulcers last", "mouth-ulcers"),
-    ("how long does the numbness last", "local-anaesthetic"),
+    ("how long does the numbness last", "local-anaesthetic|numbness-after-treatment"),
     ("why does my breath smell", "bad-breath"),
     ("I grind my teeth at night", "teeth-grinding"),
     ("my son knocked out his front tooth", "knocked-out-tooth"),
@@ -135,7 +136,7 @@ def test_a_question_finds_its_article(alice, question, slug):
     ("my jaw clicks when I eat", "jaw-joint"),
     ("should I stop warfarin before extraction", "blood-thinners"),
     ("a wire is poking my cheek", "orthodontic-emergencies"),
-    ("Puis-je fumer après une extraction ?", "tooth-extraction"),
+    ("Puis-je fumer après une extraction ?", "tooth-extraction|smoking-and-mouth"),
     ("is it normal to have swelling after an extraction", "tooth-extraction"),
     ("wann darf ich nach der Zahnextraktion wieder Sport machen", "tooth-extraction"),
     ("can I drive home after a root canal", "root-canal"),
@@ -156,17 +157,17 @@ def test_a_question_finds_its_article(alice, question, slug):
     ("tengo pánico al dentista", "dental-anxiety"),
     ("Ich habe Angst vor dem Zahnarzt", "dental-anxiety"),
     ("my gums bleed", "gingivitis"),
-    ("mon bébé fait ses dents", "children-teeth"),
+    ("mon bébé fait ses dents", "teething|children-teeth"),
     ("détartrage combien de fois", "dental-cleaning"),
     ("combien de fois par an un détartrage ?", "dental-cleaning"),
-    ("implant vs bridge", "implants"),
-    ("difference between an implant and a bridge", "implants"),
-    ("is rinsing fine after extraction", "tooth-extraction"),
-    ("is ibuprofen ok for toothache", "toothache"),
-    ("can I take paracetamol for tooth pain", "toothache"),
+    ("implant vs bridge", "implants|bridges"),
+    ("difference between an implant and a bridge", "implants|bridges"),
+    ("is rinsing fine after extraction", "tooth-extraction|mouthwash"),
+    ("is ibuprofen ok for toothache", "toothache|painkillers"),
+    ("can I take paracetamol for tooth pain", "toothache|painkillers"),
 ])
 def test_a_question_about_daily_life_or_the_price_finds_the_treatment(alice, question, slug):
-    assert slug_of(alice, question) == slug
+    assert slug_of(alice, question) in slug.split("|")
 
 
 @pytest.mark.parametrize("question", [
@@ -199,6 +200,80 @@ def test_every_article_is_found_by_its_title_and_comes_back_whole(alice):
         assert [knowledge.find(scope, article.title) for article in ARTICLES] == ARTICLES
 
 
+@pytest.mark.parametrize("question", [
+    "gingivits", "Zahnspange Schmerzen", "me duele la muela", "how much is a filling", "implant vs bridge", "my knee hurts", "", "?!",
+    "Wie lange hält ein Implantat?", "stock price of implants company shares", "my tooth hurts when i eat ice cream",
+])
+def test_without_a_database_the_answer_is_the_same(alice, question):
+    article = knowledge.look_up(question, ARTICLES)
+
+    assert slug_of(alice, question) == (article.slug if article else None)
+
+
+@pytest.mark.parametrize("question", ["stitches on my finger came out", "my phone screen is cracked", "how much does a pint of beer cost",
+                                      "prix de l'essence", "ich habe Kopfschmerzen", "corona de flores precio", "how do I cancel a hotel"])
+def test_a_question_that_shares_a_word_with_an_article_is_not_enough(question):
+    assert knowledge.look_up(question, ARTICLES) is None
+
+
+def test_less_is_enough_of_a_question_that_names_teeth():
+    assert knowledge.look_up("warfarin and chess", ARTICLES) is None
+    assert knowledge.look_up("warfarin, chess and my dentist", ARTICLES).slug == "blood-thinners"
+
+
+@pytest.mark.parametrize(("question", "slugs"), [
+    ("What can I do about my bad breath and can I whiten my teeth?", {"bad-breath", "whitening"}),
+    ("can I smoke after an implant", {"smoking-and-mouth", "implants", "implant-aftercare"}),
+])
+def test_of_two_matters_one_is_answered(question, slugs):
+    assert knowledge.look_up(question, ARTICLES).slug in slugs
+
+
+@pytest.mark.parametrize("question", ["Wie lange hält eine Zahnbrücke?", "¿cuánto dura un puente dental?", "combien de temps dure un bridge",
+                                      "how long does a bridg last on teeth"])
+def test_the_same_question_finds_the_same_article_in_every_language(question):
+    assert knowledge.look_up(question, ARTICLES).slug == "bridges"
+
+
+# The clinic's own articles
+
+
+@dataclass(frozen=True)
+class OwnArticle:
+    title: str
+    other_names: tuple[str, ...] = ()
+    body: str = ""
+
+
+HOURS = OwnArticle("Opening hours", ("when are you open", "horario", "horaires", "Öffnungszeiten"), body="We open at eight.")
+PRICES = OwnArticle("Our prices", ("price list",), body="A crown costs 700, an implant 1,400, a cleaning 90.")
+IMPLANTS = OwnArticle("Implants at our clinic", ("implants here",), body="Dr Brown places implants on Tuesdays.")
+OWN = (HOURS, PRICES, IMPLANTS)
+
+
+@pytest.mark.parametrize(("question", "article"), [
+    ("what are your opening hours?", HOURS), ("Are you open on Sundays?", HOURS), ("habt ihr heute geöffnet", HOURS), ("wie sind die Öffnungszeiten", HOURS), ("cuál es su horario", HOURS), ("horaires ?", HOURS),
+    ("how much is a crown", PRICES), ("combien coûte un implant", PRICES), ("what does a cleaning cost", PRICES),
+    ("do you do implants", IMPLANTS), ("implnats", IMPLANTS),
+])
+def test_the_clinics_own_article_comes_first(alice, question, article):
+    with db.scope(alice) as scope:
+        assert knowledge.find(scope, question, OWN) == article
+    assert knowledge.look_up(question, ARTICLES, OWN) == article
+
+
+@pytest.mark.parametrize(("question", "slug"), [
+    ("how long does a root canal take", "root-canal"), ("my gums bleed", "gingivitis"), ("Wie lange hält eine Füllung?", "fillings"),
+])
+def test_where_the_clinic_says_nothing_the_built_in_article_stays(question, slug):
+    assert knowledge.look_up(question, ARTICLES, (HOURS, PRICES)).slug == slug
+
+
+def test_the_clinics_own_article_is_no_answer_to_everything():
+    assert knowledge.look_up("what is the capital of France", ARTICLES, OWN) is None
+    assert knowledge.look_up("price of gold", ARTICLES, OWN) is None
+
+
 def test_every_user_of_every_clinic_reads_the_same_articles(alice, charlie):
     assert slug_of(alice, "dry socket") == slug_of(charlie, "dry socket") == "dry-socket"
 
@@ -207,7 +282,7 @@ def test_lay_questions_about_known_topics_are_mostly_answered_and_foreign_ones_n
     with (shared / "dental_questions" / "dev.csv").open(encoding="utf-8") as file:
         questions = [row["text"] for row in csv.DictReader(file) if row["kind"] == "consumer_health_template"]
     known = [question for question in questions if re.search(r"(?i)gingivitis|periodontitis|dry socket|root canal|canker|cavities", question)]
-    foreign = [question for question in questions if re.search(r"(?i)cleft|cancer during|tongue tie|branchial", question)]
+    foreign = [question for question in questions if re.search(r"(?i)cleft|cancer during|branchial", question)]
 
     with db.scope(alice) as scope:
         assert sum(knowledge.find(scope, question) is not None for question in known) >= 0.9 * len(known)

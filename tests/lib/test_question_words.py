@@ -1,0 +1,35 @@
+import pytest
+
+from lib import question_words
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("crown", "crowns"), ("encía", "ENCIAS"), ("Zähne", "zahn"), ("cavity", "cavities"), ("implante", "Implantat"), ("saigne", "saignement"),
+    ("blutet", "bleeding"), ("teeth", "muela"), ("couronnes", "Krone"), ("scared", "pánico"), ("wackelt", "wobbly"), ("brosser", "toothbrush"),
+])
+def test_inflections_and_translations_share_a_stem(one, other):
+    assert question_words.stem(question_words.fold(one)) == question_words.stem(question_words.fold(other))
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("filling", "filled"), ("white", "whitening"), ("teeth", "teething"), ("implant", "plants"), ("cancer", "canker"),
+])
+def test_words_that_only_look_alike_do_not(one, other):
+    assert question_words.stem(one) != question_words.stem(other)
+
+
+@pytest.mark.parametrize(("word", "parts"), [
+    ("zahnfleischbluten", ("gum", "bleed")), ("implantatkosten", ("implant", "price")), ("zahnarztangst", ("fear",)),
+    ("prothesenreinigung", ("denture", "clean")), ("weisheitszahn", ("wisdom", "tooth")), ("unverstandlich", ("unverstandlich",)),
+])
+def test_a_compound_counts_by_its_parts(word, parts):
+    assert question_words.stems(word) == parts
+
+
+def test_several_words_may_stand_for_one():
+    assert question_words.split("J'ai mal aux dents") == ["j", "ai", "pain", "dents"]
+    assert question_words.split("How much is too much?") == ["much", "much"]
+
+
+def test_no_word_is_idle_that_has_a_meaning():
+    assert sorted(question_words.IDLE & question_words.SAME.keys()) == []
