@@ -9,20 +9,25 @@ from lib.redflag_rules import RULES
 
 NEGATION_REACH = 5
 LIST_REACH = 16
-FIGURE_REACH = 5
+FIGURE_REACH = 7
+AFTERTHOUGHT = 5
+ABBREVIATED = 3
 FRAME_CONCEPTS = {name for frame in RULES.frames for part in frame.parts for name in part}
 BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
 
 
 def mute(reading: Reading) -> None:
-    """Fills `reading.places` with the concepts that are affirmed."""
+    """Fills `reading.places` with the concepts that are affirmed, and `reading.muted` with the words of all others."""
     _mark_frames(reading)
     everything = reading.names(range(len(reading.words)))
     is_deniable = not everything.isdisjoint(("negator", "negator_after", "resolved"))
-    muted = _general(reading)
+    reading.muted = _general(reading)
     for i, names in enumerate(reading.concepts):
-        if names and i not in muted:
-            for name in _affirmed(reading, i) if is_deniable else names:
+        if names and i not in reading.muted:
+            affirmed = _affirmed(reading, i) if is_deniable else names
+            if len(affirmed) < len(names):
+                reading.muted.add(i)
+            for name in affirmed:
                 reading.places[name].append(i)
 
 
@@ -92,22 +97,29 @@ def _from_first(reading: Reading, span: range, name: str) -> range:
 def _past(reading: Reading, sentence: range) -> Iterator[int]:
     """The clauses of a sentence about earlier times, without those that speak of today.
 
+    "I fainted once, years ago": a short clause that only says when dates the one before it, too.
     A past sign reaches clauses without a verb ("abscess in 2019, fever"); "filling in 2019, fever" has a fever now.
     """
     clauses = [(span, reading.names(span)) for span in redflag_reading.spans(reading.clause, sentence)]
     spreads = any("past" in names and names & (RULES.negatable | {"treated"}) for _, names in clauses)
-    for span, names in clauses:
+    for i, (span, names) in enumerate(clauses):
         is_past = names & {"past", "past_noun"} or (spreads and "present_verb" not in names)
         if is_past and not names & {"now", "setting"}:
             yield from span
+            if i and len(span) <= AFTERTHOUGHT and not clauses[i - 1][1] & {"now", "setting"}:
+                yield from clauses[i - 1][0]
 
 
 def _figures_of_speech(reading: Reading, sentence: range) -> Iterator[int]:
     """ "The bill is killing me": the image only, and only beside its topic; with a part of the body it is no image."""
     for span in redflag_reading.spans(reading.clause, sentence):
         names = reading.names(span)
-        if "figurative" in names and "figure_topic" in names and not names & BODY:
+        if "figurative" in names and "figure_topic" in names and not _is_bodily(reading, span):
             yield from (i for i in span if "figurative" in reading.concepts[i] and _has_topic(reading, span, i))
+
+
+def _is_bodily(reading: Reading, clause: range) -> bool:
+    return any("figurative" not in reading.concepts[i] and reading.concepts[i] & BODY for i in clause)
 
 
 def _has_topic(reading: Reading, clause: range, i: int) -> bool:
@@ -137,8 +149,9 @@ def _is_negated_before(reading: Reading, i: int) -> bool:
         if "negator" in names:
             return _is_negator(reading, j) and (not listed or _is_list(reading, j, i))
         is_sign = not names.isdisjoint(RULES.negatable)
+        is_unknown = listed and (not names or len(reading.words[j]) <= ABBREVIATED)
         steps += not is_sign
-        if steps >= NEGATION_REACH or not (is_sign or "filler" in names or "or" in names):
+        if steps >= NEGATION_REACH or not (is_sign or is_unknown or names & {"filler", "or", "face"}):
             return False
     return False
 
@@ -170,7 +183,8 @@ def _is_negated_after(reading: Reading, i: int) -> bool:
         if reading.sentence[j] != reading.sentence[i]:
             return False
         if "negator_after" in names:
-            following = reading.names(range(j + 1, min(j + 3, len(reading.words))))
+            ahead = range(j + 1, min(j + 3, len(reading.words)))
+            following = set().union(*(reading.concepts[k] for k in ahead if reading.clause[k] == reading.clause[j]))
             return not following & {"not_negator", "stop", "resolved"} and not _denies_the_next(reading, i, j)
         if "filler" not in names:
             return False
@@ -189,7 +203,7 @@ def _denies_the_next(reading: Reading, i: int, j: int) -> bool:
 
 def _is_resolved(reading: Reading, i: int) -> bool:
     """ "The bleeding stopped", "stopped bleeding"; not "has not stopped", "stopped but started again"."""
-    endings = [j for j in _nearby(reading, i, 3, 5) if "resolved" in reading.concepts[j]]
+    endings = [j for j in _nearby(reading, i, 3, 7) if "resolved" in reading.concepts[j]]
     return any(_ends(reading, i, j) for j in endings) and not any(
         not reading.concepts[j].isdisjoint(("again", "endless")) for j in _nearby(reading, i, 0, 12)
     )

@@ -11,13 +11,17 @@ from lib.redflag_rules import RULES
 
 TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…\n]|[,:()–—]")
 APOSTROPHE = re.compile(r"['’‘`´ʼ]")
-WORDLESS = {ord(c): None for c in "\u00ad\u200b\u200c\u200d\u2060\ufeff"} | {ord("🩸"): " blood ", ord("🆘"): " emergency "}
-NEVER_MASKED = {"pack", "overdose", "hypo", "remedy"}
+WORDLESS = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "") | {"🩸": " blood ", "🆘": " emergency "}
+UNUSUAL = re.compile(f"[{''.join(WORDLESS)}]")
+NEVER_MASKED = {"pack", "overdose", "hypo", "remedy", "anticoagulant"}
+DOTTED = re.compile(r"\b([^\W\d_])\.\s?([^\W\d_])\.(?!\w)")
+FRACTURE = re.compile(r"#(?!\s?\d)")
+ANSWERED = re.compile(r"\?\s*(?=(?:none|no|nope|nein|keine?r?|non|nada)[.,!]?(?:\s|$))", re.IGNORECASE)
 
 
 @dataclass
 class Reading:
-    """The words of all turns in one row; `places` says where each concept was affirmed."""
+    """The words of all turns in one row; `places` says where each concept was affirmed, `muted` what was taken back."""
 
     words: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
@@ -26,6 +30,10 @@ class Reading:
     last_turn: int = 0
     concepts: list[frozenset[str]] = field(default_factory=list)
     places: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    muted: set[int] = field(default_factory=set)
+
+    def affirmed(self, span: range) -> list[str]:
+        return [self.words[i] for i in span if i not in self.muted]
 
     def names(self, span: range) -> set[str]:
         return set().union(*self.concepts[span.start:span.stop])
@@ -37,7 +45,7 @@ def read(turns: Sequence[str]) -> Reading:
     for turn in turns:
         reading.last_turn = len(reading.words)
         sentence, clause = sentence + 1, clause + 1
-        for piece in TOKEN.findall(unicodedata.normalize("NFKC", turn.translate(WORDLESS))):
+        for piece in TOKEN.findall(_spelt_out(turn)):
             if piece[0].isalnum():
                 _append(reading, piece, sentence, clause)
             else:
@@ -45,6 +53,16 @@ def read(turns: Sequence[str]) -> Reading:
                 sentence += piece in ".!?;…\n"
     _mark(reading)
     return reading
+
+
+def _spelt_out(turn: str) -> str:
+    """Staff write "mandible #" for a fracture, "bleeding ++" for much of it, dots within "k.o.", and "swelling? none"."""
+    plain = turn if turn.isascii() else unicodedata.normalize("NFKC", UNUSUAL.sub(lambda found: WORDLESS[found[0]], turn))
+    if "?" in plain:
+        plain = ANSWERED.sub(" ", plain)
+    if "#" in plain:
+        plain = FRACTURE.sub(" fracture ", plain)
+    return DOTTED.sub(r"\1\2 ", plain).replace("++", " severely ")
 
 
 def spans(groups: Sequence[int], within: range | None = None) -> Iterator[range]:
@@ -99,12 +117,17 @@ def _mark_phrases(reading: Reading) -> set[int]:
 
 def _drop_names(reading: Reading) -> None:
     """Frau Blut is a name, and so are both words of "señora Dolores Sangrador"; "meine Frau blutet" is none."""
-    for i, names in enumerate(reading.concepts):
-        if "title" in names and not (i and "possessive" in reading.concepts[i - 1]):
+    for i, names in enumerate(reading.concepts[:-1]):
+        if "title" in names and not (i and "possessive" in reading.concepts[i - 1]) and not _addressed(reading, i):
             for k in range(i + 1, min(i + 3, len(reading.words))):
                 if not reading.shown[k].istitle() or reading.clause[k] != reading.clause[i + 1]:
                     break
                 reading.concepts[k] = frozenset()
+
+
+def _addressed(reading: Reading, i: int) -> bool:
+    """ "Monsieur, saignement": after a comma no name follows, after the dot of "Dr." one does."""
+    return reading.clause[i + 1] != reading.clause[i] and reading.sentence[i + 1] == reading.sentence[i]
 
 
 def _drop_what_the_next_word_changes(reading: Reading) -> None:

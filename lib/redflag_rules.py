@@ -10,6 +10,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ TYPO_LENGTHS = range(5, 17)
 
 @dataclass(frozen=True)
 class Pattern:
-    """Concepts in a fixed order with at most `reach` words between two, or in any order within `reach` words."""
+    """Concepts in a fixed order with at most `reach` words between two, or in any order within `reach` words.
+
+    `unless` excuses it in its sentence, `absent` anywhere in the message.
+    """
 
     name: str
     tier: str
@@ -30,6 +34,7 @@ class Pattern:
     reach: int
     barrier: str
     unless: tuple[str, ...]
+    absent: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def fold(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
 
 
+@lru_cache(maxsize=20_000)
 def concepts_of(word: str) -> frozenset[str]:
     """What a folded word means."""
     lexicon = RULES.lexicon
@@ -150,6 +156,7 @@ def _pattern(row: Mapping[str, Any], tier: str = "", category: str = "") -> Patt
         reach=row.get("reach", 3 if ordered else EVERYWHERE),
         barrier=row.get("barrier", ""),
         unless=tuple(row.get("unless", ())),
+        absent=tuple(row.get("absent", ())),
     )
 
 

@@ -1,13 +1,14 @@
 """Finds danger signs in a message, in English, Spanish, French and German, without asking anyone else.
 
 The signs live in redflags.toml. A message is read (redflag_reading), what is denied, over or not about a patient now is
-taken back (redflag_muting), and the rules are matched against what is left (redflag_matching).
+taken back (redflag_muting), and the rules are matched against what is left (redflag_matching). A classifier
+(redflag_classifier) may raise what they say, for words that no rule knows.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib import redflag_matching, redflag_muting, redflag_reading
+from lib import redflag_classifier, redflag_matching, redflag_muting, redflag_reading
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, Pattern
 
@@ -24,9 +25,13 @@ class Finding:
     text: str
 
 
+VERSION = f"{RULES.version}+{redflag_classifier.MODEL.version}"
+RANK = {None: 0, "U": 1, "E": 2}
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """`tier` is "E" (call now), "U" (dentist today) or None; `version` names the rule set that judged."""
+    """`tier` is "E" (call now), "U" (dentist today) or None; `version` names the rule set and the classifier that judged."""
 
     tier: str | None
     findings: tuple[Finding, ...]
@@ -35,14 +40,36 @@ class Verdict:
 
 def check(text: str, earlier: Sequence[str] = ()) -> Verdict:
     """The danger signs of `text`, read together with up to three earlier turns (oldest first)."""
+    reading = read(text, earlier)
+    findings = tuple(by_rules(reading))
+    tier = highest(findings)
+    raised = by_classifier(reading, above=tier)
+    return Verdict(raised.tier, (*findings, raised), VERSION) if raised else Verdict(tier, findings, VERSION)
+
+
+def read(text: str, earlier: Sequence[str] = ()) -> Reading:
     reading = redflag_reading.read([*earlier[-3:], text])
     redflag_muting.mute(reading)
+    found = reading.places.keys()
     for sign in RULES.signs:
-        _add_sign(reading, sign)
-    findings = tuple(_findings(reading))
-    tiers = {finding.tier for finding in findings}
-    tier = "E" if "E" in tiers else "U" if "U" in tiers else None
-    return Verdict(tier, findings, RULES.version)
+        if not found.isdisjoint(sign.parts[0]):
+            _add_sign(reading, sign)
+    return reading
+
+
+def highest(findings: Sequence[Finding]) -> str | None:
+    return max((finding.tier for finding in findings), key=RANK.__getitem__, default=None)
+
+
+def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | None:
+    """One of a list of lasting complaints is no emergency on the word of the classifier alone."""
+    if above == "E":
+        return None
+    words = redflag_classifier.hear(reading, range(len(reading.words)))
+    raised = redflag_classifier.judge(words[reading.last_turn:], words[:reading.last_turn], above=above)
+    if raised is None or (raised.tier == "E" and "lingering" in reading.places):
+        return None
+    return Finding(raised.tier, raised.category, "classifier", "")
 
 
 def _add_sign(reading: Reading, sign: Pattern) -> None:
@@ -51,8 +78,11 @@ def _add_sign(reading: Reading, sign: Pattern) -> None:
         reading.places[sign.name] = sorted(found.union(reading.places[sign.name]))
 
 
-def _findings(reading: Reading) -> Iterator[Finding]:
+def by_rules(reading: Reading) -> Iterator[Finding]:
+    found = reading.places.keys()
     for rule in RULES.rules:
+        if found.isdisjoint(rule.parts[0]):
+            continue
         for match in redflag_matching.matches(reading, rule):
             if max(match) >= reading.last_turn:
                 yield Finding(rule.tier, rule.category, rule.name, " ".join(reading.shown[i] for i in sorted(match)))

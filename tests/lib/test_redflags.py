@@ -1,10 +1,14 @@
 import csv
+import itertools
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lib import redflags
+from evaluation import corpus
+from evaluation import redflags as evaluation
+from lib import redflag_classifier, redflag_rules, redflags
 
 # `first_pass` is the tier a message of batch 2 or 3 got from version 2026-11-20.1, which had not seen it. Batch 2A was used to
 # mend the rules, 2B to measure them, 3 came after both. Batch 4 has its `first_pass` from 2026-11-20.2 and was used to mend the
@@ -25,23 +29,23 @@ FRAMES = {
 
 
 def cpu_seconds(text: str) -> float:
+    return cheapest(lambda: redflags.check(text))
+
+
+def cheapest(work) -> float:
     def once() -> float:
         start = time.process_time()
-        redflags.check(text)
+        work()
         return time.process_time() - start
     return min(once() for _ in range(5))
 
 
-def known(row: dict[str, str]):
-    marks = [pytest.mark.xfail(strict=True)] if row["batch"] == "open" else []
-    return pytest.param(row, marks=marks, id=f"{row['language']}-{row['tier']}-{row['text'][:40]}")
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "mixed"])
+def test_every_message_of_the_corpus_gets_its_tier_but_the_open_ones(language):
+    own = [row for row in CORPUS if row["language"] == language]
+    wrong = [row["text"] for row in own if (redflags.check(row["text"]).tier or "none") != row["tier"]]
 
-
-@pytest.mark.parametrize("row", [known(row) for row in CORPUS])
-def test_every_message_of_the_corpus_gets_its_tier(row):
-    verdict = redflags.check(row["text"])
-
-    assert verdict.tier == (None if row["tier"] == "none" else row["tier"]), verdict.findings
+    assert wrong == [row["text"] for row in own if row["batch"] == "open"]
 
 
 def test_the_corpus_is_broad_enough():
@@ -143,6 +147,26 @@ def test_a_wife_who_bleeds_is_not_a_surname():
     assert redflags.check("Frau Blut kommt um drei").tier is None
 
 
+@pytest.mark.parametrize(("text", "tier"), [
+    ("Monsieur, Saignement qui n'arrête pas", "E"), ("Pt Kieferklemme", "E"), ("Patient Unresponsive", "E"),
+    ("Dr. Blood at three", None), ("my surname is Swellings", None),
+])
+def test_a_title_is_followed_by_a_name_unless_somebody_is_addressed(text, tier):
+    assert redflags.check(text).tier == tier
+
+
+@pytest.mark.parametrize(("text", "tier"), [
+    ("no hx of MI, CVA, seizures", None), ("hx MI, crushing chest pain", "E"),
+    ("I passed out once, years ago", None), ("how would a dentist stop heavy bleeding?", None),
+    ("bleeding ++ after xla", "E"), ("?mandible # after RTA", "E"), ("he went k.o. at rugby, two teeth gone", "E"),
+    ("el bulto bajo la mandíbula creció el doble", "E"),
+    ("I have swelling around my eye and a toothache for weeks", "E"),
+    ("my lips have been swelling lately, and mouth ulcers", "U"),
+])
+def test_how_staff_write_and_when_it_was(text, tier):
+    assert redflags.check(text).tier == tier
+
+
 def test_every_rule_is_of_a_known_category():
     urgent = {"pain", "other"}
 
@@ -184,12 +208,12 @@ def test_a_finding_names_rule_category_and_words():
     assert [finding.tier for finding in verdict.findings] == ["E", "U"]
     assert verdict.findings[0].category == "infection"
     assert verdict.findings[0].text == "swollen eye"
-    assert verdict.version == redflags.RULES.version
+    assert verdict.version == redflags.VERSION
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "!!!", "12345", "🦷", "'''", "\u200b"])
 def test_a_message_without_words_is_no_emergency(text):
-    assert redflags.check(text) == redflags.Verdict(None, (), redflags.RULES.version)
+    assert redflags.check(text) == redflags.Verdict(None, (), redflags.VERSION)
 
 
 @pytest.mark.parametrize("unit", [
@@ -203,9 +227,132 @@ def test_the_time_grows_with_the_length_only(unit):
     assert cpu_seconds(text) < 25 * max(cpu_seconds(text[:2_000]), 0.0002)
 
 
+def test_a_thousand_characters_take_about_a_millisecond():
+    texts = [message.text for message in corpus.messages("aside")]
+    long = ["".join(itertools.islice((f"{text}. " for text in texts[start:]), 40))[:1_000] for start in range(0, 400, 40)]
+
+    assert {len(text) for text in long} == {1_000}
+    assert sum(map(cpu_seconds, long)) / len(long) < 0.002  # 0.9 ms where nothing else runs
+
+
 def test_a_typical_message_takes_half_a_millisecond():
     assert cpu_seconds("My mum had this bad tooth for a week and now she can't swallow, she takes warfarin. " * 2) < 0.002
 
 
 def test_a_sign_at_the_end_of_a_long_message_is_found():
     assert redflags.check("I would like to move my appointment. " * 500 + "I can't breathe").tier == "E"
+
+
+# The classifier
+
+
+def test_the_model_was_made_from_the_messages_as_they_are():
+    assert redflag_classifier.MODEL.digest == corpus.digest(), "run python -m scripts.train_redflags"
+
+
+def test_the_model_is_small_and_loads_at_once():
+    path = Path(redflag_classifier.__file__).with_name("redflag_model.json")
+
+    assert path.stat().st_size < 2_000_000
+    assert cheapest(lambda: redflag_classifier._load(path)) < 0.05
+
+
+def test_a_version_names_rules_and_classifier():
+    assert redflags.check("").version == f"{redflags.RULES.version}+{redflag_classifier.MODEL.version}"
+
+
+@pytest.mark.parametrize("said", [None, "U", "E"])
+@pytest.mark.parametrize("raised", [None, "U", "E"])
+def test_the_classifier_raises_a_tier_and_never_lowers_one(monkeypatch, said, raised):
+    text = {None: "what time do you open", "U": "my gum is swollen", "E": "I can't breathe"}[said]
+    monkeypatch.setattr(redflag_classifier, "_best", lambda words, steps: {
+        step: (1.0 if step[-1] == raised else -1.0, (0, len(words))) for step in steps})
+    verdict = redflags.check(text)
+
+    assert verdict.tier == max(said, raised, key=redflags.RANK.__getitem__)
+    assert (verdict.findings[-1:] != () and verdict.findings[-1].rule == "classifier") == (verdict.tier != said)
+
+
+@pytest.fixture
+def ignorant():
+    known = redflag_classifier.MODEL
+    redflag_classifier.use(replace(known, words={}, ideas={}, pairs={}))
+    yield
+    redflag_classifier.use(known)
+
+
+def test_what_the_rules_find_stays_when_the_classifier_knows_nothing(ignorant):
+    found = {text: redflags.check(text).findings for text in ("I can't breathe", "my gum is swollen")}
+
+    assert [[finding.tier for finding in findings if finding.rule != "classifier"] for findings in found.values()] == [["E"], ["U"]]
+
+
+def test_what_it_sums_up_is_what_it_was_trained_on():
+    """The weights are added up without the names of the features being made; both ways must come to the same."""
+    heard = heard_in("No fever but 20 tablets taken, Zunge geschwollen, je n'arrive plus à avaler, se me cierra la garganta")
+    model = redflag_classifier.MODEL
+    words = [model.words[name] for name in redflag_classifier.word_names(heard) if name in model.words]
+    ideas = [row for name in redflag_classifier.idea_names(heard) if (row := weights_of(model, name))]
+    score = sum(row[0] for row in words) / len(words) ** 0.5 + sum(row[0] for row in ideas) / len(ideas) ** 0.5
+
+    assert len(words) > 50
+    assert len(ideas) > 50
+    assert redflag_classifier.scores(heard)["E"] == pytest.approx(
+        score / redflag_classifier.SCALE + model.bias["E"] - model.threshold["E"])
+
+
+def weights_of(model, name):
+    one, _, other = name.partition("&")
+    return model.pairs.get(one, {}).get(other) if other else model.ideas.get(name)
+
+
+def heard_in(text):
+    reading = redflags.read(text)
+    return redflag_classifier.hear(reading, range(len(reading.words)))
+
+
+@pytest.mark.parametrize("words", ["saliva speichel salive", "ahogo ersticke étouffe", "gauze gasa compresse tupfer"])
+def test_words_of_the_same_meaning_share_a_hint(words):
+    assert set.intersection(*(set(redflag_classifier.hints(redflag_rules.fold(word))) for word in words.split())) != set()
+
+
+def test_an_emergency_of_the_classifier_has_a_category_with_first_aid():
+    raised = [redflags.by_classifier(redflags.read(message.text)) for message in corpus.messages("aside") if message.tier == "E"]
+    categories = {finding.category for finding in raised if finding and finding.tier == "E"}
+
+    assert categories <= set(redflags.CATEGORIES)
+    assert len(categories) >= 6
+
+
+def test_the_classifier_hears_nothing_that_was_taken_back():
+    denied = redflags.read("no swelling, no fever and no bleeding")
+
+    assert "swelling" not in denied.affirmed(range(len(denied.words)))
+    assert redflags.by_classifier(redflags.read("Last year she was choking and could not breathe")) is None
+
+
+def test_a_sign_does_not_drown_in_a_long_message():
+    sign = max((message.text for message in corpus.messages("train") if message.tier == "E"),
+               key=lambda text: redflag_classifier.scores(heard_in(text))["E"])
+    around = "I would like to move my appointment to another week. " * 30
+
+    assert redflag_classifier.scores(heard_in(around + sign + ". " + around))["U to E"] > 0
+    assert redflag_classifier.scores(heard_in(around))["U to E"] < 0
+
+
+# The messages set aside (evaluation/redflags)
+
+
+def test_the_messages_are_many_enough_and_no_message_has_changed_sides():
+    everything = corpus.messages("train", "aside", "blind")
+    for language in corpus.LANGUAGES:
+        own = [message.tier for message in everything if message.language == language]
+        assert (own.count("E") >= 100, own.count("U") >= 50, own.count(None) >= 150) == (True, True, True), language
+
+    assert [message.text for message in everything if message.register and message.part != corpus.part_of(message.text)] == []
+
+
+def test_the_goals_are_met_on_the_messages_set_aside():
+    judged = [evaluation.judge(message) for message in corpus.messages("aside")]
+
+    assert list(evaluation.missed_goals(judged)) == []
