@@ -61,14 +61,15 @@ def words(full_name: str, email: str | None, phone: str | None, country: str = "
 
 
 def _name_words(name: str) -> Iterator[str]:
-    for spelling in _spellings(name):
+    for spelling in spellings(name):
         chunks = spelling.split()
         for chunk in [*chunks, *(["".join(chunks)] if _UNSPACED.search(spelling) else [])]:
             for part in [*_parts(chunk), "".join(_parts(chunk))]:
                 yield from _suffixes(part) if _UNSPACED.search(part) else [part]
 
 
-def _spellings(text: str) -> list[str]:
+def spellings(text: str) -> list[str]:
+    """Folded, and folded the way Germans and Danes spell their letters out: muller and mueller."""
     lower = unicodedata.normalize("NFC", text.lower())
     return list(dict.fromkeys((fold(text), fold(lower.translate(_SPELT_OUT)))))
 
@@ -139,7 +140,7 @@ def _significant(group: str, country: str) -> list[str]:
 def _ask_chunk(chunk: str) -> str:
     if "@" in chunk.strip("@"):
         return _any(_prefix(email) for email in _tails(fold(chunk).rstrip(".,;:>)"))[:1])
-    ways = [way for spelling in _spellings(chunk) for way in _ask_parts(_parts(spelling)[:MOST_WORDS])]
+    ways = [way for spelling in spellings(chunk) for way in _ask_parts(_parts(spelling)[:MOST_WORDS])]
     return _any(dict.fromkeys(ways))
 
 

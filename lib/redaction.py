@@ -1,0 +1,128 @@
+"""Replaces what is known of a patient, and what looks like a mailbox or a long number, before a text leaves the clinic.
+
+It reduces what is told of patients and does not remove it: names of others, addresses, places, nicknames, typing errors and
+whatever a story gives away stay. So a provider needs its agreement with the clinic all the same.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from lib import redaction_numbers
+from lib.redaction_dates import DateFinder
+from lib.redaction_names import NameFinder
+from lib.redaction_numbers import PhoneFinder
+from lib.redaction_reading import Reading, Span, composed, is_invisible
+
+PLACEHOLDERS = {"name": "[patient]", "birth_date": "[birth date]", "phone": "[phone]", "email": "[email]", "id": "[id]",
+                "number": "[number]"}
+SHORTEST_ID = 4  # a shorter one would take every tooth and many a dose with it
+
+_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~\-]")
+_DOMAIN = re.compile(r"@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,8}")
+_LONGEST_LOCAL = 64
+_BETWEEN = r"[\s\-_./]{0,2}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is known of the patient a question is about."""
+
+    full_name: str = ""
+    date_of_birth: date | None = None
+    phone: str | None = None
+    email: str | None = None
+    ids: tuple[str, ...] = ()
+
+
+class Redactor:
+    """`counts`: what was replaced since it was made, by kind; only kinds that occurred."""
+
+    def __init__(self, subject: Subject | None) -> None:
+        subject = subject or Subject()
+        self.counts: dict[str, int] = {}
+        self._email = _email(subject.email)
+        self._ids = _ids(subject.ids)
+        self._birth = DateFinder(subject.date_of_birth) if subject.date_of_birth else None
+        self._phone = PhoneFinder(subject.phone or "")
+        self._name = NameFinder(subject.full_name)
+
+    def redact(self, text: str) -> str:
+        """Letters and their accents come back as one character each."""
+        text = composed(text)
+        found = _apart(sorted({one for invisible in _readings(text) for one in self._find(Reading(text, invisible))}))
+        self.counts = dict(Counter(self.counts) + Counter(kind for _, _, kind in found))
+        pieces, end = [], 0
+        for start, stop, kind in found:
+            pieces += [text[end:start], PLACEHOLDERS[kind]]
+            end = stop
+        return "".join([*pieces, text[end:]])
+
+    def _find(self, reading: Reading) -> Iterator[tuple[int, int, str]]:
+        for kind, spans in self._steps(reading):
+            yield from ((*reading.written(span), kind) for span in spans)
+            reading.blank(spans)
+
+    def _steps(self, reading: Reading) -> Iterator[tuple[str, list[Span]]]:
+        """Each step sees the text without what the steps before it found."""
+        yield "email", [*_matches(self._email, reading), *_emails(reading.folded)]
+        yield "id", _matches(self._ids, reading)
+        yield "birth_date", self._birth.find(reading) if self._birth else []
+        phones, numbers = redaction_numbers.numbers(reading, self._phone.find(reading))
+        yield "phone", phones
+        yield "number", numbers
+        yield "name", self._name.find(reading)
+
+
+def _readings(text: str) -> list[str]:
+    return ["", " "] if any(map(is_invisible, text)) else [""]
+
+
+def _apart(found: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Overlapping findings become one, of the kind that begins first."""
+    apart: list[tuple[int, int, str]] = []
+    for start, end, kind in found:
+        if apart and start < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]), apart[-1][2])
+        else:
+            apart.append((start, end, kind))
+    return apart
+
+
+def _matches(pattern: re.Pattern[str] | None, reading: Reading) -> list[Span]:
+    return [match.span() for match in pattern.finditer(reading.folded)] if pattern else []
+
+
+def _emails(folded: str) -> Iterator[Span]:
+    """From each @ to both sides: a pattern would look ahead from every letter of the text."""
+    for domain in _DOMAIN.finditer(folded):
+        start = domain.start()
+        while start and domain.start() - start < _LONGEST_LOCAL and _LOCAL.match(folded, start - 1):
+            start -= 1
+        if start < domain.start():
+            yield start, domain.end()
+
+
+def _email(email: str | None) -> re.Pattern[str] | None:
+    local, at, domain = Reading(email or "").folded.strip().partition("@")
+    return re.compile(rf"(?<![^\W_]){re.escape(local)} ?@ ?{re.escape(domain)}(?![^\W_])") if at and local and domain else None
+
+
+def _ids(ids: tuple[str, ...]) -> re.Pattern[str] | None:
+    patterns = [pattern for one in ids if (pattern := _id(Reading(one).folded))]
+    return re.compile("|".join(sorted(patterns, key=len, reverse=True))) if patterns else None
+
+
+def _id(one: str) -> str:
+    """With or without its hyphens, leading zeros and whatever is written around it."""
+    pieces = re.findall(r"[^\W_]+", one)
+    joined = "".join(pieces)
+    if len(joined) < SHORTEST_ID:
+        return ""
+    if joined.isdigit():
+        pieces[0] = "0*" + pieces[0].lstrip("0") if len(joined.lstrip("0")) >= SHORTEST_ID else pieces[0]
+        return rf"(?<!\d){_BETWEEN.join(pieces)}(?!\d)"
+    before, after = (r"\d" if edge.isdigit() else r"[^\W\d_]" for edge in (joined[0], joined[-1]))
+    return rf"(?<!{before}){_BETWEEN.join(pieces)}(?!{after})"

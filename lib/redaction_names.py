@@ -1,0 +1,107 @@
+"""Finds the parts of one person's name: as whole words of any case, with a possessive or a German genitive behind them."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from lib.redaction_reading import Reading, Span
+from lib.search_words import spellings
+
+MOST_PARTS = 12
+LONGEST_UNSPACED = 8
+
+# Said of nobody when they stand alone: particles, titles and numerals.
+_PARTICLES = """
+    al ap ibn bin bint da das de del della dello den der des di dos du el la las les los van von vom ter ten te tot und zu zum
+    zur af av of the dr prof mr mrs ms miss sr sra jr herr frau sir mme mlle ii iii iv
+"""
+
+# Names that are words of a clinic's messages in one of the four languages: the patient's only where they are capitalised.
+_COMMON = """
+    an and are art as at be best better big black blue bone bones book bridge brown but by can cap caps care chance chip clean
+    cold cross crown cut day days deal do drill early ever face fine foot free go gold good grant gray green grey gum gums
+    hall hand hard he head heart her hi his hope hot house if in is it jaw just long lip lips lo love low mark may me mouth my
+    neck new nice no noble not nurse of oh ok old on or page pain patient pink pool poor powder power price quick rash raw red
+    rich right root rose royal salt sharp she short silver small smart so sore spring star stone strong summer sun sweet to
+    tongue tooth teeth up us walk wall warm was way we weak well wells white will winter wise young april august birth date
+    dentist doctor email id number phone alba ano blanca blanco boca bueno calle cara caries claro con corona delgado diente
+    dolor dolores en es fuerte guapo hay hoy leche luz mano mar mas mayo mi muela paz pena perla puente raiz remedios rojo
+    rosa sal salud se si sin sol son su todo toro tu un una ven vida ya ai au aux beau bec belle blanc bon bonne bouche ce
+    claire couronne dans dent dents des doux droit elle est et fleur fort grand gros hier il jour juste le les leur lui ma mai
+    main midi mon nez noir nous os ou par pas petit plus pont que qui rouge roux sa sage ses sur ta te ton tout une vous ab
+    alt am auf aus bei blau braun er gross gut hat herz heute im ist ja jung kalt kiefer klein kopf krank krone kurz lang
+    links man mit mund nach neu neun noch nun ob rot sauer schmerz schnell schon schwach schwarz sehr sein sie stark uhr weh
+    weiss wie wir wo wunder wurzel zahn zahne zunge zwei
+"""
+PARTICLES, COMMON = frozenset(_PARTICLES.split()), frozenset(_COMMON.split())
+
+_BETWEEN = r"[\s\-'.,·・]"
+_HAN_OR_HANGUL = re.compile("[\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff]|" + _HAN_OR_HANGUL.pattern)
+
+
+class NameFinder:
+    def __init__(self, full_name: str) -> None:
+        names = [parts for spelling in spellings(full_name) if (parts := _split(spelling))]
+        chunks = [parts for spelling in spellings(full_name) for chunk in spelling.split() if len(parts := _split(chunk)) > 1]
+        single = {way for parts in names for part in parts for way in _ways(part) if len(way) > 1 and way not in PARTICLES}
+        if not single:
+            single = {"".join(parts) for parts in names}
+        whole = [_joined(parts) for parts in [*names, *chunks] if len(parts) > 1 and max(map(len, parts)) > 1]
+        unspaced = [part for part in single if _UNSPACED.search(part)]
+        self._words = _words(whole, [part for part in single if part not in unspaced])
+        self._unspaced = _either([*whole, *map(_joined, unspaced)]) if unspaced else None
+        particles = _either(map(re.escape, {part for parts in names for part in parts if part in PARTICLES or len(part) == 1}))
+        self._gap = re.compile(rf"{_BETWEEN}{{0,3}}(?:(?:{particles.pattern}){_BETWEEN}{{1,3}}){{0,4}}")
+
+    def find(self, reading: Reading) -> list[Span]:
+        found = [match.span("name") for match in self._words.finditer(reading.folded) if _is_name(match, reading)]
+        if self._unspaced:
+            found += [match.span() for match in self._unspaced.finditer(reading.folded)]
+        return self._merged(sorted(found), reading.folded)
+
+    def _merged(self, found: list[Span], folded: str) -> list[Span]:
+        """María, de la and Cruz are one person."""
+        merged: list[Span] = []
+        for start, end in found:
+            before = merged[-1] if merged else None
+            if before and (start <= before[1] or self._gap.fullmatch(folded, before[1], start)):
+                merged[-1] = (before[0], max(end, before[1]))
+            else:
+                merged.append((start, end))
+        return merged
+
+
+def _split(name: str) -> list[str]:
+    return [part for part in re.split(r"[\s\-'.,·・()\[\]\"„“”«»/;_\0]+", name) if part][:MOST_PARTS]
+
+
+def _ways(part: str) -> Iterator[str]:
+    """Mueller is Müller, Aagaard is Ågård; of 王小明 and 김민수 one may say 小明 and 민수."""
+    yield part
+    short = re.sub(r"(?<=[aou])e|(?<=a)a", "", part)
+    if len(short) > 3:
+        yield short
+    if len(part) <= LONGEST_UNSPACED and _HAN_OR_HANGUL.fullmatch(part):
+        for length in range(2, len(part)):
+            yield part[:length]
+            yield part[-length:]
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return (_BETWEEN + "{0,3}").join(map(re.escape, parts))
+
+
+def _words(whole: Iterable[str], single: Iterable[str]) -> re.Pattern[str]:
+    """Whole names before their parts. What stands behind a name stays: José's, Müllers, Fritz'."""
+    name = f"(?P<whole>{_either(whole).pattern})|(?P<part>{_either(map(re.escape, single)).pattern})"
+    return re.compile(rf"(?<![^\W\d_])(?P<name>{name})(?:'?s)?(?![^\W\d_])")
+
+
+def _either(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Of none: what matches nothing."""
+    return re.compile("|".join(sorted(set(patterns), key=len, reverse=True)) or r"(?!)")
+
+
+def _is_name(match: re.Match[str], reading: Reading) -> bool:
+    part = match["part"]
+    return part is None or part not in COMMON | PARTICLES or reading.is_capital(match.start("name"))

@@ -1,0 +1,116 @@
+"""Finds phone numbers and other long runs of digits, and leaves the numbers that dentistry is made of."""
+
+import re
+from itertools import pairwise
+
+from lib.redaction_reading import GONE, Reading, Span
+
+FEWEST = 7  # digits of a run that is masked, and of a known phone number that must agree
+_SHORTEST_PHONE = 5
+_EXTENSION = re.compile(r"\s*(?:x|ext|#|;)[.:\s]*\d{1,6}\s*$")
+_WIDEST_GAP = 6
+_RUN = re.compile(r"(?:\+ ?|\((?=\+?\d{1,5} ?\))){0,2}\d(?:[ \-./()·_]{0,4}\d)*")
+
+_APART = r"(?<!\d)(?<!\d[ ./\-)])"
+_CURRENCY = r"(?:[$€£¥]|\b(?:eur|usd|chf|gbp)\b)"
+_UNIT = r"(?:(?:mg|mcg|[uμ]g|kg|ml|mm|cm|euros?|eur|usd|chf|gbp|dollars?|dolares)\b|[%€$£¥])"
+_AMOUNT = r"(?:[1-9]\d{0,2}(?:[ .,']\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?)"
+_POTENCY = r"(?:iu|ui|ie|i\.e|units?|unidades|unites|einheiten)\b"
+_THOUSANDS = r"[1-9]\d{0,2}(?:[ .,']?\d{3})?[ .,']?000"  # only such are potencies, or a mobile "i.e." would be one
+_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_DATE = rf"(?:{_YEAR}[\-./]{_MONTH}[\-./]{_DAY}|{_DAY}[\-./] ?{_DAY}[\-./] ?(?:{_YEAR}|\d\d)|{_MONTH}/{_YEAR})(?!\d)"
+_HOUR = r"(?:[01]?\d|2[0-3])[.h][0-5]\d"
+_INNOCENT = re.compile("|".join([
+    rf"(?<!\d)(?<!\d[./\-])(?:{_DATE} ?[\-/] ?|{_DAY}\.{_MONTH}\. ?- ?)?{_DATE}(?![./\-]\d)",
+    rf"{_APART}{_HOUR} ?- ?{_HOUR}(?!\d|[ ./\-]\d)",
+    rf"{_APART}1:\d{{1,3}}[ .,']?000(?!\d)",
+    rf"{_CURRENCY} ?{_AMOUNT}(?!\d)",
+    rf"{_APART}(?:{_AMOUNT} ?[\-/] ?)?{_AMOUNT} ?{_UNIT}",
+    rf"{_APART}(?:{_THOUSANDS} ?[\-/] ?)?{_THOUSANDS} ?{_POTENCY}",
+]))
+_PRESSURE = re.compile(rf"{_APART}([6-9]\d|[12]\d\d)/([3-9]\d|1[0-5]\d)(?!\d|/|[ .\-]{{1,3}}\d{{3}})")
+
+
+def numbers(reading: Reading, phones: list[Span]) -> tuple[list[Span], list[Span]]:
+    """Known phone numbers, each with all of the run it stands in, and the other runs that are long."""
+    reading.blank(_innocent(reading.folded, phones))
+    runs = [match.span() for match in _RUN.finditer(reading.folded)]
+    known = [run for run in runs if any(_overlap(run, phone) for phone in phones)]
+    others = [run for run in runs if run not in set(known) and not _is_kept(reading.folded[slice(*run)])]
+    return phones + known, others
+
+
+def _innocent(folded: str, phones: list[Span]) -> list[Span]:
+    """Dates, times, amounts and blood pressures."""
+    found = [match.span() for match in _INNOCENT.finditer(folded)]
+    found += [match.span() for match in _PRESSURE.finditer(folded) if int(match[1]) > int(match[2])]
+    return [span for span in found if not any(_overlap(span, phone) for phone in phones)]
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _is_kept(run: str) -> bool:
+    groups = re.findall(r"\d+", run)
+    if sum(map(len, groups)) < FEWEST:
+        return True
+    return not run.startswith("+") and len(groups) > 1 and (all(map(_is_tooth_or_year, groups)) or _count_up(groups))
+
+
+def _is_tooth_or_year(group: str) -> bool:
+    """FDI: quadrants 1 to 4 have eight teeth, the milk teeth's 5 to 8 have five."""
+    return re.fullmatch(r"[1-4][1-8]|[5-8][1-5]|(?:19|20)\d\d", group) is not None
+
+
+def _count_up(groups: list[str]) -> bool:
+    """1 2 3 up to 32: teeth as they are numbered in the United States."""
+    return (all(len(group) < 3 and group[0] != "0" and int(group) <= 32 for group in groups)
+            and all(int(one) < int(next_one) for one, next_one in pairwise(groups)))
+
+
+class PhoneFinder:
+    """Compares digits only: the last seven must agree, so that it does not matter how the number begins."""
+
+    def __init__(self, phone: str) -> None:
+        ways = {Reading(way).folded for way in (phone, *re.split("[,;/]", phone))}
+        digits = {re.sub(r"\D", "", way) for folded in ways for way in (folded, _EXTENSION.sub("", folded))}
+        self._numbers = sorted(way for way in digits if len(way) >= _SHORTEST_PHONE)
+
+    def find(self, reading: Reading) -> list[Span]:
+        places = [match.start() for match in re.finditer(r"\d", reading.folded)]
+        digits = "".join(reading.folded[place] for place in places)
+        return [span for number in self._numbers for span in _occurrences(number, digits, places, reading.folded)]
+
+
+def _occurrences(number: str, digits: str, places: list[int], folded: str) -> list[Span]:
+    found = []
+    tail = number[-FEWEST:]
+    start = digits.find(tail)
+    while start >= 0:
+        end = start + len(tail)
+        if all(_connected(folded, places, k) for k in range(start + 1, end)):
+            first, last = _grown(number, digits, places, folded, start, end)
+            if len(tail) == FEWEST or (first, last) == (start, end):
+                found.append((places[first], places[last - 1] + 1))
+            end = last
+        start = digits.find(tail, end)
+    return found
+
+
+def _grown(number: str, digits: str, places: list[int], folded: str, start: int, end: int) -> Span:
+    """By the digits that touch it, and to the left by those of the number that stand further off."""
+    expected = list(number[:-FEWEST])
+    while start > 0 and (places[start - 1] == places[start] - 1
+                         or (expected and digits[start - 1] == expected[-1] and _connected(folded, places, start))):
+        start -= 1
+        expected = expected[:-1]
+    while end < len(places) and places[end] == places[end - 1] + 1:
+        end += 1
+    return start, end
+
+
+def _connected(folded: str, places: list[int], k: int) -> bool:
+    """Whether only signs and spaces stand between a digit and the one before."""
+    between = folded[places[k - 1] + 1:places[k]]
+    return len(between) <= _WIDEST_GAP and GONE not in between and not any(map(str.isalpha, between))
