@@ -2,16 +2,21 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
 
-from lib.texts import _
+from lib import advice, prompts, providers, remote
+from lib.events import FREE, Delta, Done, Event, Stop
+from lib.providers import Provider
 
 # A built-in answer is there at once; in this many pieces the eye can follow it, and Stop has something to stop.
 PIECES = 24
 PAUSE = 0.012
+# The provider's reply begins with the tier it sees (lib/prompts.py asks for it).
+TIER = re.compile(r"\s*TIER:\s*(E|U|NONE)\b[^\n]*\n*", re.IGNORECASE)
+TIER_LENGTH = 40  # characters held back at most, where a reply begins as a tier does and then has no line
 
 
 class Article(Protocol):
@@ -24,126 +29,95 @@ class Article(Protocol):
 
 
 @dataclass(frozen=True)
+class Consultation:
+    """A provider, or None for that of the assistant's own service, and what it is given, redacted."""
+
+    provider: Provider | None
+    question: str
+    context: prompts.Context
+
+    @property
+    def messages(self) -> tuple[dict[str, str], ...]:
+        """What leaves the clinic, word for word."""
+        return prompts.build(self.question, self.context)
+
+
+@dataclass(frozen=True)
 class Request:
-    """`article`: what the knowledge base holds on this question, if anything. `urgent`: the red-flag check said tier U."""
+    """`article`: what the knowledge base holds on this question, if anything. `urgent`: the red-flag check said tier U.
+    `consultation`: a provider answers, and the article only where it fails. `why_not`: why no provider is asked, to be said.
+    `kept`: the answer that was given to exactly this before, and what it cost then. `card`: an emergency, these words alone."""
 
     question: str
     article: Article | None
     urgent: bool
     emergency_number: str
+    consultation: Consultation | None = None
+    why_not: str = ""
+    kept: str = ""
+    card: str = ""
+    saved_usd: Decimal | None = None
+    stop: Stop = field(default_factory=Stop, compare=False)
 
 
-@dataclass(frozen=True)
-class Delta:
-    """The next piece of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """How the answer ended and what it took. None is unknown, 0 is measured zero."""
-
-    status: str = "ok"
-    model: str | None = None
-    tokens_in: int | None = None
-    tokens_cached: int | None = None
-    tokens_out: int | None = None
-    tokens_reasoning: int | None = None
-    cost_usd: Decimal | None = None
-    cost_source: str | None = None
-
-
-Event = Delta | Done
-FREE = Done(cost_usd=Decimal(0), cost_source="none")
-# Who answers: anything that turns a request into events and ends with Done. A provider is one more of these.
+# Who answers: anything that turns a request into events and ends with Done.
 Answerer = Callable[[Request], Iterator[Event]]
 
 
 def route(request: Request) -> str:
-    return "kb" if request.article else "fallback"
+    if request.card or request.kept:
+        return "emergency" if request.card else "cache"
+    return "provider" if request.consultation else "kb" if request.article else "fallback"
 
 
 def known(route: str) -> Done:
     """What is certain about an answer that never came to its own end: what is built in costs nothing, half or whole."""
-    return FREE if route in ("emergency", "kb", "fallback") else Done()
+    return Done() if route == "provider" else FREE
 
 
 def answer(request: Request) -> Iterator[Event]:
     """Urgent advice before everything, the safety-net line under everything, whoever answers between; Done comes last."""
     ending = replace(known(route(request)), status="error_mid")
     if request.urgent:
-        yield Delta(urgent_advice(request.emergency_number) + "\n\n")
+        yield Delta(advice.urgent_advice(request.emergency_number) + "\n\n")
     for event in ANSWERERS[route(request)](request):
         if isinstance(event, Done):
             ending = event
         else:
             yield event
-    yield Delta("\n\n" + safety_net(request.emergency_number))
+    if not (request.stop.wanted or request.kept or request.card):
+        yield Delta("\n\n" + advice.safety_net(request.emergency_number))
     yield ending
+
+
+# the knowledge base --------------------------------------------------------------------------------------------------
 
 
 def quote(request: Request) -> Iterator[Event]:
     """The article's own words."""
     assert request.article
-    yield from _flow(f"**{request.article.title}**\n\n{request.article.body.strip()}")
+    yield from _flow(_because(request) + f"**{request.article.title}**\n\n{request.article.body.strip()}")
     yield FREE
 
 
 def own_up(request: Request) -> Iterator[Event]:
-    """An honest "I don't know", with what helps nearly everybody."""
-    yield from _flow(_(
-        "I don't know the answer to this one: the knowledge base has no article that fits, and I would rather say so than "
-        "guess. Someone on the dental team can answer it properly, so please ask a colleague or book a visit.\n\n"
-        "What helps nearly everybody in the meantime: brush gently twice a day with a fluoride toothpaste, clean between the "
-        "teeth once a day, keep sugary snacks and drinks for mealtimes, and have regular check-ups. A sore spot is best left "
-        "alone: soft, lukewarm food, and no self-treatment."))
+    yield from _flow(_because(request) + advice.unknown())
     yield FREE
 
 
-ANSWERERS: dict[str, Answerer] = {"kb": quote, "fallback": own_up}
+def repeat(request: Request) -> Iterator[Event]:
+    """Word for word, its safety net included."""
+    yield from _flow(request.kept)
+    yield replace(FREE, saved_usd=request.saved_usd)
 
 
-def urgent_advice(emergency_number: str) -> str:
-    return _("**This should be seen by a dentist today.** Please contact the clinic now for an urgent appointment; outside "
-             "opening hours, the out-of-hours dental service. If breathing or swallowing becomes difficult, swelling spreads or "
-             "bleeding does not stop, call {number}.").format(number=emergency_number)
+def warn(request: Request) -> Iterator[Event]:
+    yield Delta(request.card)
+    yield FREE
 
 
-def safety_net(emergency_number: str) -> str:
-    return _("This is general information, not a diagnosis. If pain, swelling or fever gets worse, contact the clinic the same "
-             "day. For trouble breathing or swallowing, or bleeding that does not stop, call {number} at once.").format(
-        number=emergency_number)
-
-
-def emergency_card(emergency_number: str, categories: Collection[str]) -> str:
-    """The fixed words for tier E: nothing is looked up, nothing is sent out, nothing else is said.
-
-    The steps in between are plain first aid, only those that fit what was described: who fainted is not sat up.
-    """
-    known = [step for category, step in _first_aid().items() if category in categories]
-    steps = [_("Call {number}, or have someone call while you stay with the person."), *known,
-             _("Tell a dentist or doctor in the clinic at once, and stay until help has taken over.")]
-    lines = [f"{place}. {step}" for place, step in enumerate(steps, 1)]
-    heading = _("**Call {number} now.** What was described can be a danger to life.")
-    return "\n".join([heading, "", *lines]).replace("{number}", emergency_number)
-
-
-def _first_aid() -> dict[str, str]:
-    """By category of lib/redflags.py, in the order in which it is done. Drafted by us, not yet reviewed by a clinician."""
-    return {
-        "collapse": _("If they do not breathe normally, start chest compressions and fetch the defibrillator. If they "
-                      "breathe but do not respond, lay them on their side. In a seizure, keep hard things away and do not "
-                      "hold them down."),
-        "airway": _("Let them sit in the position in which they breathe best, and give nothing to eat or drink."),
-        "allergy": _("If they carry an adrenaline pen, help them use it now. Stop whatever may have caused this."),
-        "heart": _("Let them rest, half sitting, and loosen tight clothes. Fetch the defibrillator."),
-        "bleeding": _("Press firmly on the place with clean gauze, and do not let go."),
-        "trauma": _("Keep them still after a hard blow, the head and neck above all."),
-        "infection": _("Give nothing to eat or drink, and watch their breathing."),
-        "self_harm": _("Do not leave them alone. Listen calmly, and put medicines out of reach. If something was taken, keep the "
-                       "packet for the ambulance."),
-    }
+def _because(request: Request) -> str:
+    return advice.apology(request.why_not) + "\n\n" if request.why_not else ""
 
 
 def _flow(text: str) -> Iterator[Event]:
@@ -157,3 +131,89 @@ def _pieces(text: str) -> Sequence[str]:
     words = re.findall(r"\s*\S+", text)
     size = -(-len(words) // PIECES) or 1
     return ["".join(words[i:i + size]) for i in range(0, len(words), size)]
+
+
+# a provider ----------------------------------------------------------------------------------------------------------
+
+
+def consult(request: Request) -> Iterator[Event]:
+    """The provider's reply; where nothing came of it, why, and then what the knowledge base has or general advice."""
+    said, tier = False, None
+    line = Stop()
+    request.stop.listen(line.ask)
+    for event in _with_tier(_reply(request, line)):
+        if isinstance(event, Tier):
+            tier = event.name
+            if tier == "E":
+                line.ask(final=True)  # nothing the provider says comes before the card
+            yield from _raise(tier, request)
+        elif isinstance(event, Done):
+            if not said and tier != "E" and event.status != "stopped":
+                yield from _instead(request, event)
+            yield replace(event, raised=tier, status="ok" if tier == "E" else event.status)
+        elif tier != "E":
+            said = said or isinstance(event, Delta)
+            yield event
+
+
+def _reply(request: Request, line: Stop) -> Iterator[Event]:
+    """From the provider itself, or through the assistant's own service."""
+    asked = request.consultation
+    assert asked
+    if asked.provider is None:
+        return remote.converse(asked.question, asked.context, line)
+    return providers.converse(asked.provider, asked.messages, line)
+
+
+def _raise(tier: str, request: Request) -> Iterator[Event]:
+    """A provider may raise what the rules saw, never lower it."""
+    if tier == "E":
+        yield Delta(advice.emergency_card(request.emergency_number, ()))
+    elif not request.urgent:
+        yield Delta(advice.urgent_advice(request.emergency_number) + "\n\n")
+
+
+def _instead(request: Request, done: Done) -> Iterator[Event]:
+    rest = f"**{request.article.title}**\n\n{request.article.body.strip()}" if request.article else advice.general()
+    yield Delta(f"{advice.apology(done.problem)}\n\n{rest}")
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What the provider says it sees: "E" or "U"."""
+
+    name: str
+
+
+def _with_tier(events: Iterator[Event]) -> Iterator[Event | Tier]:
+    """The first line, where it names a tier, becomes one; everything else passes."""
+    held: str | None = ""
+    for event in events:
+        if held is None or not isinstance(event, Delta | Done):
+            yield event
+            continue
+        held += event.text if isinstance(event, Delta) else ""
+        if isinstance(event, Delta) and _may_be_tier(held):
+            continue
+        yield from _split(held)
+        held = None
+        if isinstance(event, Done):
+            yield event
+
+
+def _may_be_tier(text: str) -> bool:
+    """Not enough came yet to tell."""
+    begun = text.lstrip()
+    return "\n" not in begun and len(begun) < TIER_LENGTH and "TIER:".startswith(begun[:5].upper())
+
+
+def _split(text: str) -> Iterator[Event | Tier]:
+    found = TIER.match(text)
+    if found and found[1].upper() != "NONE":
+        yield Tier(found[1].upper())
+    rest = text[found.end():] if found else text
+    if rest:
+        yield Delta(rest)
+
+
+ANSWERERS: dict[str, Answerer] = {"emergency": warn, "cache": repeat, "kb": quote, "fallback": own_up, "provider": consult}

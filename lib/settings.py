@@ -42,6 +42,15 @@ class Settings(BaseSettings):
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field((), validation_alias="CHAIRSIDE_HOSTS")
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), validation_alias="CHAIRSIDE_TRUSTED_PROXIES")
+    openrouter_api_key: SecretStr | None = Field(None, validation_alias="OPENROUTER_API_KEY")
+    ai_base_url: str | None = Field(None, pattern=r"^https?://[^/?#]+(/[^?#]*)?$", validation_alias="AI_BASE_URL")
+    ai_api_key: SecretStr | None = Field(None, validation_alias="AI_API_KEY")
+    ai_model: str | None = Field(None, min_length=1, validation_alias="AI_MODEL")
+    ai_allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), validation_alias="AI_ALLOWED_HOSTS")
+    ai_installation_budget: float = Field(1000.0, gt=0, validation_alias="AI_INSTALLATION_BUDGET")
+    ai_service_url: str | None = Field(None, pattern=r"^https?://[^/?#]+$", validation_alias="AI_SERVICE_URL")
+    ai_service_key: SecretStr | None = Field(None, validation_alias="AI_SERVICE_KEY")
     redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
     limit_seconds: int = Field(900, ge=1, le=86400, validation_alias="LIMIT_SECONDS")
     limit_sign_in_account: int = Field(5, ge=1, validation_alias="LIMIT_SIGN_IN_ACCOUNT")
@@ -119,6 +128,10 @@ def _check(settings: Settings) -> None:
     _check_keys(settings)
     if settings.smtp_url and not (settings.url and settings.mail_from):
         raise SetUpError("SMTP_URL needs CHAIRSIDE_URL (where links in mails lead) and CHAIRSIDE_MAIL_FROM.")
+    if settings.ai_base_url and not settings.ai_api_key:
+        raise SetUpError("AI_BASE_URL needs AI_API_KEY; a local server that asks for none takes any word.")
+    if settings.ai_service_url and not settings.ai_service_key:
+        raise SetUpError("AI_SERVICE_URL needs AI_SERVICE_KEY, the key that the service was started with.")
     if settings.redis_url and urlsplit(settings.redis_url.get_secret_value()).scheme not in ("redis", "rediss", "redis+unix"):
         raise SetUpError("REDIS_URL must begin with redis://, rediss:// or redis+unix://.")
     if not settings.production:

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from lib import ai, redflags
-from lib.ai import Delta, Done, Request
+from lib import advice, ai, redflags
+from lib.ai import Request
+from lib.events import Delta, Done
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ def test_no_article_is_an_honest_answer_with_advice_that_always_holds():
 
 @pytest.mark.parametrize("article", [None, Article()])
 def test_the_safety_net_stands_under_every_answer(article):
-    assert text_of(ask(article)).endswith(ai.safety_net("112"))
+    assert text_of(ask(article)).endswith(advice.safety_net("112"))
 
 
 @pytest.mark.parametrize("article", [None, Article()])
 def test_urgent_advice_comes_before_everything_else(article):
-    assert text_of(ask(article, urgent=True)).startswith(ai.urgent_advice("112"))
+    assert text_of(ask(article, urgent=True)).startswith(advice.urgent_advice("112"))
 
 
 @pytest.mark.parametrize("article", [None, Article()])
@@ -79,16 +80,16 @@ def test_a_provider_plugs_in_as_one_more_answerer(monkeypatch):
 
 
 def test_the_emergency_card_names_the_clinics_number_and_no_other():
-    assert ai.emergency_card("15", ["airway"]).count("15") == 2
-    assert "112" not in ai.emergency_card("15", ["airway"])
+    assert advice.emergency_card("15", ["airway"]).count("15") == 2
+    assert "112" not in advice.emergency_card("15", ["airway"])
 
 
 def test_every_category_of_the_red_flags_has_its_first_aid():
-    assert set(ai._first_aid()) == set(redflags.CATEGORIES)
+    assert set(advice._first_aid()) == set(redflags.CATEGORIES)
 
 
 def test_the_steps_fit_what_was_described():
-    fainted, sad = ai.emergency_card("112", ["collapse"]), ai.emergency_card("112", ["self_harm"])
+    fainted, sad = advice.emergency_card("112", ["collapse"]), advice.emergency_card("112", ["self_harm"])
     assert "on their side" in fainted
     assert "sit" not in fainted.lower()
     assert "gauze" not in sad

@@ -1,0 +1,60 @@
+"""Where this installation may call: public hosts over TLS, and those that its operator named. Asked anew for every call, and the
+call then goes to the very address that was looked at, or a name could answer differently the second time."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from lib import settings
+from lib.errors import Invalid
+from lib.texts import _
+
+
+@dataclass(frozen=True)
+class Destination:
+    """`url`: with the address in place of the name. `host`: the name, for the Host header; `name`: for the certificate."""
+
+    url: str
+    host: str
+    name: str
+
+
+def check(url: str) -> None:
+    """The part that needs no look-up. Raises Invalid with the sentence to show."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise Invalid(_("This is no web address.")) from None
+    if parts.scheme not in ("http", "https") or not host or parts.username or parts.query or parts.fragment:
+        raise Invalid(_("The address begins with https:// and has no user, query or fragment."))
+    if parts.scheme == "http" and not _is_named(url):
+        raise Invalid(_("Without TLS only hosts in AI_ALLOWED_HOSTS are called. Use https://, or ask whoever runs Chairside."))
+
+
+async def resolve(url: str) -> Destination:
+    """Raises Invalid for a host that is neither public nor named, OSError where there is none."""
+    check(url)
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    if not _is_named(url) and not all(_is_public(address) for address in addresses):
+        raise Invalid(_("{host} is not public. Whoever runs Chairside can allow it in AI_ALLOWED_HOSTS.").format(host=host))
+    literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+    return Destination(parts._replace(netloc=f"{literal}:{port}").geturl(), parts.netloc, host)
+
+
+def _is_named(url: str) -> bool:
+    """With its port, or for every port."""
+    parts = urlsplit(url)
+    return bool({parts.netloc.lower(), parts.hostname} & {name.lower() for name in settings.get().ai_allowed_hosts})
+
+
+def _is_public(address: str) -> bool:
+    """An IPv4 address inside an IPv6 one counts as what it is."""
+    ip = ip_address(address.split("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    return ip.is_global and not ip.is_multicast and (mapped is None or mapped.is_global)

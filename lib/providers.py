@@ -1,0 +1,236 @@
+"""Answers from outside: any endpoint that speaks OpenAI's chat completions, streamed, with deadlines of our own.
+
+What each step guards against was seen at a real provider; the numbers in the comments are those of the tests.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+from httpx_sse import EventSource
+from pybreaker import CircuitBreaker, CircuitBreakerError
+
+from lib import addresses, prices, settings
+from lib.errors import Invalid
+from lib.events import Delta, Done, Draining, Event, Stop
+from lib.streams import Stream
+from lib.usage import Tally
+
+log = structlog.get_logger()
+
+FIRST_TOKEN, IN_ALL = 15.0, 60.0  # seconds; one attempt, because a retry burnt a quota elsewhere
+MOST_CHARACTERS = 5_000_000  # of a whole reply as it comes over the wire
+LONGEST_ANSWER = 1_000  # tokens
+FAILURES, REST = 5, 30  # in a row, until nobody is kept waiting for this many seconds
+BROKEN = ("unavailable", "timeout", "network")
+# Who stops charging when the line is cut (https://openrouter.ai/docs/api-reference/streaming names OpenRouter's).
+STOPS_BILLING = {"openai", "anthropic"}
+VIA_OPENROUTER = ("openai/", "anthropic/", "azure/")
+
+
+MODEL = "gemini-2.5-flash"
+OPENROUTER = "https://openrouter.ai/api/v1"
+
+
+@dataclass(frozen=True)
+class Provider:
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+
+    @property
+    def name(self) -> str:
+        """As price tables call it; the host itself where they don't know it."""
+        return prices.provider_of(self.base_url)
+
+    @property
+    def cancel_stops_billing(self) -> bool:
+        return self.name in STOPS_BILLING or (self.name == "openrouter" and self.model.startswith(VIA_OPENROUTER))
+
+
+def installed() -> Provider | None:
+    """The one that this installation's environment names."""
+    configured = settings.get()
+    if configured.ai_base_url and configured.ai_api_key:
+        return Provider(configured.ai_base_url, configured.ai_api_key.get_secret_value(), configured.ai_model or MODEL)
+    if configured.openrouter_api_key:
+        return Provider(OPENROUTER, configured.openrouter_api_key.get_secret_value(), configured.ai_model or f"google/{MODEL}")
+    return None
+
+
+def converse(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) -> Iterator[Event]:
+    """The reply in pieces, then `Done`. After `stop`: `Draining` where the bill runs on, and no more pieces. Never raises."""
+    done = Tally(provider.name, provider.model).failed("unavailable").done()
+    try:
+        with breaker(provider.base_url).calling():
+            done = yield from _listen(provider, messages, stop)
+            if done.problem in BROKEN:
+                raise _Broken
+    except (CircuitBreakerError, _Broken):  # it rests, or has just given up: `done` says which
+        log.info("provider is not answering", provider=provider.name, problem=done.problem)
+    yield done
+
+
+class _Broken(Exception):
+    """What the breaker counts."""
+
+
+@cache
+def breaker(base_url: str) -> CircuitBreaker:
+    """One per endpoint and process. Its `current_state` is closed while all is well, open or half-open otherwise."""
+    return CircuitBreaker(fail_max=FAILURES, reset_timeout=REST, exclude=[GeneratorExit], throw_new_error_on_trip=False)
+
+
+def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) -> Generator[Event, None, Done]:
+    """Returns the `Done` instead of yielding it."""
+    stream: Stream[Event] = Stream(lambda put: _talk(provider, messages, put))
+    stop.listen(lambda final: stream.hang_up() if final or provider.cancel_stops_billing else stream.put(Draining()))
+    try:
+        for event in stream:
+            if isinstance(event, Done):
+                return event
+            if not stop.wanted or isinstance(event, Draining):
+                yield event
+    finally:
+        stream.hang_up()
+    return Tally(provider.name, provider.model).failed("network").done()
+
+
+async def _talk(provider: Provider, messages: Sequence[dict[str, str]], put: Callable[[Event], None]) -> None:
+    tally = Tally(provider.name, provider.model, sum(len(message["content"]) for message in messages))
+    try:
+        async with asyncio.timeout(FIRST_TOKEN) as deadline:
+            await _exchange(provider, messages, tally, _on_time(put, deadline))
+    except TimeoutError:
+        tally.failed("timeout")
+    except asyncio.CancelledError:
+        tally.stopped = True
+    except (httpx.HTTPError, OSError) as error:
+        log.warning("provider not reached", host=urlsplit(provider.base_url).hostname, error=type(error).__name__)
+        tally.failed("network")
+    except Invalid:
+        tally.failed("network", billed=False)
+    finally:
+        put(tally.done())
+
+
+def _on_time(put: Callable[[Event], None], deadline: asyncio.Timeout) -> Callable[[Event], None]:
+    """Comments that keep a line alive are no answer (a silent provider sent them for minutes): only a first piece counts."""
+    began = asyncio.get_running_loop().time()
+
+    def piece(event: Event) -> None:
+        if deadline.when() != began + IN_ALL:
+            deadline.reschedule(began + IN_ALL)
+        put(event)
+    return piece
+
+
+# one exchange --------------------------------------------------------------------------------------------------------
+
+
+_refused: dict[str, set[str]] = {}  # by endpoint: the fields it does not take
+
+
+async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], tally: Tally, put: Callable[[Event], None]) -> None:
+    """Once more without a field that the endpoint refuses by name; that is remembered."""
+    destination = await addresses.resolve(provider.base_url.rstrip("/") + "/chat/completions")
+    known = _refused.setdefault(provider.base_url, set())
+    async with httpx.AsyncClient(timeout=httpx.Timeout(None), trust_env=False, follow_redirects=False) as client:
+        while True:
+            request = client.build_request(
+                "POST", destination.url, json=_body(provider, messages, known),
+                headers={"Host": destination.host, "Authorization": f"Bearer {provider.api_key}", "Accept": "text/event-stream"},
+                extensions={"sni_hostname": destination.name})
+            response = await client.send(request, stream=True)
+            try:
+                refused = await _read(response, tally, put)
+            finally:
+                await response.aclose()
+            if not refused or refused in known:
+                return
+            known.add(refused)
+
+
+def _body(provider: Provider, messages: Sequence[dict[str, str]], refused: set[str]) -> dict[str, Any]:
+    optional = {"stream_options": {"include_usage": True}, "max_tokens": LONGEST_ANSWER, "temperature": 0.3}
+    return {"model": provider.model, "messages": list(messages), "stream": True,
+            **{name: value for name, value in optional.items() if name not in refused}}
+
+
+async def _read(response: httpx.Response, tally: Tally, put: Callable[[Event], None]) -> str:
+    """The name of the field that the endpoint refuses, or "" where this was the answer."""
+    tally.request_id = response.headers.get("x-request-id") or response.headers.get("x-generation-id")
+    if response.status_code != 200:
+        return await _read_refusal(response, tally)
+    if "text/event-stream" in response.headers.get("content-type", ""):
+        await _read_events(response, tally, put)
+    else:  # a whole body: an error inside HTTP 200, or a server that does not stream
+        _take(await _text(response), tally, put)
+        tally.ended = tally.ended or tally.characters > 0
+    return ""
+
+
+async def _read_refusal(response: httpx.Response, tally: Tally) -> str:
+    text = await _text(response)
+    if response.status_code in (400, 422):
+        for name in ("stream_options", "max_tokens", "temperature"):
+            if name in text:
+                return name
+    problem = "busy" if response.status_code == 429 else "unavailable"
+    log.warning("provider refused", provider=tally.provider, status=response.status_code)
+    tally.failed(problem, billed=False)
+    return ""
+
+
+async def _read_events(response: httpx.Response, tally: Tally, put: Callable[[Event], None]) -> None:
+    """Until the line ends: what comes behind [DONE] would be somebody else's."""
+    async for event in EventSource(cast(httpx.Response, _Closed(response))).aiter_sse():
+        if event.data.strip() == "[DONE]":
+            tally.ended = True
+            return
+        if event.data:
+            _take(event.data, tally, put)
+        if tally.problem:
+            return
+
+
+def _take(data: str, tally: Tally, put: Callable[[Event], None]) -> None:
+    try:
+        chunk = json.loads(data)
+    except ValueError:
+        chunk = None
+    if not isinstance(chunk, dict):
+        tally.failed("unavailable")
+        return
+    text = tally.take(chunk)
+    if text:
+        put(Delta(text))
+
+
+class _Closed:
+    """A response whose last event is closed by a blank line, which some servers forget (httpx-sse then drops it), and which ends
+    somewhere."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.headers = response.headers
+
+    async def aiter_text(self) -> AsyncIterator[str]:
+        characters = 0
+        async for text in self._response.aiter_text():
+            characters += len(text)
+            if characters > MOST_CHARACTERS:
+                raise httpx.ReadError("the reply does not end")
+            yield text
+        yield "\n\n"
+
+
+async def _text(response: httpx.Response) -> str:
+    return "".join([text async for text in _Closed(response).aiter_text()])
+

@@ -1,0 +1,120 @@
+"""What a provider's reply took, counted while it comes. Every provider tells it a little differently."""
+
+import math
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from lib.events import Done
+
+STATUS = {"busy": "rate_limited", "timeout": "timeout"}
+FINISHES = {"length": "truncated", "content_filter": "filtered"}
+LONGEST_NAME = 200
+LONGEST_REPLY = 19_000  # characters: what one message can hold, with the fixed lines around it
+
+
+@dataclass
+class Tally:
+    """Adds nothing up: usage comes cumulative from some providers, so the last word counts."""
+
+    provider: str
+    model: str
+    prompt_characters: int = 0
+    characters: int = 0
+    ended: bool = False
+    stopped: bool = False
+    problem: str = ""
+    billed: bool = True
+    finish: str = ""
+    model_used: str | None = None
+    request_id: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    def failed(self, problem: str, billed: bool = True) -> "Tally":
+        """The first failure is the reason. `billed`: whether the provider may have begun to count."""
+        if not self.problem:
+            self.problem, self.billed = problem, billed and (self.characters > 0 or problem == "timeout")
+        return self
+
+    def take(self, chunk: dict[str, Any]) -> str:
+        """One chunk, or a whole reply; its piece of the answer. An error may come inside HTTP 200, so it is looked for first."""
+        if chunk.get("error"):
+            code = chunk["error"].get("code") if isinstance(chunk["error"], dict) else None
+            self.failed("busy" if str(code) == "429" else "unavailable")
+            return ""
+        if isinstance(chunk.get("usage"), dict):
+            self.usage, self.ended = chunk["usage"], True
+        self.model_used = _text(chunk.get("model"))[:LONGEST_NAME] or self.model_used
+        self.request_id = _text(chunk.get("id"))[:LONGEST_NAME] or self.request_id
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        return self._choice(choice)
+
+    def _choice(self, choice: dict[str, Any]) -> str:
+        self.finish = _text(choice.get("finish_reason")) or self.finish
+        if self.finish == "error":
+            self.failed("unavailable")
+        message = choice.get("delta") or choice.get("message") or {}
+        text = _text(message.get("content")) if isinstance(message, dict) else ""
+        room = LONGEST_REPLY - self.characters
+        if len(text) > room:
+            self.finish = "length"
+        self.characters += len(text[:room])
+        return text[:room]
+
+    @property
+    def status(self) -> str:
+        if self.stopped:
+            return "stopped"
+        if self.problem:
+            return STATUS.get(self.problem, "error_mid" if self.characters else "error_before")
+        if self.finish in FINISHES:
+            return FINISHES[self.finish]
+        return "ok" if self.finish or self.ended else "truncated"
+
+    def done(self) -> Done:
+        return Done(status=self.status, problem="" if self.stopped else self.problem, finish=self.finish, billed=self.billed,
+                    provider=self.provider, model=self.model_used or self.model, request_id=self.request_id, **self._counted())
+
+    def _counted(self) -> dict[str, Any]:
+        """Cached tokens are part of the input, reasoning tokens part of the output."""
+        tokens_in, tokens_out = _count(self.usage.get("prompt_tokens")), _count(self.usage.get("completion_tokens"))
+        if tokens_in is None or tokens_out is None:
+            return self._estimated()
+        total = _count(self.usage.get("total_tokens"))
+        thoughts = _detail(self.usage, "completion_tokens_details", "reasoning_tokens")
+        if total is not None and total > tokens_in + tokens_out:  # Gemini leaves its thoughts out of completion_tokens
+            thoughts, tokens_out = total - tokens_in - tokens_out, total - tokens_in
+        cost = _money(self.usage.get("cost"))
+        return {"tokens_in": tokens_in, "tokens_out": tokens_out, "tokens_reasoning": thoughts, "usage_source": "provider",
+                "tokens_cached": _detail(self.usage, "prompt_tokens_details", "cached_tokens"),
+                "cost_usd": cost, "cost_source": None if cost is None else "provider"}
+
+    def _estimated(self) -> dict[str, Any]:
+        """Four characters a token, OpenAI's own rule of thumb; nothing where nothing was billed."""
+        if not self.billed or not self.prompt_characters:
+            return {}
+        return {"tokens_in": math.ceil(self.prompt_characters / 4), "tokens_out": math.ceil(self.characters / 4),
+                "usage_source": "estimated"}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int | None:
+    """0 is a measured zero; a boolean, a fraction or a negative number is no count."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2 ** 31 else None
+
+
+def _detail(usage: dict[str, Any], group: str, name: str) -> int | None:
+    details = usage.get(group)
+    return _count(details.get(name)) if isinstance(details, dict) else None
+
+
+def _money(value: object) -> Decimal | None:
+    try:
+        money = Decimal(str(value)) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+    except InvalidOperation:
+        return None
+    return money if money is not None and money.is_finite() and 0 <= money < 10_000 else None

@@ -1,0 +1,412 @@
+"""Each numbered failure of a provider that users of other products met, against a provider that fails in just that way."""
+
+import threading
+import time
+from decimal import Decimal
+
+import pytest
+
+from lib import addresses, providers, settings
+from lib.errors import Invalid
+from lib.events import Delta, Done, Draining, Stop
+from lib.providers import Provider
+from tests.lib.fake_provider import END, WHOLE, chunk, event, serving, usage
+
+MESSAGES = [{"role": "user", "content": "How long does a filling last?"}]
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    monkeypatch.setenv("AI_ALLOWED_HOSTS", "127.0.0.1")
+    settings.get.cache_clear()
+    with serving() as (fake, provider):
+        fake.provider = provider
+        yield fake
+    settings.get.cache_clear()
+    providers.breaker.cache_clear()
+    providers._refused.clear()
+
+
+def hear(fake, stop=None, provider=None):
+    """The text and the end."""
+    events = list(providers.converse(provider or fake.provider, MESSAGES, stop or Stop()))
+    assert isinstance(events[-1], Done)
+    assert [type(event) for event in events].count(Done) == 1
+    return "".join(event.text for event in events if isinstance(event, Delta)), events[-1]
+
+
+def test_a_whole_answer_comes_in_pieces_with_its_exact_bill(fake):
+    text, done = hear(fake)
+
+    assert text == "Hello there."
+    assert (done.status, done.tokens_in, done.tokens_out, done.usage_source) == ("ok", 300, 150, "provider")
+    assert (done.model, done.request_id, done.problem) == ("test-model-1", "gen-1", "")
+    assert fake.requests[0]["authorization"] == "Bearer sk-test"
+    assert fake.paths == ["/v1/chat/completions"]
+
+
+# 1: usage is asked for, and an endpoint that refuses the field is asked once more without it
+
+
+def test_failure_1_usage_is_asked_for_and_read_behind_the_last_choice(fake):
+    hear(fake)
+
+    assert fake.requests[0]["stream"] is True
+    assert fake.requests[0]["stream_options"] == {"include_usage": True}
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_failure_1_a_refused_field_is_left_out_once_and_remembered(fake, status):
+    fake.says()
+    fake.scripts = [[status, b'{"error": {"message": "Unknown parameter: stream_options"}}'], list(WHOLE)]
+
+    assert hear(fake)[1].status == "ok"
+    hear(fake)
+
+    assert ["stream_options" in request for request in fake.requests] == [True, False, False]
+
+
+def test_failure_1_another_refusal_is_not_tried_again(fake):
+    fake.says(b'{"error": {"message": "bad key"}}', status=401, content_type="application/json")
+
+    text, done = hear(fake)
+
+    assert (text, done.status, done.problem, done.billed) == ("", "error_before", "unavailable", False)
+    assert len(fake.requests) == 1
+
+
+# 2 and 3: usage
+
+
+def test_failure_2_cumulative_usage_in_every_chunk_is_never_added_up(fake):
+    fake.says(chunk("a", usage={"prompt_tokens": 300, "completion_tokens": 10, "total_tokens": 310}),
+              chunk("b", finish="stop", usage={"prompt_tokens": 300, "completion_tokens": 150, "total_tokens": 450}), END)
+
+    assert (hear(fake)[1].tokens_in, hear(fake)[1].tokens_out) == (300, 150)
+
+
+def test_failure_2_thoughts_that_only_the_total_knows_are_output(fake):
+    fake.says(chunk("a", finish="stop"), usage(300, 50, total_tokens=500), END)
+
+    done = hear(fake)[1]
+
+    assert (done.tokens_out, done.tokens_reasoning) == (200, 150)
+
+
+def test_failure_3_cached_and_reasoning_tokens_are_told_but_not_added(fake):
+    fake.says(chunk("a", finish="stop"), usage(300, 150, prompt_tokens_details={"cached_tokens": 200},
+                                              completion_tokens_details={"reasoning_tokens": 100}), END)
+
+    done = hear(fake)[1]
+
+    assert (done.tokens_in, done.tokens_cached, done.tokens_out, done.tokens_reasoning) == (300, 200, 150, 100)
+
+
+# 4: unknown is not zero
+
+
+def test_failure_4_measured_zeros_stay_zeros(fake):
+    fake.says(chunk("a", finish="stop"), usage(0, 0, cost=0), END)
+
+    done = hear(fake)[1]
+
+    assert (done.tokens_in, done.tokens_out, done.cost_usd, done.cost_source) == (0, 0, Decimal(0), "provider")
+
+
+def test_failure_4_a_stopped_stream_is_estimated_and_not_free(fake):
+    fake.says(chunk("Hello "), 5.0, chunk("there."))
+    provider = Provider(fake.provider.base_url, "sk", "test-model")
+    stop = Stop()
+    threading.Timer(0.4, lambda: stop.ask(final=True)).start()
+
+    done = hear(fake, stop, provider)[1]
+
+    assert (done.status, done.usage_source, done.cost_usd) == ("stopped", "estimated", None)
+    assert done.tokens_in > 0 < done.tokens_out
+
+
+@pytest.mark.parametrize("nonsense", [{"prompt_tokens": "many"}, {"prompt_tokens": -1, "completion_tokens": 2}, [], "x", None,
+                                      {"prompt_tokens": True, "completion_tokens": False}, {"cost": "NaN"}])
+def test_nonsense_in_place_of_usage_is_unknown(fake, nonsense):
+    fake.says(chunk("a", finish="stop"), event({"choices": [], "usage": nonsense}), END)
+
+    text, done = hear(fake)
+
+    assert (text, done.usage_source, done.cost_usd) == ("a", "estimated", None)
+
+
+# 5: who stops billing
+
+
+@pytest.mark.parametrize(("base_url", "model", "stops"), [
+    ("https://openrouter.ai/api/v1", "anthropic/claude-sonnet-4", True), ("https://openrouter.ai/api/v1", "google/gemini-2.5-flash", False),
+    ("https://openrouter.ai/api/v1", "openai/gpt-5", True), ("https://openrouter.ai/api/v1", "mistralai/mistral-large", False),
+    ("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash", False), ("https://api.openai.com/v1", "gpt-5", True),
+    ("https://api.groq.com/openai/v1", "llama", False), ("http://localhost:11434/v1", "llama", False)])
+def test_failure_5_each_provider_is_known_for_what_a_cut_line_does_to_its_bill(base_url, model, stops):
+    assert Provider(base_url, "", model).cancel_stops_billing is stops
+
+
+def test_failure_5_where_the_bill_runs_on_the_text_is_hidden_and_the_usage_exact(fake):
+    fake.says(chunk("Hello "), 0.6, chunk("hidden", finish="stop"), usage(300, 150), END)
+    stop, events = Stop(), []
+    for one in providers.converse(fake.provider, MESSAGES, stop):
+        events.append(one)
+        if isinstance(one, Delta):
+            stop.ask()
+
+    assert [type(one) for one in events] == [Delta, Draining, Done]
+    assert (events[-1].tokens_in, events[-1].tokens_out, events[-1].usage_source) == (300, 150, "provider")
+
+
+def test_failure_5_where_it_stops_the_line_is_cut_at_once(fake, monkeypatch):
+    monkeypatch.setattr(Provider, "cancel_stops_billing", True)
+    fake.says(chunk("Hello "), *[b": still here\n\n", 0.1] * 50)
+    stop = Stop()
+    threading.Timer(0.5, stop.ask).start()
+    began = time.monotonic()
+
+    text, done = hear(fake, stop)
+
+    assert time.monotonic() - began < 1.5
+    assert (text, done.status) == ("Hello ", "stopped")
+    deadline = time.monotonic() + 3
+    while fake.open and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert fake.cut
+
+
+# 6 and 7: errors inside 200, and what is whole
+
+
+def test_failure_6_an_error_inside_200_keeps_the_text_before_it(fake):
+    fake.says(chunk("Half an "), event({"error": {"code": 502, "message": "upstream"}, "choices": [{"delta": {"content": ""}}]}), END)
+
+    text, done = hear(fake)
+
+    assert (text, done.status, done.problem) == ("Half an ", "error_mid", "unavailable")
+
+
+def test_failure_6_a_rate_limit_inside_200_is_one(fake):
+    fake.says(event({"error": {"code": 429, "message": "slow down"}}))
+
+    assert (hear(fake)[1].status, hear(fake)[1].problem) == ("rate_limited", "busy")
+
+
+def test_failure_6_a_json_body_in_place_of_events_is_read_as_the_error_it_is(fake):
+    fake.says(b'{"error": {"code": 500, "message": "no"}}', content_type="application/json")
+
+    assert (hear(fake)[1].status, hear(fake)[1].problem) == ("error_before", "unavailable")
+
+
+def test_a_server_that_does_not_stream_is_read_all_the_same(fake):
+    fake.says(b'{"choices": [{"message": {"content": "All at once."}, "finish_reason": "stop"}], "usage": '
+              b'{"prompt_tokens": 3, "completion_tokens": 4}}', content_type="application/json")
+
+    text, done = hear(fake)
+
+    assert (text, done.status, done.tokens_out) == ("All at once.", "ok", 4)
+
+
+@pytest.mark.parametrize(("script", "status"), [
+    ([chunk("a"), chunk(finish="stop")], "ok"),
+    ([chunk("a"), END], "ok"),
+    ([chunk("a"), usage(3, 4)], "ok"),
+    ([chunk("a"), chunk("b")], "truncated"),
+    ([chunk("a"), chunk(finish="")], "truncated"),
+    ([chunk("a"), chunk(finish="length"), usage(3, 4), END], "truncated"),
+    ([chunk("a"), chunk(finish="content_filter"), END], "filtered"),
+    ([chunk("a"), chunk(finish="error"), END], "error_mid"),
+    ([], "truncated"),
+], ids=["finish", "done", "usage", "bare end", "empty finish", "length", "filter", "error", "nothing"])
+def test_failure_7_whole_is_what_says_so(fake, script, status):
+    fake.says(*script)
+
+    assert hear(fake)[1].status == status
+
+
+@pytest.mark.parametrize("garbage", [b"data: {not json\n\n", b"data: [1, 2]\n\n", b"data: \xff\xfe\n\n", b'data: "text"\n\n'])
+def test_garbage_ends_the_answer_and_keeps_what_came_before(fake, garbage):
+    fake.says(chunk("Good. "), garbage, chunk("never shown"))
+
+    text, done = hear(fake)
+
+    assert (text, done.status) == ("Good. ", "error_mid")
+
+
+@pytest.mark.parametrize("odd", [{"choices": None}, {"choices": [None]}, {"choices": [{"delta": None}]}, {"choices": [{"delta": {"content": 5}}]},
+                                 {"choices": [{"delta": {"content": None}}]}, {"model": 7, "id": None, "choices": {}}])
+def test_odd_chunks_are_passed_over(fake, odd):
+    fake.says(event(odd), chunk("Fine.", finish="stop"), END)
+
+    text, done = hear(fake)
+
+    assert (text, done.status) == ("Fine.", "ok")
+
+
+def test_an_answer_without_end_is_cut_where_a_message_is_full(fake):
+    fake.says(*[chunk("x" * 5000)] * 10, END)
+
+    text, done = hear(fake)
+
+    assert len(text) == 19_000
+    assert done.status == "truncated"
+
+
+# 9 and 10: silence
+
+
+def test_failure_9_stop_is_heard_while_the_provider_is_silent(fake, monkeypatch):
+    monkeypatch.setattr(Provider, "cancel_stops_billing", True)
+    fake.says(*[b": keep-alive\n\n", 0.2] * 60)
+    stop = Stop()
+    threading.Timer(0.3, stop.ask).start()
+    began = time.monotonic()
+
+    assert hear(fake, stop)[1].status == "stopped"
+    assert time.monotonic() - began < 0.3 + 0.5 + 0.3  # half a second, and the noise of a shared machine
+
+
+def test_failure_9_stop_is_heard_before_the_provider_has_answered_at_all(fake, monkeypatch):
+    monkeypatch.setattr(Provider, "cancel_stops_billing", True)
+    fake.answer = lambda handler: time.sleep(3)
+    stop = Stop()
+    threading.Timer(0.2, stop.ask).start()
+    began = time.monotonic()
+
+    assert hear(fake, stop)[1].status == "stopped"
+    assert time.monotonic() - began < 1.0
+
+
+def test_failure_10_comments_do_not_push_the_deadline_of_the_first_piece(fake, monkeypatch):
+    monkeypatch.setattr(providers, "FIRST_TOKEN", 0.5)
+    fake.says(*[b": processing\n\n", 0.05] * 100)
+
+    text, done = hear(fake)
+
+    assert (text, done.status, done.problem) == ("", "timeout", "timeout")
+    assert len(fake.requests) == 1
+
+
+def test_failure_10_an_answer_that_never_ends_meets_the_second_deadline(fake, monkeypatch):
+    monkeypatch.setattr(providers, "FIRST_TOKEN", 0.5)
+    monkeypatch.setattr(providers, "IN_ALL", 1.0)
+    fake.says(*[chunk("word "), 0.1] * 60)
+
+    text, done = hear(fake)
+
+    assert text.startswith("word word")
+    assert (done.status, done.problem, done.usage_source) == ("timeout", "timeout", "estimated")
+
+
+# 12: the wire
+
+
+def test_failure_12_a_line_separator_inside_the_text_is_text(fake):
+    fake.says('data: {"choices": [{"delta": {"content": "one\u2028two"}, "finish_reason": "stop"}]}\n\n'.encode(), END)
+
+    assert hear(fake)[0] == "one\u2028two"
+
+
+def test_failure_12_a_last_event_without_its_blank_line_counts(fake):
+    fake.says(chunk("a"), chunk("b", finish="stop").rstrip())
+
+    assert hear(fake)[0] == "ab"
+
+
+def test_pieces_cut_anywhere_are_put_together(fake):
+    whole = b"".join([chunk("Grüße, "), chunk("José", finish="stop"), usage(3, 4), END])
+    fake.says(*[whole[i:i + 7] for i in range(0, len(whole), 7)])
+
+    text, done = hear(fake)
+
+    assert (text, done.status, done.tokens_out) == ("Grüße, José", "ok", 4)
+
+
+def test_a_reply_that_floods_the_wire_is_cut(fake, monkeypatch):
+    monkeypatch.setattr(providers, "MOST_CHARACTERS", 100_000)
+    fake.says(b"data: " + b"x" * 200_000)
+
+    assert hear(fake)[1].problem == "network"
+
+
+# refusals and the network
+
+
+@pytest.mark.parametrize(("status", "problem", "row"), [(429, "busy", "rate_limited"), (500, "unavailable", "error_before"),
+                                                        (503, "unavailable", "error_before"), (302, "unavailable", "error_before")])
+def test_a_refusal_costs_nothing_and_has_its_name(fake, status, problem, row):
+    fake.says(b"{}", status=status, content_type="application/json", location="http://127.0.0.1:1/elsewhere")
+
+    done = hear(fake)[1]
+
+    assert (done.problem, done.status, done.billed, done.tokens_in) == (problem, row, False, None)
+    assert len(fake.requests) == 1
+
+
+def test_nobody_there_is_a_network_problem(fake):
+    assert hear(fake, provider=Provider("http://127.0.0.1:9/v1", "sk", "m"))[1].problem == "network"
+
+
+def test_a_line_cut_in_the_middle_keeps_the_text(fake):
+    fake.says(chunk("Half "), content_length="100000")
+
+    text, done = hear(fake)
+
+    assert (text, done.status, done.problem) == ("Half ", "error_mid", "network")
+
+
+# the breaker
+
+
+def test_after_five_failures_in_a_row_nobody_is_kept_waiting_until_it_has_rested(fake, monkeypatch):
+    fake.says(b"{}", status=500)
+    for _ in range(5):
+        hear(fake)
+    assert providers.breaker(fake.provider.base_url).current_state == "open"
+
+    done = hear(fake)[1]
+
+    assert (done.problem, done.billed) == ("unavailable", False)
+    assert len(fake.requests) == 5
+    providers.breaker(fake.provider.base_url).reset_timeout = 0
+    fake.says(*WHOLE)
+    assert hear(fake)[1].status == "ok"
+    assert providers.breaker(fake.provider.base_url).current_state == "closed"
+
+
+def test_a_busy_provider_and_a_stopped_answer_break_nothing(fake):
+    fake.says(b"{}", status=429)
+    for _ in range(7):
+        hear(fake)
+
+    assert providers.breaker(fake.provider.base_url).current_state == "closed"
+
+
+# 22 of SECURITY.md: where calls may go
+
+
+@pytest.mark.parametrize("url", ["http://example.org/v1", "ftp://example.org", "https://", "https://user:pw@example.org", "https://a/?q=1", "https://a:b/",
+                                 "javascript:alert(1)", ""])
+def test_finding_22_an_odd_address_is_refused_without_a_look_up(url):
+    with pytest.raises(Invalid):
+        addresses.check(url)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]",
+                                  "0.0.0.0", "100.64.0.1", "2130706433", "0x7f.1"])
+def test_finding_22_private_hosts_are_called_only_when_they_are_named(database, host):
+    done = hear(None, provider=Provider(f"https://{host}/v1", "sk", "m"))[1]
+
+    assert (done.problem, done.billed) == ("network", False)
+
+
+def test_finding_22_a_named_host_is_reached_by_its_name(fake):
+    assert hear(fake, provider=Provider(fake.provider.base_url, "sk", "m"))[1].status == "ok"
+
+
+def test_finding_22_a_redirect_is_not_followed(fake):
+    fake.says(b"", status=307, location=fake.provider.base_url + "/chat/completions")
+
+    assert hear(fake)[1].status == "error_before"
+    assert len(fake.requests) == 1
