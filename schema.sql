@@ -563,7 +563,7 @@ create table drafts (
     constraint form_is_short check (length(form) <= 100),
     constraint data_is_bounded check (length(data::text) <= 100000)
 );
-comment on table drafts is 'form: the screen and, for an edit, the record.';
+comment on table drafts is 'form: the screen and, for an edit or a question, the record.';
 
 -- audit_log: every look and every change. Appended in the transaction of what it tells of; never altered.
 create table audit_log (
@@ -889,11 +889,24 @@ end
 $$;
 comment on function app.set_password is 'Ends every other session. False: the old hash is not the current one.';
 
+create function app.factor_required(session bytea) returns boolean
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select exists (
+        select from public.memberships m
+        join public.clinics c on c.id = m.clinic_id
+        where m.user_id = app.whose(session) and m.ended_at is null and c.factor_required);
+end;
+comment on function app.factor_required is 'Whether any clinic in which this person works asks for a second factor.';
+
 create function app.set_factor(session bytea, old_hash text, secret text, step bigint, codes bytea[]) returns boolean
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     person uuid;
 begin
+    if secret is null and app.factor_required(session) then
+        raise exception 'a clinic asks for a second factor' using errcode = 'CS007';
+    end if;
     update users
     set totp_secret = secret, totp_since = case when secret is null then null else now() end, totp_step = step
     where id = app.whose(session) and password_hash = old_hash
@@ -907,7 +920,7 @@ begin
     return true;
 end
 $$;
-comment on function app.set_factor is 'Sets, changes or (secret NULL) drops the second factor. step: the one that proved it. Ends every other session.';
+comment on function app.set_factor is 'Sets, changes or (secret NULL) drops the second factor. step: the one that proved it. Ends every other session. CS007: a clinic of theirs asks for one.';
 
 create function app.set_recovery_codes(session bytea, old_hash text, codes bytea[]) returns boolean
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -1145,6 +1158,16 @@ end
 $$;
 comment on function app.accept_invitation is 'Once, by the invited address alone; a member who never left keeps their role, and whom only an owner may remove only an owner brings back. NULL: not open, or not theirs.';
 
+create function app.member_emails() returns table (user_id uuid, email text)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select m.user_id, u.email
+    from public.memberships m
+    join public.users u on u.id = m.user_id
+    where m.clinic_id = app.clinic() and app.may_invite(app.role(), m.role);
+end;
+comment on function app.member_emails is 'The addresses of those whom this member manages, so that two people of one name are told apart.';
+
 create function app.sign_out_member(member uuid) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -1363,6 +1386,18 @@ end
 $$;
 comment on function app.end_membership is 'Who leaves is signed out and their invitations are void, and both stay so when they come back.';
 
+create function app.end_approval() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if new.ended_at is not null or new.role not in ('owner', 'clinician') then
+        update clinician_credentials c set status = 'pending'
+        where c.clinic_id = new.clinic_id and c.user_id = new.user_id and c.status = 'approved';
+    end if;
+    return null;
+end
+$$;
+comment on function app.end_approval is 'Who leaves, or treats nobody any more, is approved anew before they sign again.';
+
 create function app.make_way() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -1396,6 +1431,11 @@ begin
         new.decided_by := null;
         new.decided_at := null;
         new.submitted_at := now();
+    elsif (old.status, new.status) = ('approved', 'pending') and new.reason = old.reason
+            and not exists (select from memberships m where m.clinic_id = new.clinic_id and m.user_id = new.user_id
+                            and m.ended_at is null and m.role in ('owner', 'clinician')) then
+        new.decided_by := null;
+        new.decided_at := null;
     elsif new.status is distinct from old.status or new.reason is distinct from old.reason then
         if app.role() is distinct from 'owner' then
             raise exception 'only an owner decides' using errcode = '42501';
@@ -1410,7 +1450,7 @@ begin
     return new;
 end
 $$;
-comment on function app.keep_credentials is 'pending → approved or rejected; approved → suspended and back; whatever the clinician changes is pending again.';
+comment on function app.keep_credentials is 'pending → approved or rejected; approved → suspended and back; whatever the clinician changes is pending again, and so is an approval whose person left or treats nobody any more.';
 
 create function app.refuse() returns trigger language plpgsql as $$
 begin
@@ -1520,7 +1560,7 @@ grant execute on function app.enter(uuid, uuid), app.any_clinic(), app.find_acco
     app.reset_password(bytea, text), app.issue_member_reset(uuid, bytea), app.reset_member_factor(uuid),
     app.may_invite(text, text), app.find_invitation(uuid, bytea), app.open_account(uuid, bytea, text, text),
     app.accept_invitation(uuid, bytea, uuid), app.sign_out_member(uuid), app.record_failed_sign_in(uuid, text, text, text),
-    app.installation_spend(date)
+    app.installation_spend(date), app.factor_required(bytea), app.member_emails()
     to chairside_app;
 grant execute on function app.seal_audit(boolean), app.audit_digest(audit_log) to chairside_app, chairside_worker;
 grant execute on function app.enter_job(uuid) to chairside_worker;
@@ -1607,6 +1647,7 @@ grant update (role, ended_at) on memberships to chairside_app;
 -- not granted: insert (app.accept_invitation does), delete (a name stays on what was written)
 create trigger keep_an_owner before update on memberships for each row execute function app.keep_an_owner();
 create trigger end_membership after update of ended_at on memberships for each row execute function app.end_membership();
+create trigger end_approval after update of role, ended_at on memberships for each row execute function app.end_approval();
 
 -- invitations: owners see all, managers those of receptionists. The token is nobody's to read.
 alter table invitations enable row level security;
@@ -1629,6 +1670,7 @@ alter table clinician_credentials force row level security;
 create policy tenant on clinician_credentials
     using (clinic_id = app.clinic() and (user_id = app.user_id() or app.role() = 'owner'))
     with check (clinic_id = app.clinic() and app.clinical() and (user_id = app.user_id() or app.role() = 'owner'));
+create policy definer on clinician_credentials to current_user using (true) with check (true);
 grant select, insert on clinician_credentials to chairside_app;
 grant update (specialization, licence_number, submitted_at, status, reason) on clinician_credentials to chairside_app;
 -- not granted: delete; decided_by and decided_at are the trigger's own
@@ -1745,8 +1787,8 @@ create trigger acknowledge_once before update on emergencies for each row execut
 alter table assistant_settings enable row level security;
 alter table assistant_settings force row level security;
 create policy tenant on assistant_settings using (clinic_id = app.clinic()) with check (clinic_id = app.clinic());
-create policy owner_adds on assistant_settings as restrictive for insert with check (app.role() = 'owner');
-create policy owner_amends on assistant_settings as restrictive for update using (app.role() = 'owner');
+create policy owner_adds on assistant_settings as restrictive for insert to chairside_app with check (app.role() = 'owner');
+create policy owner_amends on assistant_settings as restrictive for update to chairside_app using (app.role() = 'owner');
 create policy definer on assistant_settings to current_user using (true) with check (true);
 grant select, insert on assistant_settings to chairside_app;
 grant update (provider_on, baa_on_file, base_url, model, api_key, daily_budget_usd) on assistant_settings to chairside_app;
@@ -1804,11 +1846,14 @@ grant select, insert on article_reviews to chairside_app;
 grant update (user_id, text_hash, reviewed_at) on article_reviews to chairside_app;
 -- not granted: delete
 
--- drafts
+-- drafts: their author's; what was typed about a patient to the assistant, only while they treat patients.
 alter table drafts enable row level security;
 alter table drafts force row level security;
 create policy tenant on drafts
     using (clinic_id = app.clinic() and user_id = app.user_id()) with check (clinic_id = app.clinic() and user_id = app.user_id());
+create policy thread on drafts as restrictive
+    using (form not like 'question:%' or form = 'question:general' or app.clinical())
+    with check (form not like 'question:%' or form = 'question:general' or app.clinical());
 grant select, insert, delete on drafts to chairside_app;
 grant update (data) on drafts to chairside_app;
 create trigger touch before update on drafts for each row execute function app.touch();
@@ -1844,5 +1889,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0003');
+insert into alembic_version (version_num) values ('0004');
 grant select on alembic_version to chairside_app, chairside_worker;

@@ -33,6 +33,11 @@ def who(request: Request) -> Identity:
     return identity
 
 
+def watcher(request: Request) -> Identity:
+    """`who`, for what a tab does by itself: no activity, and none of somebody's reads."""
+    return _look(request, active=False)
+
+
 def _look(request: Request, *, active: bool) -> Identity:
     return auth.recognise(read_cookie(request.headers), address=address(request), request_id=request.state.request_id,
                           place=f"{request.method} {request.url.path}"[:200], active=active)
@@ -69,9 +74,8 @@ class Watch(BaseModel):
 
 
 @router.get("")
-def look(request: Request) -> Watch:
+def look(identity: Annotated[Identity, Depends(watcher)]) -> Watch:
     """200 while the session lasts, 401 after; not an activity, so that an open tab still runs idle."""
-    identity = _look(request, active=False)
     return Watch(clinic=identity.clinic_id, ends_in=identity.ends_in)
 
 

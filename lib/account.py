@@ -18,8 +18,8 @@ LANGUAGES = {"en": "English", "es": "Español", "fr": "Français", "de": "Deutsc
 
 @dataclass(frozen=True)
 class Profile:
-    """`language` None: the clinic's. `factor_since` None: there is no second factor; `factor_required`: this clinic asks
-    everybody for one. `recovery_codes`: how many are left."""
+    """`language` None: the clinic's. `factor_since` None: there is no second factor; `factor_required`: a clinic that
+    this person works in asks everybody for one. `recovery_codes`: how many are left."""
 
     email: str
     full_name: str
@@ -127,9 +127,8 @@ def _own(identity: Identity) -> Iterator[Scope]:
 
 def _profile(scope: Scope) -> Profile:
     return scope.one(Profile, """
-        select a.email, a.full_name, a.language, a.factor_since, c.factor_required, a.recovery_codes
-        from app.account(:session) a
-        join clinics c on c.id = :clinic_id
+        select email, full_name, language, factor_since, app.factor_required(:session) as factor_required, recovery_codes
+        from app.account(:session)
         """, session=scope.identity.session)
 
 

@@ -170,6 +170,7 @@ _BY_CODE: dict[str, type[errors.AppError]] = {
     "CS004": errors.LastOwner,
     "CS005": errors.NoHelp,
     "CS006": errors.Conflict,
+    "CS007": errors.FactorRequired,
     "22": errors.Invalid,
     "23": errors.Invalid,
     "57": errors.Unavailable,

@@ -25,6 +25,10 @@ class Forbidden(AppError):
     """Your role in this clinic does not allow this."""
 
 
+class FactorRequired(Invalid):
+    """A clinic you work in asks everybody for a second factor: yours can move to another phone, but not be switched off."""
+
+
 class LastOwner(Forbidden):
     """This person is the last owner. Make somebody else an owner first."""
 

@@ -20,10 +20,11 @@ TOKEN = re.compile(r"([0-9a-f]{32})\.[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Member:
-    """`ended_at`: a former colleague, whose name stays on what they wrote."""
+    """`ended_at`: a former colleague, whose name stays on what they wrote. `email`: None for whom this member does not manage."""
 
     user_id: UUID
     display_name: str
+    email: str | None
     role: str
     created_at: datetime
     ended_at: datetime | None
@@ -58,9 +59,10 @@ def members(scope: Scope) -> list[Member]:
     auth.require(scope.identity, "team.manage")
     audit.record_view(scope, "list", "team")
     found = scope.many(Member, """
-        select user_id, display_name, role, created_at, ended_at
-        from memberships
-        where clinic_id = :clinic_id
+        select m.user_id, m.display_name, e.email, m.role, m.created_at, m.ended_at
+        from memberships m
+        left join app.member_emails() e on e.user_id = m.user_id
+        where m.clinic_id = :clinic_id
         """)
     return sorted(found, key=lambda member: (search_words.fold(member.display_name), member.user_id))
 
@@ -68,9 +70,10 @@ def members(scope: Scope) -> list[Member]:
 def get(scope: Scope, user_id: UUID) -> Member:
     auth.require(scope.identity, "team.manage")
     return scope.one(Member, """
-        select user_id, display_name, role, created_at, ended_at
-        from memberships
-        where clinic_id = :clinic_id and user_id = :user_id
+        select m.user_id, m.display_name, e.email, m.role, m.created_at, m.ended_at
+        from memberships m
+        left join app.member_emails() e on e.user_id = m.user_id
+        where m.clinic_id = :clinic_id and m.user_id = :user_id
         """, user_id=user_id)
 
 

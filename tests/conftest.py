@@ -19,6 +19,7 @@ import httpx
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import NullPool
+from streamlit.components.v2.component_manager import BidiComponentManager
 
 os.environ["CHAIRSIDE_DATA"] = tempfile.mkdtemp(prefix="chairside-test-")
 os.environ["LIMIT_SIGN_UP"] = "1000"  # every test signs up from this one machine
@@ -51,6 +52,12 @@ def pytest_unconfigure() -> None:
 def nothing_counted() -> None:
     """Limits begin anew for each test: failures of one are not those of another."""
     rate_limits._open.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_foreign_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each AppTest would look through every installed package for some, which takes longer than most pages."""
+    monkeypatch.setattr(BidiComponentManager, "discover_and_register_components", lambda _self, **_options: None)
 
 
 @pytest.fixture(scope="session")

@@ -124,7 +124,8 @@ def test_psql_makes_the_roles_that_are_missing(tmp_path):
         server.stop()
 
 
-@pytest.mark.parametrize(("stands_at", "reason"), [("0001", "drop every clinic's data"), ("0002", "second factors and the seals")])
+@pytest.mark.parametrize(("stands_at", "reason"), [("0001", "drop every clinic's data"), ("0002", "second factors and the seals"),
+                                                    ("0004", "people who left")])
 def test_a_migration_without_a_way_back_says_why(empty_database, stands_at, reason):
     from alembic import command
     address = empty_database()
@@ -154,6 +155,38 @@ def test_a_live_database_keeps_its_people_and_seals_its_old_log(empty_database):
     with db.open_engine(address, poolclass=NullPool).begin() as connection:
         assert connection.execute(text("select email from app.find_account('A@example.org ')")).scalar() == "a@example.org"
         assert connection.execute(text("select app.seal_audit()")).scalar() == 2
+
+
+def test_approvals_of_those_who_left_before_are_not_taken_along(empty_database):
+    from alembic import command
+    address = empty_database()
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0002")
+        owner, clinic = connection.execute(text("""
+            select user_id, clinic_id
+            from app.sign_up('a@example.org', 'A', 'x', 'A Dental', 'DE', 'Europe/Berlin', 'EUR', 'en', '112', false)
+            """)).one()
+        for email in ("stays@example.org", "left@example.org"):
+            member = connection.execute(text("""
+                insert into users (email, full_name, password_hash) values (:email, 'B', 'x') returning id
+                """), {"email": email}).scalar_one()
+            person = {"clinic": clinic, "member": member, "owner": owner}
+            connection.execute(text("""
+                insert into memberships (clinic_id, user_id, role, display_name) values (:clinic, :member, 'clinician', 'B')
+                """), person)
+            connection.execute(text("select app.enter(:clinic, :member)"), person)
+            connection.execute(text("""
+                insert into clinician_credentials (clinic_id, user_id, specialization, licence_number) values (:clinic, :member, 'S', '1')
+                """), person)
+            connection.execute(text("select app.enter(:clinic, :owner)"), person)
+            connection.execute(text("update clinician_credentials set status = 'approved' where user_id = :member"), person)
+        connection.execute(text("update memberships set ended_at = now() where user_id = :member"), person)
+    migrations.bring_up_to_date(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        found = connection.execute(text("""
+            select u.email, c.status from clinician_credentials c join users u on u.id = c.user_id
+            """)).all()
+    assert dict(tuple(row) for row in found) == {"stays@example.org": "approved", "left@example.org": "pending"}
 
 
 def test_an_older_database_is_refused_by_a_process_that_may_not_migrate(empty_database):

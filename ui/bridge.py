@@ -14,8 +14,8 @@ _component = st.components.v2.component("session_bridge", js=(Path(__file__).par
 def mount(identity: Identity | None) -> None:
     """With somebody signed in, it tells every tab when that ends (within 5 s), and warns a minute before it ends by itself."""
     texts = {"stay": _("Stay signed in"),
-             "warning": _("You will be signed out in {n} s, because nothing happened here. The patient form you are filling in "
-                          "is kept.")}
+             "warning": _("You will be signed out in {n} s, because nothing happened here. A patient form or a question "
+                          "that you are typing is kept.")}
     _component(key="session_bridge", height=0, on_drowsy_change=_listen, data={
         "ticket": state.ticket(), "leave": state.leaving(), "watch": identity is not None,
         "clinic": str(identity.clinic_id) if identity else None, "texts": texts})

@@ -35,31 +35,40 @@ def browse(members: list[Member], managed: list[str], identity: Identity) -> Non
 
 
 def _search(members: list[Member]) -> list[Member]:
-    """Every word begins one of the name, without minding accents and capitals."""
+    """Every word begins one of the name, or the email, without minding accents and capitals."""
     term = st.text_input(_("Search"), key="team_search", type="search", live=True, label_visibility="collapsed",
-                         placeholder=_("Search name")) or ""
+                         placeholder=_("Search name or email")) or ""
     wanted = search_words.fold(term).split()
-    return [member for member in members if all(
-        any(word.startswith(start) for word in search_words.fold(member.display_name).split()) for start in wanted)]
+    return [member for member in members if all(any(word.startswith(start) for word in _words(member)) for start in wanted)]
+
+
+def _words(member: Member) -> list[str]:
+    return search_words.fold(f"{member.display_name} {member.email or ''}").split()
 
 
 def _row(member: Member, managed: list[str], identity: Identity) -> None:
     you = f" · {_('you')}" if member.user_id == identity.user_id else ""
     since = _("{role} since {day}").format(role=roles.name(member.role), day=_day(member.created_at, identity))
     with st.container(key=f"person_{member.user_id}", horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{escape(member.display_name)}**{you}  \n:small[{since}]", width="stretch")
+        st.markdown(f"**{escape(member.display_name)}**{you}  \n:small[{_told_apart(since, member)}]", width="stretch")
         if member.role in managed and st.button(_("Manage"), key=f"manage_{member.user_id}", icon=":material/tune:"):
             manage(member.user_id)
+
+
+def _told_apart(facts: str, member: Member) -> str:
+    """Two people may have one name, and no two have one address."""
+    return f"{facts} · {escape(member.email)}" if member.email else facts
 
 
 def former(members: list[Member], managed: list[str], identity: Identity) -> None:
     """Who has left; whoever may have removed them can bring them back."""
     with st.expander(_("Former members"), icon=":material/history:"):
-        st.caption(_("Their names stay on what they wrote. Reactivated, they have their former role again and sign in anew."))
+        st.caption(_("Their names stay on what they wrote. Reactivated, they have their former role again, sign in anew, and "
+                     "wait for their credentials to be approved again."))
         for member in members:
             with st.container(key=f"person_{member.user_id}", horizontal=True, vertical_alignment="center"):
                 left = _("{role} until {day}").format(role=roles.name(member.role), day=_day(_ended(member), identity))
-                st.markdown(f"**{escape(member.display_name)}**  \n:small[{left}]", width="stretch")
+                st.markdown(f"**{escape(member.display_name)}**  \n:small[{_told_apart(left, member)}]", width="stretch")
                 if member.role in managed:
                     st.button(_("Reactivate"), key=f"reactivate_{member.user_id}", icon=":material/undo:", on_click=_reactivate,
                               args=(member,))
@@ -91,7 +100,7 @@ def manage(user_id: UUID) -> None:
     identity = guard.require("team.manage")
     with db.scope(identity) as scope:
         member, managed = team.get(scope, user_id), team.roles(scope)
-    st.markdown(f"**{escape(member.display_name)}**")
+    st.markdown(f"**{escape(member.display_name)}**  \n:small[{escape(member.email or '')}]")
     _section(_role, member, managed)
     _section(_sign_out, member)
     if auth.may(identity, "team.reset") and user_id != identity.user_id:

@@ -269,6 +269,79 @@ def test_who_treats_nobody_any_more_signs_nothing(alice, bob):
     assert not may_sign(replace(bob, role="receptionist"))
 
 
+def come_back(boss, who) -> None:
+    from lib import team
+    with db.scope(boss) as scope:
+        team.deactivate(scope, who.user_id)
+    with db.scope(boss) as scope:
+        team.reactivate(scope, who.user_id)
+
+
+def change_role(boss, who, role) -> None:
+    from lib import team
+    with db.scope(boss) as scope:
+        team.change_role(scope, who.user_id, role)
+
+
+def test_who_comes_back_is_approved_anew_before_they_sign(alice, bob):
+    reach(alice, bob, "approved")
+    seen = own(bob).version
+    come_back(alice, bob)
+    assert not may_sign(bob)
+    found = own(bob)
+    assert (found.status, found.decided_by, found.decided_at) == ("pending", None, None)
+    with pytest.raises(Changed):  # an owner who still looks at the old approval suspends nothing by mistake
+        decide(alice, bob, "suspended", "Because", version=seen)
+    assert [one.display_name for one in listed(alice) if one.status == "pending"] == ["Bob Brown"]
+    decide(alice, bob, "approved")
+    assert may_sign(bob)
+
+
+@pytest.mark.parametrize("status", ["pending", "rejected", "suspended"])
+def test_what_was_not_approved_is_no_better_for_having_left(alice, bob, status):
+    reach(alice, bob, status)
+    come_back(alice, bob)
+    assert own(bob).status == status
+
+
+def test_an_invitation_back_brings_no_approval_either(alice, bob):
+    from lib import team
+    reach(alice, bob, "approved")
+    with db.scope(alice) as scope:
+        team.deactivate(scope, bob.user_id)
+        token = team.invite(scope, bob.email, "clinician")
+    assert team.accept(token, bob.user_id)
+    assert not may_sign(bob)
+
+
+def test_an_approval_ends_with_the_role_that_treats_patients(alice, bob):
+    from dataclasses import replace
+    reach(alice, bob, "approved")
+    change_role(alice, bob, "owner")  # owners treat, too
+    assert may_sign(replace(bob, role="owner"))
+    change_role(alice, bob, "receptionist")
+    change_role(alice, bob, "clinician")
+    assert own(bob).status == "pending"
+
+
+def test_a_manager_who_lets_a_receptionist_go_ends_their_former_approval(alice, bob, mona, owner):
+    """However it came to be still there: the rule holds for whoever removes them, also without the right to see it."""
+    reach(alice, bob, "approved")
+    change_role(alice, bob, "receptionist")
+    decide(alice, bob, "approved")
+    come_back(mona, bob)
+    change_role(alice, bob, "clinician")
+    assert own(bob).status == "pending"
+
+
+def test_nobody_takes_an_approval_back_in_silence_while_it_holds(alice, bob):
+    reach(alice, bob, "approved")
+    for somebody in (alice, bob):
+        with pytest.raises((Conflict, Forbidden)):
+            raw(somebody, "update clinician_credentials set status = 'pending' where user_id = :bob", bob=bob.user_id)
+    assert may_sign(bob)
+
+
 # who sees them -------------------------------------------------------------------------------------------------------
 
 

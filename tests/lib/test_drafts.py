@@ -1,10 +1,13 @@
 """What was typed comes back to whoever typed it, and to nobody else."""
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import Engine, text
 
-from lib import db, drafts
-from lib.errors import Invalid
+from lib import db, drafts, team
+from lib.errors import Forbidden, Invalid
 
 DATA = {"tab": "tab 1", "values": {"full_name": "José", "deceased": False}, "versions": [1, 0]}
 
@@ -70,3 +73,29 @@ def test_saving_in_one_tab_leaves_what_another_has_typed_since(alice):
         kept = drafts.load(scope, "patient:new")
     assert kept
     assert kept.data["tab"] == "tab 2"
+
+
+# a question that was not asked yet -----------------------------------------------------------------------------------
+
+
+def test_what_was_typed_about_a_patient_is_read_only_while_its_author_treats_patients(alice, bob, hire):
+    patient_id = uuid4()
+    save(bob, {"text": "Does ibuprofen"}, f"question:{patient_id}")
+    save(bob, {"text": "How long"}, "question:general")
+    with db.scope(alice) as scope:
+        team.change_role(scope, bob.user_id, "receptionist")
+    former = replace(bob, role="receptionist")
+    with db.scope(former) as scope:
+        assert drafts.load_question(scope, None) == "How long"
+        assert scope.value("select count(*) from drafts where clinic_id = :clinic_id") == 1  # the schema's rule
+    for action in (drafts.load_question, lambda scope, of: drafts.keep_question(scope, of, "x"),
+                   lambda scope, of: drafts.discard_question(scope, of, "x")):
+        with pytest.raises(Forbidden), db.scope(former) as scope:
+            action(scope, patient_id)
+    with pytest.raises(Forbidden):
+        save(former, {"text": "x"}, f"question:{uuid4()}")
+
+
+def test_who_may_ask_nothing_keeps_no_question(mona):
+    with pytest.raises(Forbidden), db.scope(mona) as scope:
+        drafts.keep_question(scope, None, "x")

@@ -10,8 +10,8 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from lib import account, auth, db, factors, settings, vault
-from lib.errors import Forbidden, Invalid, NotSignedIn, SetUpError, TooMany
+from lib import account, auth, clinics, db, factors, settings, team, vault
+from lib.errors import FactorRequired, Forbidden, Invalid, NotSignedIn, SetUpError, TooMany
 from lib.factors import STEP
 from tests.conftest import PASSWORD
 
@@ -162,7 +162,7 @@ def test_the_factor_that_the_clinic_asks_for_is_not_dropped_security_13(enrol, a
     identity, secret, _codes = enrol(alice)
     with db.scope(alice) as scope:
         clinics.amend(scope, replace(clinics.get(scope), factor_required=True))
-    with pytest.raises(Invalid, match="asks everybody for a second factor"):
+    with pytest.raises(FactorRequired, match="asks everybody for a second factor"):
         factors.drop(identity, PASSWORD)
     assert check(alice, code_of(secret, 1))
     assert "drop_factor" not in actions(alice)
@@ -175,6 +175,27 @@ def test_a_wrong_current_password_is_no_failed_sign_in(enter, alice, owner):
     with owner.connect() as connection:
         kinds = connection.execute(text("select kind from security_events where user_id = :id"), {"id": alice.user_id}).scalars().all()
     assert kinds == ["confirm_failed"]
+
+
+def test_any_clinic_of_theirs_keeps_the_factor_on_wherever_they_work_right_now_security_13(enrol, alice, charlie):
+    identity, secret, _codes = enrol(alice)
+    with db.scope(charlie) as scope:
+        clinics.amend(scope, replace(clinics.get(scope), factor_required=True))
+        token = team.invite(scope, alice.email, "clinician")
+    assert not account.get(identity).factor_required
+    assert team.accept(token, alice.user_id)
+    assert account.get(identity).factor_required
+    with pytest.raises(FactorRequired):
+        factors.drop(identity, PASSWORD)
+    with pytest.raises(FactorRequired), db.scope(identity) as scope:  # the rule is the schema's
+        scope.run("select app.set_factor(:session, :hash, null, 0, '{}')", session=identity.session,
+                  hash=auth.find_account(alice.email).password_hash)
+    assert auth.find_account(alice.email).factor
+    assert check(alice, code_of(secret, 1))
+    with db.scope(charlie) as scope:
+        team.deactivate(scope, alice.user_id)
+    factors.drop(identity, PASSWORD)
+    assert not auth.find_account(alice.email).factor
 
 
 def test_dropping_it_leaves_no_code_that_works(enrol, alice, owner):

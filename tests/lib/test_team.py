@@ -65,6 +65,24 @@ def test_the_list_is_by_name_and_keeps_those_who_left(alice, bob, rita):
     assert [member.ended_at is not None for member in found] == [False, False, True]
 
 
+def test_whoever_manages_somebody_sees_their_address(alice, bob, mona, rita, hire):
+    double = hire(alice, "receptionist", rita.full_name)
+    assert {member.user_id: member.email for member in run(alice, team.members)} == {
+        who.user_id: who.email for who in (alice, bob, mona, rita, double)}
+    assert {member.user_id: member.email for member in run(mona, team.members)} == {
+        alice.user_id: None, bob.user_id: None, mona.user_id: None, rita.user_id: rita.email, double.user_id: double.email}
+    assert run(mona, team.get, rita.user_id).email == rita.email
+    assert run(mona, team.get, bob.user_id).email is None
+
+
+def test_addresses_stay_with_the_clinic_and_its_managers(alice, bob, rita, charlie):
+    """By raw SQL, too: the rule is the schema's."""
+    for somebody, seen in ((alice, 3), (bob, 0), (rita, 0), (charlie, 1)):
+        assert run(somebody, lambda scope: scope.value("select count(*) from app.member_emails()")) == seen
+    with db.nobody() as connection:
+        assert connection.execute(text("select count(*) from app.member_emails()")).scalar() == 0
+
+
 @pytest.mark.parametrize("role", ["clinician", "receptionist"])
 def test_only_owners_and_managers_see_the_team(alice, hire, role):
     someone = hire(alice, role, "Some Body")

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from lib import auth, credentials, db, team
 from tests.conftest import PASSWORD
 from tests.pages.conftest import texts
+from ui.markdown import JOINER
 
 
 @pytest.fixture
@@ -29,6 +30,11 @@ def press(at, key, *opened_by):
 
 def labels(at) -> list[str]:
     return [button.label for button in at.button]
+
+
+def plain(at) -> str:
+    """As one reads it, without what keeps Markdown from making more of it."""
+    return texts(at).replace("\\", "").replace(JOINER, "")
 
 
 def role_of(boss, user_id):
@@ -67,6 +73,18 @@ def test_an_owner_manages_everybody_a_manager_receptionists(alice, bob, mona, ri
     assert "Credentials" not in texts(at)
 
 
+def test_two_people_of_one_name_are_told_apart_by_their_address(alice, mona, rita, hire, visit):
+    double = hire(alice, "receptionist", "Rita Ross")
+    shown = plain(visit(mona))
+    assert rita.email in shown
+    assert double.email in shown
+    assert alice.email not in shown
+    assert double.email in plain(press(visit(alice), f"manage_{double.user_id}"))
+    with db.scope(alice) as scope:
+        team.deactivate(scope, double.user_id)
+    assert double.email in plain(visit(alice))
+
+
 def test_a_name_is_only_a_name(alice, hire, visit):
     hire(alice, "clinician", "![x](http://evil.example/p.png) <b>")
     assert not [element for element in visit(alice).markdown if "![x](" in element.value]
@@ -78,6 +96,9 @@ def test_a_large_team_is_searched_and_paged(alice, hire, visit):
     at = visit(alice)
     assert labels(at).count("Manage") == 25
     at.text_input(key="team_search").set_value("zoe member07")
+    at.run()
+    assert labels(at).count("Manage") == 1
+    at.text_input(key="team_search").set_value(alice.email)
     at.run()
     assert labels(at).count("Manage") == 1
     at.text_input(key="team_search").set_value("nobody at all")

@@ -1,0 +1,124 @@
+"""A question that was typed and not asked yet: it survives, for its author alone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import text
+
+from lib import db, drafts, patients
+from lib.patient_form import PatientForm
+from tests.browser.conftest import settled, sign_in
+from tests.browser.test_sessions import SIX_SECONDS, age  # noqa: F401
+
+WORDS = "May she take ibuprofen although"
+
+
+@pytest.fixture
+def ann(alice):
+    with db.scope(alice) as scope:
+        return patients.register(scope, PatientForm(full_name="Ann Lee"))
+
+
+@pytest.fixture
+def bert(alice):
+    with db.scope(alice) as scope:
+        return patients.register(scope, PatientForm(full_name="Bert Lau"))
+
+
+def box(page: Page):
+    return page.get_by_role("textbox", name=re.compile("Ask"))
+
+
+def kept(who, patient_id) -> str:
+    with db.scope(who) as scope:
+        return drafts.load_question(scope, patient_id)
+
+
+def asked(who) -> int:
+    with db.scope(who) as scope:
+        return scope.value("select count(*) from chat_messages where clinic_id = :clinic_id and role = 'user'")
+
+
+def test_it_survives_a_reload_in_the_middle_of_a_word(signed_in, alice, ann):
+    page = signed_in(alice, f"/chat?patient={ann}")
+    box(page).press_sequentially(WORDS)
+    page.reload()
+    settled(page)
+    expect(box(page)).to_have_value(WORDS)
+    assert asked(alice) == 0
+
+
+def test_it_survives_an_idle_sign_out(signed_in, age, alice, ann):  # noqa: F811
+    page = signed_in(alice, f"/chat?patient={ann}")
+    box(page).press_sequentially(WORDS)
+    age(alice, "29 minutes 15 seconds")
+    expect(page.get_by_role("alertdialog")).to_contain_text("a question that you are typing is kept", timeout=SIX_SECONDS)
+    age(alice, "31 minutes")
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible(timeout=SIX_SECONDS)
+    sign_in(page, alice.email)
+    expect(box(page)).to_have_value(WORDS)
+    assert asked(alice) == 0
+
+
+def test_keeping_it_keeps_no_idle_session_alive(signed_in, age, owner, alice):  # noqa: F811
+    page = signed_in(alice, "/chat")
+    age(alice, "20 minutes")
+    box(page).press_sequentially(WORDS)
+    page.wait_for_timeout(2500)
+    assert kept(alice, None) == WORDS
+    with owner.connect() as connection:
+        idle = connection.execute(text("select extract(epoch from now() - max(seen_at)) from sessions where user_id = :id"),
+                                  {"id": alice.user_id}).scalar()
+    assert idle > 19 * 60
+
+
+def test_each_thread_has_its_own_and_nobody_else_sees_it(signed_in, alice, bob, charlie, ann, bert):
+    page = signed_in(alice, f"/chat?patient={ann}")
+    box(page).press_sequentially(WORDS)
+    page.get_by_role("link", name="Patients").first.click()  # no reload: the box goes, its text has been sent
+    expect(page.get_by_role("heading", name="Patients")).to_be_visible()
+    for other in (f"/chat?patient={bert}", "/chat"):
+        page.goto(other)
+        settled(page)
+        expect(box(page)).to_have_value("")
+    for somebody, address in ((bob, f"/chat?patient={ann}"), (bob, "/chat"), (charlie, "/chat")):
+        theirs = signed_in(somebody, address)
+        expect(box(theirs)).to_have_value("")
+        assert WORDS not in theirs.content()
+    page.goto(f"/chat?patient={ann}")
+    settled(page)
+    expect(box(page)).to_have_value(WORDS)
+
+
+def test_choosing_another_patient_carries_no_word_over(signed_in, alice, ann, bert):
+    page = signed_in(alice, f"/chat?patient={ann}")
+    box(page).press_sequentially(WORDS)
+    page.get_by_role("button", name="Change").click()
+    page.get_by_label("Find a patient").fill("Bert")
+    page.get_by_role("button", name=re.compile("Bert")).click()
+    expect(page.get_by_role("heading", name="Bert Lau")).to_be_visible()
+    expect(box(page)).to_have_value("")
+    page.wait_for_timeout(2000)
+    assert (kept(alice, ann), kept(alice, bert)) == (WORDS, "")
+
+
+def test_once_asked_it_is_gone_and_a_refused_one_stays(signed_in, alice, ann):
+    page = signed_in(alice, f"/chat?patient={ann}")
+    box(page).press_sequentially("What is a root canal?")
+    page.wait_for_timeout(1500)
+    assert kept(alice, ann) == "What is a root canal?"
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This is general information").first).to_be_visible()
+    page.wait_for_timeout(2000)
+    assert kept(alice, ann) == ""
+    box(page).fill("x" * 4_001)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("A question has room for 4,000 characters")).to_be_visible()
+    page.wait_for_timeout(2500)
+    page.reload()
+    settled(page)
+    expect(box(page)).to_have_value("x" * 4_001)
+    box(page).fill("")
+    page.wait_for_timeout(2000)
+    assert kept(alice, ann) == ""
