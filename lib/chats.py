@@ -1,14 +1,15 @@
 """Threads, questions and answers, and what each answer took. An answer is saved exactly once."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from lib import audit, db
-from lib.ai import Done
+from lib import audit, calls, db
+from lib.calls import Call, Ending
 from lib.db import Page, Scope
 from lib.errors import NotFound
 from lib.texts import _
@@ -18,7 +19,8 @@ LONGEST = 20_000  # chat_messages.content
 
 @dataclass(frozen=True)
 class Message:
-    """`asked_by`: who asked, on the answer too. `stale`: still started although every deadline has passed."""
+    """`asked_by`: who asked, on the answer too. `stale`: still started although every deadline has passed. `helpful`: what the
+    reading member thought of it."""
 
     id: UUID
     thread_id: UUID
@@ -32,32 +34,13 @@ class Message:
     metadata: dict[str, Any]
     created_at: datetime
     stale: bool
+    attempt: int = 1
+    helpful: bool | None = None
 
     @property
     def running(self) -> bool:
         """Being written, here or in another process."""
         return self.status == "started" and not self.stale
-
-
-@dataclass(frozen=True)
-class Call:
-    """How an answer was come by, known before it begins."""
-
-    route: str
-    tier: str | None
-    rule_set: str
-    article: str | None
-    language: str
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How an answer ended, to be written once."""
-
-    done: Done
-    content: str
-    latency_ms: int
-    first_token_ms: int | None = None
 
 
 # threads -------------------------------------------------------------------------------------------------------------
@@ -99,22 +82,41 @@ def view(scope: Scope, patient_id: UUID | None) -> UUID | None:
 # reading -------------------------------------------------------------------------------------------------------------
 
 
-def history(scope: Scope, thread_id: UUID, *, before: UUID | None = None, limit: int = 20) -> Page[Message]:
+def history(scope: Scope, thread_id: UUID, *, before: UUID | None = None, limit: int = 10) -> Page[Message]:
     """The thread's messages, newest first; `before`: only what is older than this message. No message is older than its
     thread, so no month before that is read."""
     return scope.page(Message, """
         select c.id, c.thread_id, c.patient_id, c.user_id, m.display_name as asked_by, c.question_id, c.role, c.status,
                c.content, c.metadata, c.created_at,
-               c.status = 'started' and c.id < app.uuid_floor(now() - interval '2 minutes') as stale
+               c.status = 'started' and c.id < app.uuid_floor(now() - interval '2 minutes') as stale, c.attempt, r.helpful
         from chat_messages c
         join memberships m on m.clinic_id = c.clinic_id and m.user_id = c.user_id
+        left join answer_ratings r on r.clinic_id = c.clinic_id and r.message_id = c.id and r.user_id = :me
         where c.clinic_id = :clinic_id
           and c.thread_id = :thread_id
           and c.id >= :thread_id
           and (cast(:before as uuid) is null or c.id < cast(:before as uuid))
         order by c.id desc
         limit :limit + 1
-        """, thread_id=thread_id, before=before, limit=limit)
+        """, thread_id=thread_id, before=before, me=scope.identity.user_id, limit=limit)
+
+
+def search(scope: Scope, thread_id: UUID, term: str, *, limit: int = 20) -> list[Message]:
+    """The thread's messages that hold this text, newest first."""
+    audit.record_view(scope, "search", "chat_thread", thread_id, term=term)
+    pattern = term.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return scope.many(Message, """
+        select c.id, c.thread_id, c.patient_id, c.user_id, m.display_name as asked_by, c.question_id, c.role, c.status,
+               c.content, c.metadata, c.created_at, false as stale, c.attempt
+        from chat_messages c
+        join memberships m on m.clinic_id = c.clinic_id and m.user_id = c.user_id
+        where c.clinic_id = :clinic_id
+          and c.thread_id = :thread_id
+          and c.id >= :thread_id
+          and c.content ilike '%' || :pattern || '%'
+        order by c.id desc
+        limit :limit
+        """, thread_id=thread_id, pattern=storable(pattern), limit=limit)
 
 
 def get(scope: Scope, message_id: UUID) -> Message:
@@ -153,6 +155,38 @@ def recent_questions(scope: Scope, thread_id: UUID) -> list[str]:
 @dataclass(frozen=True)
 class _Question:
     content: str
+
+
+def turns_before(scope: Scope, thread_id: UUID, question_id: UUID, *, limit: int) -> list[Message]:
+    """What was said last before this question, oldest first: what a provider may know of the conversation."""
+    return history(scope, thread_id, before=question_id, limit=limit).rows[::-1]
+
+
+def find_running(scope: Scope, thread_id: UUID, question_id: UUID) -> UUID | None:
+    """An answer to this question that is being written now."""
+    running: UUID | None = scope.value("""
+        select id
+        from chat_messages
+        where clinic_id = :clinic_id
+          and thread_id = :thread_id
+          and question_id = :question_id
+          and id > :question_id
+          and status = 'started'
+        order by id desc
+        limit 1
+        """, thread_id=thread_id, question_id=question_id)
+    return running
+
+
+def sent(scope: Scope, answer_id: UUID) -> list[dict[str, str]]:
+    """What a provider was given for this answer, word for word; empty where nothing left the clinic."""
+    get(scope, answer_id)
+    return scope.value("""
+        select sent
+        from chat_messages
+        where clinic_id = :clinic_id
+          and id = :answer_id
+        """, answer_id=answer_id) or []
 
 
 # writing -------------------------------------------------------------------------------------------------------------
@@ -199,32 +233,37 @@ def post_question(scope: Scope, thread_id: UUID, text: str) -> UUID:
     return question
 
 
-def start_answer(scope: Scope, question_id: UUID, call: Call) -> UUID:
-    """The answer's row and its call's, both `started`, before anything runs. Thread and patient are the question's."""
+def start_answer(scope: Scope, question_id: UUID, call: Call, sent: Sequence[dict[str, str]] | None = None) -> UUID:
+    """The answer's row and its call's, both `started`, before anything runs: the next attempt at this question. Thread and
+    patient are the question's. `sent`: what a provider is given."""
     answer: UUID | None = scope.value("""
-        insert into chat_messages (clinic_id, thread_id, patient_id, user_id, question_id, role, status, content)
-        select q.clinic_id, q.thread_id, q.patient_id, :user_id, q.id, 'assistant', 'started', ''
+        insert into chat_messages (clinic_id, thread_id, patient_id, user_id, question_id, attempt, role, status, content, sent)
+        select q.clinic_id, q.thread_id, q.patient_id, :user_id, q.id,
+               1 + (select count(*) from chat_messages a
+                    where a.clinic_id = :clinic_id and a.thread_id = q.thread_id and a.id > q.id and a.question_id = q.id),
+               'assistant', 'started', '', cast(:sent as jsonb)
         from chat_messages q
         where q.clinic_id = :clinic_id
           and q.id = :question_id
           and q.role = 'user'
         returning id
-        """, question_id=question_id, user_id=scope.identity.user_id)
+        """, question_id=question_id, user_id=scope.identity.user_id, sent=None if sent is None else json.dumps(list(sent)))
     if answer is None:
         raise NotFound
-    scope.run("""
-        insert into ai_calls (clinic_id, message_id, patient_id, user_id, route, status, tier, rule_set, article, language)
-        select a.clinic_id, a.id, a.patient_id, a.user_id, :route, 'started', :tier, :rule_set, :article, :language
-        from chat_messages a
-        where a.clinic_id = :clinic_id
-          and a.id = :message_id
-        """, message_id=answer, route=call.route, tier=call.tier, rule_set=call.rule_set, article=call.article,
-              language=call.language)
+    calls.begin(scope, answer, call)
     return answer
 
 
-def finish(scope: Scope, answer_id: UUID, call: Call, ending: Ending, facts: dict[str, Any]) -> bool:
-    """Whether this was the one time. `facts`: what the page shows beside the call's own figures."""
+@dataclass(frozen=True)
+class Written:
+    """What a `finish` was the first to write."""
+
+    message: bool
+    bill: bool
+
+
+def finish(scope: Scope, answer_id: UUID, call: Call, ending: Ending, facts: dict[str, Any]) -> Written:
+    """Each of the two rows once. `facts`: what the page shows beside the call's own figures."""
     ending = _fitted(ending)
     first = scope.run("""
         update chat_messages
@@ -234,9 +273,7 @@ def finish(scope: Scope, answer_id: UUID, call: Call, ending: Ending, facts: dic
           and status = 'started'
         """, id=answer_id, status=ending.done.status, content=ending.content,
                       metadata=json.dumps(_metadata(call, ending) | facts)) == 1
-    if first:
-        _finish_call(scope, answer_id, ending)
-    return first
+    return Written(first, ending.billed and calls.finish(scope, answer_id, ending))
 
 
 def _fitted(ending: Ending) -> Ending:
@@ -247,30 +284,15 @@ def _fitted(ending: Ending) -> Ending:
     return replace(ending, content=content[:LONGEST])
 
 
-def _finish_call(scope: Scope, answer_id: UUID, ending: Ending) -> None:
-    """The call's id was made right after its message's, so no month before that is read."""
-    done = ending.done
-    scope.run("""
-        update ai_calls
-        set status = :status, model_used = :model, tokens_in = :tokens_in, tokens_cached = :tokens_cached,
-            tokens_out = :tokens_out, tokens_reasoning = :tokens_reasoning, cost_usd = :cost_usd, cost_source = :cost_source,
-            first_token_ms = :first_token_ms, latency_ms = :latency_ms, finished_at = now()
-        where clinic_id = :clinic_id
-          and id >= :message_id
-          and message_id = :message_id
-          and status = 'started'
-        """, message_id=answer_id, status=done.status, model=done.model, tokens_in=done.tokens_in,
-              tokens_cached=done.tokens_cached, tokens_out=done.tokens_out, tokens_reasoning=done.tokens_reasoning,
-              cost_usd=done.cost_usd, cost_source=done.cost_source, first_token_ms=ending.first_token_ms,
-              latency_ms=ending.latency_ms)
-
-
 def _metadata(call: Call, ending: Ending) -> dict[str, Any]:
     """What the message copies from its call, so that a thread is read without the bill."""
     done = ending.done
-    return {"route": call.route, "tier": call.tier, "emergency": call.tier == "E", "article": call.article, "model": done.model,
+    return {"route": call.route, "tier": done.raised or call.tier, "emergency": "E" in (done.raised, call.tier),
+            "article": call.article, "model": done.model,
             "tokens_in": done.tokens_in, "tokens_cached": done.tokens_cached, "tokens_out": done.tokens_out,
-            "tokens_reasoning": done.tokens_reasoning, "cost_usd": _plain(done.cost_usd), "cost_source": done.cost_source}
+            "tokens_reasoning": done.tokens_reasoning, "cost_usd": _plain(done.cost_usd), "cost_source": done.cost_source,
+            "saved_usd": _plain(done.saved_usd), "problem": done.problem, "finish": done.finish, "billed": ending.billed,
+            "redactions": dict(call.redactions)}
 
 
 def _plain(money: Decimal | None) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lib import auth, countries, db, demo_plan, passwords, patients, redflags, settings, startup, workflows
+from lib import assistant, auth, countries, db, demo_plan, passwords, patients, redflags, settings, startup
 from lib.db import Scope
 from lib.demo_plan import CLINICAL, MODEL, OWNER, TEXTS, Ask, Plan, Registered, dice_for, id_at, plan
 from lib.errors import AppError, Forbidden, SetUpError
@@ -197,13 +197,14 @@ def metadata(ask: Ask) -> dict[str, Any]:
     """What an answer copies from its call, and what the page says about where it comes from."""
     facts: dict[str, Any] = {}
     if ask.article:
-        facts = workflows.provenance(ask.article)
+        facts = assistant.facts_of(ask.article)
     if ask.route == "emergency":
         facts = {"emergency_id": str(ask.id), "categories": demo_plan.categories(ask.question)}
     return {"route": ask.route, "tier": _tier(ask), "emergency": ask.route == "emergency",
             "article": ask.article.slug if ask.article else None, "model": _model(ask), "tokens_in": ask.tokens[0],
             "tokens_cached": None, "tokens_out": ask.tokens[1], "tokens_reasoning": None,
-            "cost_usd": None if ask.cost is None else format(ask.cost, "f"), "cost_source": ask.cost_source, **facts}
+            "cost_usd": None if ask.cost is None else format(ask.cost, "f"), "cost_source": ask.cost_source,
+            "saved_usd": None, "problem": "", "finish": "", "billed": True, "redactions": {}, **facts}
 
 
 def _write_calls(scope: Scope, planned: Plan, asks: Sequence[Ask]) -> None:

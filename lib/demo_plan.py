@@ -15,7 +15,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from lib import ai, countries, knowledge, redflags, search_words
+from lib import advice, ai, countries, knowledge, redflags, search_words
+from lib.events import Delta
 from lib.patient_form import PatientForm
 
 SEED = "Harbour Street"
@@ -145,7 +146,7 @@ def _email(dice: random.Random, given: str, family: str, number: int) -> str | N
 def _ask_all(dice: random.Random, now: datetime, known: Sequence[Registered]) -> Iterator[Ask]:
     articles = {article.slug: article for article in knowledge.read_folder()}
     topics = [(articles[slug], question) for slug, questions in TEXTS["questions"].items() for question in questions]
-    admitted = "".join(event.text for event in ai.answer(_request("")) if isinstance(event, ai.Delta))
+    admitted = "".join(event.text for event in ai.answer(_request("")) if isinstance(event, Delta))
     for at in _moments(dice, now):
         yield _ask(dice, at, now, known, topics, admitted)
     for minutes in (34, 205):
@@ -175,7 +176,7 @@ def _ask(dice: random.Random, at: datetime, now: datetime, known: Sequence[Regis
     if dice.random() < 0.17:
         return _new(dice, at, None, dice.choice(TEXTS["unanswered"]), admitted, "fallback", latency_ms=dice.randint(9, 60))
     article, question = dice.choice(topics)
-    answer = f"**{article.title}**\n\n{article.body}\n\n{ai.safety_net(EMERGENCY_NUMBER)}"
+    answer = f"**{article.title}**\n\n{article.body}\n\n{advice.safety_net(EMERGENCY_NUMBER)}"
     return _new(dice, at, _patient(dice, at, known, 0.45), question, answer, "kb", article=article,
                 latency_ms=dice.randint(12, 140))
 
@@ -197,7 +198,7 @@ def _consult(dice: random.Random, at: datetime, known: Sequence[Registered]) -> 
 
 def _raise(dice: random.Random, at: datetime, known: Sequence[Registered], *, answered: bool) -> Ask:
     text = dice.choice(TEXTS["emergency"])
-    card = ai.emergency_card(EMERGENCY_NUMBER, categories(text["question"]))
+    card = advice.emergency_card(EMERGENCY_NUMBER, categories(text["question"]))
     ask = _new(dice, at, _patient(dice, at, known, 0.7), text["question"], card, "emergency", latency_ms=dice.randint(4, 30))
     if not answered:
         return ask

@@ -15,6 +15,7 @@ from lib.texts import _
 class Emergency:
     id: UUID
     message_id: UUID
+    user_id: UUID
     patient_id: UUID | None
     patient_name: str | None
     raised_by: str
@@ -25,6 +26,8 @@ class Emergency:
     acknowledged_at: datetime | None
     action_taken: str
     false_alarm: bool
+    general: bool
+    """Who asked stated that no patient is in danger now."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ def view(scope: Scope, *, after: UUID | None = None, before: UUID | None = None)
 def waiting(scope: Scope, *, after: UUID | None = None, limit: int = 50) -> Page[Emergency]:
     """What nobody has answered for yet, the longest waiting first."""
     return scope.page(Emergency, """
-        select e.id, e.message_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by, e.categories,
-               e.rule_set, e.raised_at, null as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        select e.id, e.message_id, e.user_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by,
+               e.categories, e.rule_set, e.raised_at, null as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm,
+               e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         left join patients p on p.clinic_id = e.clinic_id and p.id = e.patient_id
@@ -72,8 +76,9 @@ def waiting(scope: Scope, *, after: UUID | None = None, limit: int = 50) -> Page
 def answered(scope: Scope, *, before: UUID | None = None, limit: int = 10) -> Page[Emergency]:
     """What somebody has answered for, newest first."""
     return scope.page(Emergency, """
-        select e.id, e.message_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by, e.categories,
-               e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        select e.id, e.message_id, e.user_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by,
+               e.categories, e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken,
+               e.false_alarm, e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
@@ -91,8 +96,10 @@ def of_questions(scope: Scope, thread_id: UUID, question_ids: Sequence[UUID]) ->
     if not question_ids:
         return {}
     return {found.message_id: found for found in scope.many(Emergency, """
-        select e.id, e.message_id, e.patient_id, null as patient_name, r.display_name as raised_by, e.categories, e.rule_set,
-               e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        select e.id, e.message_id, e.user_id, e.patient_id, null as patient_name, r.display_name as raised_by,
+               e.categories, e.rule_set,
+               e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm,
+               e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         left join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
@@ -104,8 +111,9 @@ def of_questions(scope: Scope, thread_id: UUID, question_ids: Sequence[UUID]) ->
 
 def get(scope: Scope, emergency_id: UUID) -> Emergency:
     return scope.one(Emergency, """
-        select e.id, e.message_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by, e.categories,
-               e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm
+        select e.id, e.message_id, e.user_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by,
+               e.categories, e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken,
+               e.false_alarm, e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         left join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
@@ -131,6 +139,23 @@ def acknowledge(scope: Scope, emergency_id: UUID, *, action_taken: str, false_al
         raise Conflict(_("{name} has acknowledged this already. Nothing was changed.").format(name=found.acknowledged_by))
     audit.record(scope, "acknowledge_emergency", "emergency", emergency_id, patient_id=found.patient_id,
                  fields=("action_taken", "false_alarm"))
+
+
+def declare_general(scope: Scope, emergency_id: UUID) -> None:
+    """Whoever asked says that it was a general question: acknowledged by that, and on the list of what was."""
+    first = scope.run("""
+        update emergencies
+        set general = true, action_taken = :statement
+        where clinic_id = :clinic_id
+          and id = :emergency_id
+          and user_id = :user_id
+          and acknowledged_at is null
+        """, emergency_id=emergency_id, user_id=scope.identity.user_id, statement=_("General question, not a patient now"))
+    found = get(scope, emergency_id)
+    if not first and not found.general:
+        raise Conflict(_("{name} has acknowledged this already. Nothing was changed.").format(name=found.acknowledged_by))
+    if first:
+        audit.record(scope, "declare_general", "emergency", emergency_id, patient_id=found.patient_id, fields=("general",))
 
 
 def _checked(action_taken: str, false_alarm: bool) -> str:

@@ -128,7 +128,19 @@ def rotate_keys(_arguments: argparse.Namespace) -> None:
         renewed = [{"id": row.id, "secret": vault.renew(row.totp_secret)} for row in sealed]
         if renewed:
             connection.execute(text("update users set totp_secret = :secret where id = :id"), renewed)
+        renewed += _rotate_provider_keys(connection)
     say(f"{len(renewed)} stored secrets are sealed with the newest key now. The older keys are not needed any more.")
+
+
+def _rotate_provider_keys(connection: Connection) -> list[dict[str, object]]:
+    """Those of clinics with an AI provider of their own."""
+    sealed = connection.execute(text("""
+        select clinic_id, api_key from assistant_settings where api_key is not null for update
+        """)).all()
+    renewed: list[dict[str, object]] = [{"id": row.clinic_id, "secret": vault.renew(row.api_key)} for row in sealed]
+    if renewed:
+        connection.execute(text("update assistant_settings set api_key = :secret where clinic_id = :id"), renewed)
+    return renewed
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From settings to an open house: the database found or started, its schema current, the articles published."""
+"""From settings to an open house: the database found or started, its schema current, the articles and prices published."""
 
 import atexit
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.pool import NullPool
 
-from lib import audit, chats, db, embedded, knowledge, migrations, settings
+from lib import audit, chats, db, embedded, knowledge, migrations, prices, settings
 from lib.errors import SetUpError, Unavailable
 
 log = structlog.get_logger()
@@ -99,6 +99,7 @@ def publish(owner_url: str) -> None:
     """Without a pool: the owner's connection may not stay behind in a process that serves."""
     with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
         knowledge.publish(connection, knowledge.read_folder())
+        prices.publish(connection)
 
 
 def _addresses(configured: settings.Settings) -> tuple[str, str | None]:

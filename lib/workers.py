@@ -9,30 +9,35 @@ from uuid import UUID
 
 import structlog
 
-from lib.ai import Delta, Done, Event
-from lib.chats import Ending
+from lib.calls import Ending
+from lib.events import Delta, Done, Draining, Event, Stop
 
 log = structlog.get_logger()
 
-# Each waits far more than it works; the pool bounds threads, and a thirty-third answer waits for its turn.
-SIZE = 32
+# Each waits far more than it works. Those that wait for a provider have places of their own: however many it keeps waiting, what
+# is built in is answered at once.
+PLACES = {"built in": 16, "outside": 64}
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
 
 
 class Answering:
-    """One answer in the making: its text so far, the wish to stop, and the end. `known`: its cost as far as that is certain."""
+    """One answer in the making: its text so far, the wish to stop, and the end. `known`: its cost as far as that is certain.
+    `wish`: heard by whoever the answer waits for; None where it waits for nobody."""
 
     def __init__(self, message_id: UUID, user_id: UUID, events: Iterator[Event], settle: Callable[[Ending], None],
-                 known: Done, began: float) -> None:
+                 known: Done, began: float, wish: Stop | None = None) -> None:
         self.message_id = message_id
         self.user_id = user_id
         self.events = events
         self.settle = settle
         self.known = known
         self.began = began
+        self.wish = wish
         self.text = ""
         self.first_token_ms: int | None = None
         self.finished = False
+        self._is_billed = False
+        self._ended_after: int | None = None
         self._wanted: str | None = None
         self._news = threading.Condition()
 
@@ -42,9 +47,11 @@ class Answering:
             self._news.wait_for(lambda: self.finished or len(self.text) > seen, timeout)
             return self.finished
 
-    def stop(self, status: str) -> None:
-        """End with what is there, as soon as the next event comes."""
+    def stop(self, status: str, final: bool = False) -> None:
+        """End with what is there, as soon as the next event comes. `final`: without waiting for the exact bill either."""
         self._wanted = self._wanted or status
+        if self.wish:
+            self.wish.ask(final)
 
     def run(self) -> None:
         """To the end, whatever happens: the row is written in any case."""
@@ -57,13 +64,16 @@ class Answering:
         finally:
             self.save(done)
 
-    def save(self, done: Done) -> None:
-        if self.finished:
+    def save(self, done: Done, billed: bool = True) -> None:
+        """The message once, the bill once: `billed` is False where that comes later."""
+        if self._is_billed:
             return
+        self._is_billed = billed
         try:
-            self.settle(Ending(done, self.text, self._elapsed(), self.first_token_ms))
+            self.settle(Ending(done, self.text, self._took(), self.first_token_ms, billed))
         finally:
-            _running.pop(self.message_id, None)
+            if billed:
+                _running.pop(self.message_id, None)
             with self._news:
                 self.finished = True
                 self._news.notify_all()
@@ -74,11 +84,15 @@ class Answering:
     def _read(self) -> Done:
         for event in self.events:
             if isinstance(event, Done):
-                return event
-            if self._wanted:
-                return self.ending(self._wanted)
-            self._append(event)
-        return self.ending("truncated")
+                return replace(event, status=self._wanted) if self._wanted else event
+            if isinstance(event, Draining):
+                self._ended_after = self._elapsed()
+                self.save(self.ending(self._wanted or "stopped"), billed=False)
+            elif not self.finished:
+                if self._wanted and not self.wish:
+                    return self.ending(self._wanted)
+                self._append(event)
+        return self.ending(self._wanted or "truncated")
 
     def _append(self, event: Delta) -> None:
         with self._news:
@@ -87,26 +101,34 @@ class Answering:
             self.text += event.text
             self._news.notify_all()
 
+    def _took(self) -> int:
+        """Until the answer ended for whoever reads it; its bill may take longer."""
+        return self._elapsed() if self._ended_after is None else self._ended_after
+
     def _elapsed(self) -> int:
         return round((time.monotonic() - self.began) * 1000)
 
 
 _running: dict[UUID, Answering] = {}
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
+_pools: dict[str, ThreadPoolExecutor] = {}
 _closing = False
 
 
 def start(job: Answering) -> None:
     """Its row is there already, so even one that comes too late is ended properly."""
-    global _pool
     with _lock:
         if not _closing:
-            _pool = _pool or ThreadPoolExecutor(SIZE, thread_name_prefix="answer")
             _running[job.message_id] = job
-            _pool.submit(job.run)
+            _pool("outside" if job.wish else "built in").submit(job.run)
             return
     job.save(job.ending("abandoned"))
+
+
+def _pool(name: str) -> ThreadPoolExecutor:
+    if name not in _pools:
+        _pools[name] = ThreadPoolExecutor(PLACES[name], thread_name_prefix=f"answer {name}")
+    return _pools[name]
 
 
 def find(message_id: UUID) -> Answering | None:
@@ -116,16 +138,18 @@ def find(message_id: UUID) -> Answering | None:
 
 def shutdown() -> None:
     """Every running answer is complete, or saved as far as it came, when this returns. A later start opens anew."""
-    global _pool, _closing
+    global _closing
     with _lock:
-        pool, _pool, _closing = _pool, None, True
+        pools = list(_pools.values())
+        _pools.clear()
+        _closing = True
     _wait_for_all(GRACE)
     for job in list(_running.values()):
-        job.stop("abandoned")
+        job.stop("abandoned", final=True)
     _wait_for_all(GRACE)
     for job in list(_running.values()):  # silent upstream: its thread finds the row written when it wakes
         job.save(job.ending("abandoned"))
-    if pool:
+    for pool in pools:
         pool.shutdown(wait=False, cancel_futures=True)
     with _lock:
         _closing = False
@@ -133,5 +157,5 @@ def shutdown() -> None:
 
 def _wait_for_all(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    for job in list(_running.values()):
-        job.wait(len(job.text) + 10 ** 9, max(0.0, deadline - time.monotonic()))
+    while _running and time.monotonic() < deadline:
+        time.sleep(0.02)

@@ -1,25 +1,24 @@
-"""Actions that span domains. The only module that may; nothing in lib imports it."""
+"""Actions that span domains. The only module that may, with lib/assistant.py; nothing in lib imports it."""
 
 import time
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-import structlog
-
-from lib import ai, audit, auth, chats, db, emergencies, knowledge, rate_limits, redflags, workers
-from lib.chats import Call, Ending
+from lib import advice, assistant, audit, auth, calls, chats, db, emergencies, patient_notes, rate_limits, redflags, workers
+from lib.assistant import Question
+from lib.calls import Call, Ending
+from lib.chats import Message
 from lib.db import Scope
-from lib.errors import AppError, Invalid, TooMany, Unavailable
+from lib.errors import AppError, Conflict, Invalid, NotFound, TooMany
+from lib.events import FREE
 from lib.identity import Identity
 from lib.redflags import Verdict
 from lib.texts import _
 
-log = structlog.get_logger()
-
 LONGEST_QUESTION = 4_000
-PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save an answer while the database is away
+CHECKLIST = "checklist"  # in place of a rule set
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,12 @@ class Asked:
     refusal: str = ""
 
 
+# asking --------------------------------------------------------------------------------------------------------------
+
+
 def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
-    """Red flags, then the length and the limit, then knowledge, then the answer, in this order. Raises Invalid or TooMany with
-    nothing saved."""
+    """Red flags, then the length and the limit, then whoever answers, in this order. Raises Invalid or TooMany with nothing
+    saved."""
     began = time.monotonic()
     text = chats.storable(text)
     if not text.strip():
@@ -59,9 +61,79 @@ def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
         if route:
             answer_at_once = _alarm if route == "emergency" else _advise
             return Asked(thread_id, question_id, answer_at_once(scope, question_id, verdict, began), verdict.tier, refusal)
-        job = _prepare(scope, question_id, text, verdict, began)
+        question = Question(question_id, thread_id, patient_id, text, verdict.tier, verdict.version)
+        job = assistant.begin(scope, question, began)
     workers.start(job)
     return Asked(thread_id, question_id, job.message_id, verdict.tier)
+
+
+def ask_again(identity: Identity, answer_id: UUID) -> Asked:
+    """Another answer to the same question, beside the one there is. An emergency stays one: `declare_general` is its way on."""
+    with db.scope(identity) as scope:
+        question = _question_of(scope, answer_id)
+        if question.tier == "E":
+            raise Invalid(_("This message was taken for an emergency. State first that no patient is in danger now."))
+        rate_limits.spend("chats", identity.user_id)
+    return _answer_again(identity, question)
+
+
+def declare_general(identity: Identity, emergency_id: UUID) -> Asked:
+    """"General question, not a patient now": on record in the name of who says so, and then the question is answered."""
+    with db.scope(identity) as scope:
+        emergency = emergencies.get(scope, emergency_id)
+        question = chats.get(scope, emergency.message_id)
+        if question.user_id != identity.user_id:
+            raise Conflict(_("Only who asked can say what was meant."))
+        emergencies.declare_general(scope, emergency_id)
+        rate_limits.spend("chats", identity.user_id)
+    return _answer_again(identity, Question(question.id, question.thread_id, question.patient_id, question.content, None,
+                                            emergency.rule_set))
+
+
+def _answer_again(identity: Identity, question: Question) -> Asked:
+    began = time.monotonic()
+    with db.scope(identity) as scope:
+        auth.require(identity, "chat.patient" if question.patient_id else "chat.ask")
+        running = chats.find_running(scope, question.thread_id, question.id)
+        if running:
+            return Asked(question.thread_id, question.id, running, question.tier)
+        audit.record(scope, "ask_again", "chat_thread", question.thread_id, patient_id=question.patient_id)
+        job = assistant.begin(scope, replace(question, text=question.text[:LONGEST_QUESTION]), began)
+    workers.start(job)
+    return Asked(question.thread_id, question.id, job.message_id, question.tier)
+
+
+def _question_of(scope: Scope, answer_id: UUID) -> Question:
+    """With the tier it had, unless somebody stated that it was a general one."""
+    answer = chats.get(scope, answer_id)
+    if answer.question_id is None or answer.running:
+        raise NotFound
+    question = chats.get(scope, answer.question_id)
+    raised = emergencies.of_questions(scope, question.thread_id, [question.id]).get(question.id)
+    tier = None if raised and raised.general else answer.metadata.get("tier")
+    return Question(question.id, question.thread_id, question.patient_id, question.content, tier,
+                    calls.rule_set_of(scope, answer.id), again=True)
+
+
+def tick_off(identity: Identity, patient_id: UUID | None, signs: Collection[str]) -> Asked | None:
+    """The checklist of red flags, which depends on nobody's wording. `signs`: the categories that were answered with yes."""
+    began = time.monotonic()
+    with db.scope(identity) as scope:
+        auth.require(identity, "chat.patient" if patient_id else "chat.ask")
+        thread_id = chats.open_thread(scope, patient_id)
+        audit.record(scope, "tick_off", "chat_thread", thread_id, patient_id=patient_id)
+        if not signs:
+            return None
+        named = [label for sign, label in advice.checklist().items() if sign in signs]
+        if len(named) != len(set(signs)):
+            raise Invalid
+        text = _("Red-flag checklist, answered with yes:") + "\n" + "\n".join(f"• {label}" for label in named)
+        repeated = chats.find_repeated(scope, thread_id, text, "emergency")
+        if repeated:
+            return Asked(thread_id, repeated.question_id, repeated.answer_id, "E")
+        question_id = chats.post_question(scope, thread_id, text)
+        answer_id = _card(scope, question_id, sorted(signs), CHECKLIST, began)
+    return Asked(thread_id, question_id, answer_id, "E")
 
 
 def watch(answer_id: UUID) -> workers.Answering | None:
@@ -93,58 +165,46 @@ def _refuse(identity: Identity, text: str) -> AppError | None:
 
 
 def _alarm(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> UUID:
-    """The fixed card, at once: no look-up and no worker stand between the sign and the number to call."""
     categories = sorted({finding.category for finding in verdict.findings if finding.tier == "E"})
-    emergency_id = emergencies.raise_alarm(scope, question_id, categories=categories, rule_set=verdict.version)
-    call = Call("emergency", "E", verdict.version, None, scope.identity.language)
-    return _answer_whole(scope, question_id, call, ai.emergency_card(scope.identity.emergency_number, categories), began,
+    return _card(scope, question_id, categories, verdict.version, began)
+
+
+def _card(scope: Scope, question_id: UUID, categories: list[str], rule_set: str, began: float) -> UUID:
+    """The fixed card, at once: no look-up and no worker stand between the sign and the number to call."""
+    emergency_id = emergencies.raise_alarm(scope, question_id, categories=categories, rule_set=rule_set)
+    call = Call("emergency", "E", rule_set, None, scope.identity.language)
+    return _answer_whole(scope, question_id, call, advice.emergency_card(scope.identity.emergency_number, categories), began,
                          {"emergency_id": str(emergency_id), "categories": categories})
 
 
 def _advise(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> UUID:
     """The urgent advice alone, to a question that is too long to be answered."""
     call = Call("blocked", "U", verdict.version, None, scope.identity.language)
-    return _answer_whole(scope, question_id, call, ai.urgent_advice(scope.identity.emergency_number), began, {})
+    return _answer_whole(scope, question_id, call, advice.urgent_advice(scope.identity.emergency_number), began, {})
 
 
 def _answer_whole(scope: Scope, question_id: UUID, call: Call, words: str, began: float, facts: dict[str, Any]) -> UUID:
     answer_id = chats.start_answer(scope, question_id, call)
     took = round((time.monotonic() - began) * 1000)
-    chats.finish(scope, answer_id, call, Ending(ai.FREE, words, took, took), facts)
+    chats.finish(scope, answer_id, call, Ending(FREE, words, took, took), facts)
     return answer_id
 
 
-def _prepare(scope: Scope, question_id: UUID, text: str, verdict: Verdict, began: float) -> workers.Answering:
-    article = knowledge.find(scope, text)
-    request = ai.Request(text, article, verdict.tier == "U", scope.identity.emergency_number)
-    call = Call(ai.route(request), verdict.tier, verdict.version, article.slug if article else None, scope.identity.language)
-    answer_id = chats.start_answer(scope, question_id, call)
-    settle = partial(_settle, scope.identity, answer_id, call, provenance(article) if article else {})
-    return workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, ai.known(call.route), began)
+# working with an answer ----------------------------------------------------------------------------------------------
 
 
-def provenance(article: knowledge.Article) -> dict[str, Any]:
-    """What the answer says about where it comes from, as it stood when it was given."""
-    return {"title": article.title, "source_note": article.source_note,
-            "drafted_on": article.drafted_on.isoformat(),
-            "reviewed_on": article.reviewed_on.isoformat() if article.reviewed_on else None,
-            "reviewed_by": article.reviewed_by,
-            "sources": [{"organisation": source.organisation, "title": source.title, "url": source.url,
-                         "read_on": str(source.read_on)} for source in article.sources]}
+def save_to_notes(identity: Identity, answer_id: UUID) -> None:
+    """Appended to the patient's medical notes, with its author and where it comes from."""
+    with db.scope(identity) as scope:
+        auth.require(identity, "patients.notes")
+        answer = _finished(scope, answer_id)
+        if answer.patient_id is None:
+            raise Invalid(_("This answer is about no patient."))
+        patient_notes.append(scope, answer.patient_id, _("from the assistant"), answer.content)
 
 
-def _settle(identity: Identity, answer_id: UUID, call: Call, facts: dict[str, Any], ending: Ending) -> None:
-    """Write the answer, waiting out a database that is away for a moment; what stays open is the sweep's."""
-    for pause in (*PATIENCE, None):
-        try:
-            with db.scope(identity) as scope:
-                chats.finish(scope, answer_id, call, ending, facts)
-            return
-        except Unavailable:
-            if pause is None:
-                break
-            time.sleep(pause)
-        except AppError as error:
-            log.error("answer not saved", message_id=str(answer_id), error=type(error).__name__)
-            return
-    log.error("answer not saved", message_id=str(answer_id), error="Unavailable")
+def _finished(scope: Scope, answer_id: UUID) -> Message:
+    answer = chats.get(scope, answer_id)
+    if answer.role != "assistant" or answer.running:
+        raise NotFound
+    return answer

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import event, text
 
 from lib import chats, db
-from lib.ai import FREE, Done
-from lib.chats import Call, Ending
+from lib.calls import Call, Ending
 from lib.errors import AppError, Conflict, NotFound
+from lib.events import FREE, Done
 
 CALL = Call("kb", None, "rules-1", "root-canal", "en")
 
@@ -35,7 +35,7 @@ def ask(identity, patient_id=None, question="What is a root canal?"):
 
 def finish(identity, answer, words="Done.", done=FREE):
     with db.scope(identity) as scope:
-        return chats.finish(scope, answer, CALL, Ending(done, words, 420, 17), {"sources": []})
+        return chats.finish(scope, answer, CALL, Ending(done, words, 420, 17), {"sources": []}).message
 
 
 def read(identity, thread, **page):

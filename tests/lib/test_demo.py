@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lib import ai, analytics, auth, chats, db, demo, demo_plan, passwords, patients, redflags
-from lib.chats import Call, Ending
+from lib import analytics, auth, chats, db, demo, demo_plan, passwords, patients, redflags
+from lib.calls import Call, Ending
 from lib.errors import SetUpError
+from lib.events import FREE
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -63,7 +64,7 @@ def test_every_emergency_is_one_and_no_other_question_is(planned):
 
 
 def test_an_answer_keeps_the_facts_the_chat_writes(planned):
-    written = chats._metadata(Call("kb", None, "1", None, "en"), Ending(ai.FREE, "", 1))
+    written = chats._metadata(Call("kb", None, "1", None, "en"), Ending(FREE, "", 1))
     assert all(set(written) <= set(demo.metadata(ask)) for ask in planned.asks[:300])
 
 

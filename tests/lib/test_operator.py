@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from lib import auth, clinics, db, factors, migrations, operator, resets, settings, startup, vault
+from lib import assistant_settings, auth, clinics, db, factors, migrations, operator, resets, settings, startup, vault
 from lib.errors import NotSignedIn, SetUpError
 from lib.settings import ROOT
 from tests.conftest import PASSWORD
@@ -197,3 +197,19 @@ def test_a_secret_that_no_key_opens_stops_the_rotation_and_changes_nothing(run, 
     with pytest.raises(SystemExit, match="can't be read"):
         run("rotate-keys")
     assert rows(owner, "select id, totp_secret from users where totp_secret is not null order by id") == before
+
+
+def test_a_clinics_own_provider_key_is_rotated_too(run, owner, keys, alice):
+    with owner.begin() as connection:
+        connection.execute(text("update users set totp_secret = null, totp_since = null"))
+        connection.execute(text("delete from assistant_settings"))
+    old, new = (Fernet.generate_key().decode() for _key in range(2))
+    keys(old)
+    with db.scope(alice) as scope:
+        assistant_settings.amend(scope, assistant_settings.AssistantSettings(
+            base_url="https://llm.example.org/v1", model="m", api_key="sk-own"))
+    keys(new, old)
+    assert run("rotate-keys").startswith("1 stored secrets")
+    keys(new)
+    [row] = rows(owner, "select api_key from assistant_settings where api_key is not null")
+    assert vault.unseal(row.api_key) == "sk-own"

@@ -410,3 +410,13 @@ def test_a_foreign_keys_check_has_only_the_primary_key_to_walk(owner):
             where indrelid = 'patients'::regclass and indpred is null
             """)).scalars().all()
     assert complete == ["patients_pkey"]
+
+
+def test_ids_made_one_after_the_other_stay_in_order():
+    import time
+    made = []
+    for _one in range(300):
+        made.append(patients.new_id())
+        time.sleep(0.000_01)
+    assert made == sorted(made)
+    assert {one.version for one in made} == {7}

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from lib import ai, chats, db, emergencies, knowledge, rate_limits, workers, workflows
-from lib.ai import Delta, Done
+from lib import advice, ai, assistant, chats, db, emergencies, knowledge, rate_limits, workers, workflows
 from lib.errors import Forbidden, Invalid, NotFound
+from lib.events import FREE, Delta, Done
 
 EMERGENCY = "The patient can't breathe and his tongue is swollen"
 URGENT = "A child knocked out a front tooth half an hour ago"
@@ -34,7 +34,7 @@ def slow(monkeypatch):
             yield Delta(f"word{n} ")
             if let_go.wait(0.01):
                 break
-        yield ai.FREE
+        yield FREE
     monkeypatch.setitem(ai.ANSWERERS, "kb", dictate)
     monkeypatch.setitem(ai.ANSWERERS, "fallback", dictate)
     yield let_go
@@ -50,7 +50,7 @@ def silent(monkeypatch):
         yield Delta("one ")
         over.wait(20)
         yield Delta("late")
-        yield ai.FREE
+        yield FREE
     monkeypatch.setitem(ai.ANSWERERS, "fallback", say)
     monkeypatch.setattr(workers, "GRACE", 0.1)
     yield over
@@ -131,8 +131,8 @@ def test_every_answer_has_one_call_with_unknown_tokens_and_a_cost_of_zero(alice,
 
 def test_an_urgent_question_gets_its_advice_first_and_then_goes_on(alice):
     found = answer_of(alice, ask(alice, URGENT))
-    assert found.content.startswith(ai.urgent_advice("112"))
-    assert len(found.content) > len(ai.urgent_advice("112")) + len(ai.safety_net("112")) + 50
+    assert found.content.startswith(advice.urgent_advice("112"))
+    assert len(found.content) > len(advice.urgent_advice("112")) + len(advice.safety_net("112")) + 50
     assert (found.metadata["tier"], found.metadata["emergency"]) == ("U", False)
 
 
@@ -145,7 +145,7 @@ def test_an_emergency_gets_the_card_at_once_and_nothing_else(alice, pat, monkeyp
     asked = workflows.ask(alice, pat, EMERGENCY)
     found = answer_of(alice, asked)
     assert asked.tier == "E"
-    assert (found.status, found.content) == ("ok", ai.emergency_card("112", found.metadata["categories"]))
+    assert (found.status, found.content) == ("ok", advice.emergency_card("112", found.metadata["categories"]))
     assert found.metadata["emergency"] is True
     with db.scope(alice) as scope:
         raised, = emergencies.waiting(scope).rows
@@ -187,7 +187,7 @@ def test_an_urgent_question_that_is_too_long_gets_its_advice_with_a_call_and_a_r
     asked = workflows.ask(alice, None, question)
     assert "4,000 characters; this one has" in asked.refusal
     found = answer_of(alice, asked)
-    assert (found.status, found.content) == ("ok", ai.urgent_advice("112"))
+    assert (found.status, found.content) == ("ok", advice.urgent_advice("112"))
     assert (found.metadata["route"], found.metadata["tier"]) == ("blocked", "U")
     call, = calls_of(alice, asked)
     assert (call.route, call.tier, call.status, call.cost_usd) == ("blocked", "U", "ok", 0)
@@ -395,7 +395,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_answer(alice, monkeypatch
             raise Unavailable
         return real(*args)
     monkeypatch.setattr(chats, "finish", flaky)
-    monkeypatch.setattr(workflows, "PATIENCE", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(assistant, "PATIENCE", (0.01, 0.01, 0.01))
     assert answer_of(alice, ask(alice, "What is a filling?")).status == "ok"
     assert len(tries) == 3
 

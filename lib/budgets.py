@@ -1,0 +1,117 @@
+"""A clinic's daily budget for providers: held before a call, settled after it, exact however many processes ask at once."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from lib import settings
+from lib.db import Scope
+
+log = structlog.get_logger()
+
+WARN = Decimal("0.8")  # of the budget
+
+
+@dataclass(frozen=True)
+class Day:
+    """`spent_usd`: settled; `reserved_usd`: what running calls may still cost."""
+
+    day: date
+    limit_usd: Decimal
+    spent_usd: Decimal = Decimal(0)
+    reserved_usd: Decimal = Decimal(0)
+
+    @property
+    def state(self) -> str:
+        """"open", "warned" from 80 % on, "stopped" at 100 %."""
+        if self.spent_usd >= self.limit_usd:
+            return "stopped"
+        return "warned" if self.spent_usd >= WARN * self.limit_usd else "open"
+
+
+@dataclass(frozen=True)
+class _Sums:
+    spent_usd: Decimal
+    reserved_usd: Decimal
+
+
+def day_of(scope: Scope) -> date:
+    return datetime.now(ZoneInfo(scope.identity.time_zone)).date()
+
+
+def today(scope: Scope, limit_usd: Decimal) -> Day:
+    found = scope.first(_Sums, """
+        select spent_usd, reserved_usd
+        from ai_budgets
+        where clinic_id = :clinic_id
+          and day = :day
+        """, day=day_of(scope))
+    return Day(day_of(scope), limit_usd, found.spent_usd, found.reserved_usd) if found else Day(day_of(scope), limit_usd)
+
+
+def reserve(scope: Scope, amount_usd: Decimal, limit_usd: Decimal) -> date | None:
+    """Holds it of today's budget; the day, or None where that much is not left. Of two at once, one waits for the other."""
+    held: date | None = scope.value("""
+        insert into ai_budgets as b (clinic_id, day, reserved_usd)
+        select :clinic_id, cast(:day as date), cast(:amount as numeric)
+        where cast(:amount as numeric) <= :limit
+        on conflict (clinic_id, day) do update
+        set reserved_usd = b.reserved_usd + excluded.reserved_usd
+        where b.spent_usd + b.reserved_usd + excluded.reserved_usd <= :limit
+        returning day
+        """, day=day_of(scope), amount=amount_usd, limit=limit_usd)
+    if held is None:
+        _tell(scope, day_of(scope), limit_usd, stopped=True)
+    return held
+
+
+def settle(scope: Scope, day: date, reserved_usd: Decimal, cost_usd: Decimal, limit_usd: Decimal) -> None:
+    """What was held becomes what it cost."""
+    scope.run("""
+        update ai_budgets
+        set reserved_usd = greatest(reserved_usd - :reserved, 0), spent_usd = spent_usd + :cost
+        where clinic_id = :clinic_id
+          and day = :day
+        """, day=day, reserved=reserved_usd, cost=cost_usd)
+    _tell(scope, day, limit_usd, stopped=False)
+
+
+def _tell(scope: Scope, day: date, limit_usd: Decimal, *, stopped: bool) -> None:
+    """Each threshold once a day: of all who pass it, one has its row changed."""
+    warned = scope.run("""
+        update ai_budgets
+        set warned_at = now()
+        where clinic_id = :clinic_id
+          and day = :day
+          and warned_at is null
+          and spent_usd >= :share * :limit
+        """, day=day, share=WARN, limit=limit_usd)
+    ended = scope.run("""
+        update ai_budgets
+        set stopped_at = now()
+        where clinic_id = :clinic_id
+          and day = :day
+          and stopped_at is null
+          and (:stopped or spent_usd >= :limit)
+        """, day=day, stopped=stopped, limit=limit_usd)
+    if warned or ended:
+        log.warning("budget threshold", clinic_id=str(scope.identity.clinic_id), percent=100 if ended else 80)
+
+
+# the whole installation ----------------------------------------------------------------------------------------------
+
+_told: set[tuple[date, int]] = set()
+
+
+def watch_installation(scope: Scope) -> None:
+    """One line in the log at 80 and at 100 % of AI_INSTALLATION_BUDGET, each once a day and process. It stops nobody: clinics
+    have budgets of their own."""
+    day, limit = day_of(scope), settings.get().ai_installation_budget
+    spent = float(scope.value("select app.installation_spend(:day)", day=day))
+    for percent in (80, 100):
+        if spent >= limit * percent / 100 and (day, percent) not in _told:
+            _told.add((day, percent))
+            log.warning("installation budget threshold", percent=percent, day=str(day))

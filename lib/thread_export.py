@@ -1,0 +1,47 @@
+"""A whole thread as a text that a person reads: who asked what and when, what was answered, from where, and how it ended."""
+
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+
+from lib import audit, auth, chats, patients
+from lib.chats import Message
+from lib.db import Scope
+from lib.texts import _
+
+BATCH = 200
+
+
+def export(scope: Scope, patient_id: UUID | None) -> str:
+    """Markdown, oldest first; the title alone where nothing was asked yet."""
+    auth.require(scope.identity, "chat.patient" if patient_id else "chat.ask")
+    title = patients.read(scope, patient_id).full_name if patient_id else _("General questions of {name}").format(
+        name=scope.identity.full_name)
+    thread_id = chats.find_thread(scope, patient_id)
+    messages = _all(scope, thread_id) if thread_id else []
+    audit.record(scope, "export", "chat_thread", thread_id or "", patient_id=patient_id, row_count=len(messages))
+    return "\n\n".join([f"# {_line(title)}", *(_entry(scope, message) for message in messages)]) + "\n"
+
+
+def _all(scope: Scope, thread_id: UUID) -> list[Message]:
+    found: list[Message] = []
+    more = True
+    while more:
+        page = chats.history(scope, thread_id, before=found[-1].id if found else None, limit=BATCH)
+        found, more = found + page.rows, page.more
+    return found[::-1]
+
+
+def _entry(scope: Scope, message: Message) -> str:
+    identity = scope.identity
+    when = format_datetime(message.created_at, "d MMM y, HH:mm", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
+    if message.role == "user":
+        return f"## {_line(message.asked_by)}, {when}\n\n{message.content}"
+    facts = message.metadata
+    parts = [facts.get("route"), facts.get("model"), facts.get("title"), message.status if message.status != "ok" else None]
+    return f"## {_('Assistant')}, {when} ({', '.join(_line(str(part)) for part in parts if part)})\n\n{message.content}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
