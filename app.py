@@ -10,17 +10,17 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cached_property
 from importlib import import_module
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.doorman import Doorman
-from lib import auth, logs, rate_limits, startup, workflows
+from lib import auth, logs, rate_limits, startup, workers
 from lib.errors import SetUpError
 from ui.failure import report
 
@@ -37,15 +37,25 @@ def open_house() -> None:
     gc.enable()
 
 
-@cache
-def routes() -> ASGIApp:
-    """What answers under /api. The first page asks nothing there, so the warm-up or the first call imports it."""
-    app: ASGIApp = import_module("api.main").make()
-    return app
+class Later:
+    """Routes whose module the warm-up or their first call imports: the first page asks nothing of them."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    @cached_property
+    def app(self) -> ASGIApp:
+        app: ASGIApp = import_module(self.module).make()
+        return app
+
+    def load(self) -> ASGIApp:
+        return self.app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (await run_in_threadpool(self.load))(scope, receive, send)
 
 
-async def api(scope: Scope, receive: Receive, send: Send) -> None:
-    await (await run_in_threadpool(routes))(scope, receive, send)
+api, assistant = Later("api.main"), Later("api.assistant")
 
 
 async def warm() -> None:
@@ -54,7 +64,8 @@ async def warm() -> None:
     Then everything alive is frozen: it lives for ever, and no garbage collection needs to walk it again.
     """
     await asyncio.sleep(3)
-    await run_in_threadpool(routes)
+    for routes in (api, assistant):
+        await run_in_threadpool(routes.load)
     for module in WARM:
         await run_in_threadpool(import_module, module)
     await run_in_threadpool(auth.find_account, "")
@@ -75,13 +86,15 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
         yield
     finally:
         warming.cancel()
-        await run_in_threadpool(workflows.shutdown)  # running answers are saved while there is a database
+        await run_in_threadpool(workers.shutdown)  # running answers are saved while there is a database
         await run_in_threadpool(startup.stop)
 
 
 logs.configure()
-app = st.App("ui/main.py", routes=[Mount("/api", app=api)], middleware=[Middleware(Doorman)], lifespan=lifespan,
-             on_script_error=report)
+app = st.App("ui/main.py",
+             routes=[Route("/health", assistant), Route("/generate", assistant), Route("/api/chat/{rest:path}", assistant),
+                     Mount("/api", app=api)],
+             middleware=[Middleware(Doorman)], lifespan=lifespan, on_script_error=report)
 
 if __name__ == "__main__":
     app.run()

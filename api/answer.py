@@ -16,13 +16,14 @@ from starlette.types import Message, Scope, Send
 from lib import settings
 from lib.texts import _
 
-NEVER_KEPT = ("/api", "/media", "/_stcore/upload_file", "/_stcore/metrics")
+NEVER_KEPT = ("/api", "/generate", "/media", "/_stcore/upload_file", "/_stcore/metrics")
 PROBLEM = "application/problem+json"
 STARTS = ("http.response.start", "websocket.http.response.start")
 
 
 def is_api(path: str) -> bool:
-    return path == "/api" or path.startswith("/api/")
+    """What programs ask, and not browsers."""
+    return path in ("/api", "/health", "/generate") or path.startswith("/api/")
 
 
 def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import caller
 from api.answer import Answer, is_api, refusal
+from api.limits import MOST_BYTES, MOST_BYTES_OF_A_CHAT, is_chat
 from api.ownership import owns_media, owns_upload
 from lib import auth, settings, tokens
 from lib.errors import AppError
@@ -18,7 +19,6 @@ from lib.errors import AppError
 log = structlog.get_logger()
 
 IDENTITY_HEADER = b"x-chairside-session"  # named in .streamlit/config.toml as server.trustedUserHeaders
-MOST_BYTES = 64 * 1024
 GATED = ("/media", "/_stcore/upload_file", "/_stcore/metrics")
 
 
@@ -80,7 +80,7 @@ class Doorman:
 
 def _refused(path: str, headers: Headers) -> int:
     """The status to refuse with, or 0."""
-    if is_api(path) and not _is_small(headers):
+    if is_api(path) and not _is_small(path, headers):
         return 413
     if not path.startswith(GATED):
         return 0
@@ -94,10 +94,11 @@ def _refused(path: str, headers: Headers) -> int:
     return 0 if owned else 404
 
 
-def _is_small(headers: Headers) -> bool:
+def _is_small(path: str, headers: Headers) -> bool:
     """Before anything is read. A body that does not tell its length is measured by api/main.py while it comes."""
+    most = MOST_BYTES_OF_A_CHAT if is_chat(path) else MOST_BYTES
     length = headers.get("content-length", "0")
-    return length.isdecimal() and int(length) <= MOST_BYTES
+    return length.isdecimal() and int(length) <= most
 
 
 def _whole(scope: Scope) -> Scope:

@@ -6,9 +6,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api import audit, credentials, patients, session
+from api import audit, chats, credentials, drafts, patients, session
 from api.answer import problem, sentence
-from api.doorman import MOST_BYTES
+from api.limits import MOST_BYTES
 from lib import db, errors
 from lib.texts import _
 
@@ -35,8 +35,10 @@ def make() -> FastAPI:
                   max_body_size=MOST_BYTES)
     app.include_router(session.router, prefix="/v1")
     app.include_router(patients.router, prefix="/v1")
+    app.include_router(chats.router, prefix="/v1")
     app.include_router(credentials.router, prefix="/v1")
     app.include_router(audit.router, prefix="/v1")
+    app.include_router(drafts.router, prefix="/v1")
     app.include_router(health, prefix="/v1")
     app.add_exception_handler(errors.AppError, _refuse)
     app.add_exception_handler(HTTPException, _explain)

@@ -302,7 +302,8 @@ def test_without_a_cookie_every_address_shows_the_form_and_nothing_else(server, 
     assert "Adams Dental" not in texts
 
 
-@pytest.mark.parametrize("page", ["", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "clinic"])
+@pytest.mark.parametrize("page", ["", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "clinic", "knowledge",
+                                  "article_edit"])
 def test_the_first_visitor_of_a_fresh_process_gets_the_form_at_every_address(alice, page):
     """SECURITY 5. A cold process once served a page's address without the entry script, and so without a sign-in."""
     with serving() as address:

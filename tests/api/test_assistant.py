@@ -1,0 +1,238 @@
+"""The assistant as a service: its contract, its key, and the app that asks it instead of a provider."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from api import assistant
+from lib import advice, providers, settings, workflows
+from lib.settings import ROOT
+from tests.lib import fake_provider
+from tests.lib.fake_provider import END, chunk, usage
+from tests.lib.test_assistant import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
+
+KEY = {"authorization": "Bearer service-key"}
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with fake_provider.serving() as (fake, address):
+        fake.provider = address
+        yield fake
+
+
+@pytest.fixture
+def fake(provider):
+    provider.says(*fake_provider.WHOLE)
+    provider.requests.clear()
+    return provider
+
+
+@pytest.fixture(scope="module")
+def service(provider):
+    """A process of its own, with no database anywhere near."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CHAIRSIDE", "DATABASE", "AI_"))}
+    environment |= {"AI_BASE_URL": provider.provider.base_url, "AI_API_KEY": "sk-service", "AI_MODEL": "test-model",
+                    "AI_ALLOWED_HOSTS": "127.0.0.1", "AI_SERVICE_KEY": "service-key", "CHAIRSIDE_DATA": "/nonexistent"}
+    process = subprocess.Popen([sys.executable, "-m", "uvicorn", "api.assistant:app", "--port", str(port), "--log-level", "warning"],
+                               cwd=ROOT, env=environment)
+    address = f"http://127.0.0.1:{port}"
+    wait_for(address, process)
+    yield address
+    process.terminate()
+    process.wait(10)
+
+
+def wait_for(address, process):
+    for _ in range(200):
+        assert process.poll() is None
+        try:
+            httpx.get(address + "/health")
+            return
+        except httpx.ConnectError:
+            time.sleep(0.1)
+    raise AssertionError("The service did not start.")
+
+
+def post(address, path="/generate", body=None, **options):
+    return httpx.post(address + path, json=body if body is not None else {"message": "What is a root canal?"},
+                      headers=KEY | options.pop("headers", {}), timeout=30, **options)
+
+
+def test_it_is_alive_and_imports_no_screen(service):
+    assert httpx.get(service + "/health").json() == {"status": "ok"}
+    done = subprocess.run([sys.executable, "-c", "import api.assistant, sys; print(*sys.modules)"], cwd=ROOT, capture_output=True,
+                          text=True, check=True)
+    assert "streamlit" not in done.stdout.split()
+
+
+def test_an_article_answers_as_the_published_contract_says(service, fake):
+    answer = post(service).json()
+
+    assert (answer["source"], answer["route"]) == ("mock", "kb")
+    assert "root canal" in answer["reply"].lower()
+    assert answer["reply"].endswith(advice.safety_net("112"))
+    assert fake.requests == []
+
+
+def test_a_provider_answers_what_is_about_somebody_and_never_learns_the_name(service, fake):
+    fake.says(chunk("For [patient], soft food.", finish="stop"), usage(3, 4), END)
+
+    answer = post(service, body={"message": "What may José Müller eat?", "patient": {"name": "José Müller"}}).json()
+
+    assert (answer["source"], answer["route"]) == ("openrouter", "provider")
+    assert answer["reply"].startswith("For José Müller, soft food.")
+    assert "José" not in str(fake.requests[0]["messages"])
+
+
+def test_an_emergency_gets_the_card_and_nothing_leaves(service, fake):
+    answer = post(service, body={"message": "He can't breathe and his tongue is swollen"}).json()
+
+    assert (answer["source"], answer["route"], answer["tier"]) == ("mock", "emergency", "E")
+    assert answer["reply"].startswith("**Call 112 now.**")
+    assert fake.requests == []
+
+
+def test_a_provider_that_is_down_leaves_the_article(service, fake):
+    fake.says(b"{}", status=500)
+
+    answer = post(service, body={"message": "What is a root canal?", "patient": {"name": "Ann"}}).json()
+
+    assert answer["source"] == "mock"
+    assert answer["reply"].startswith("The AI service is temporarily unavailable.")
+    assert "root canal" in answer["reply"]
+
+
+@pytest.mark.parametrize(("body", "reason"), [
+    ({}, "message"), ({"message": ""}, "message"), ({"message": "   "}, "message"), ({"message": 5}, "message"), ({"message": None}, "message"),
+    ({"message": "x" * 20_001}, "message"), ({"message": "Is a filling safe? " * 300}, "4,000"), ({"message": "hi", "patient": "Ann"}, "patient"),
+    ({"message": "hi", "patient": {"name": 5}}, "patient.name"), ([], "body"), ("text", "body")])
+def test_a_bad_payload_is_a_400_with_its_reason(service, body, reason):
+    answer = post(service, body=body)
+
+    assert answer.status_code == 400
+    assert reason in answer.json()["detail"]
+
+
+def test_what_is_no_json_is_a_400(service):
+    answer = httpx.post(service + "/generate", content=b"{nonsense", headers=KEY | {"content-type": "application/json"})
+
+    assert answer.status_code == 400
+    assert "nonsense" not in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "service-key"}, {"authorization": "Bearer é"}])
+@pytest.mark.parametrize("path", ["/generate", "/api/chat/generate", "/api/chat/converse"])
+def test_without_the_key_nothing_is_answered(service, path, headers):
+    answer = httpx.post(service + path, json={"message": "hi", "context": {}},
+                        headers={name: value.encode() for name, value in headers.items()})
+
+    assert answer.status_code == 401
+
+
+def test_history_and_notes_go_out_masked(service, fake):
+    post(service, "/api/chat/generate", {"message": "And for Ann Smith?", "patient": {"name": "Ann Smith"}, "notes": "Ann Smith takes warfarin",
+                                         "history": [{"role": "user", "content": "Ann Smith asked about food"},
+                                                     {"role": "assistant", "content": "Soft food."}]})
+
+    sent = fake.requests[0]["messages"]
+    assert [message["role"] for message in sent] == ["system", "user", "assistant", "user"]
+    assert "warfarin" in sent[-1]["content"]
+    assert "Smith" not in str(sent)
+
+
+def test_an_earlier_turn_counts_for_the_red_flags(service):
+    answer = post(service, "/api/chat/generate", {"message": "and now he can't swallow his own spit either",
+                                                  "history": [{"role": "user", "content": "his tongue is swelling"}]}).json()
+
+    assert answer["route"] == "emergency"
+
+
+@pytest.mark.parametrize("way", [{"body": {"message": UNKNOWN, "stream": True}},
+                                 {"body": {"message": UNKNOWN}, "headers": {"accept": "text/event-stream"}}])
+def test_the_answer_comes_as_events_where_it_is_asked_for(service, fake, way):
+    answer = post(service, "/api/chat/generate", **way)
+
+    events = [block.split("\n") for block in answer.text.strip().split("\n\n")]
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "".join(json.loads(data[6:])["text"] for kind, data in events if kind == "event: delta").startswith("Hello there.")
+    assert json.loads(events[-1][1][6:])["source"] == "openrouter"
+
+
+def test_production_does_not_start_without_a_key():
+    environment = {**os.environ, "CHAIRSIDE_ENV": "production", "JWT_SECRET": "k3J8sLw0Qz7YtR2vBn5Xc9Mf4Hd6Gp1aUeIoTy"}
+    done = subprocess.run([sys.executable, "-c", "from api.assistant import app"], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert done.returncode
+    assert "AI_SERVICE_KEY" in done.stderr
+
+
+def test_production_answers_nobody_without_a_key(monkeypatch):
+    monkeypatch.setattr(settings, "get", lambda: settings.Settings(CHAIRSIDE_ENV="production"))
+    with pytest.raises(assistant.Refused):
+        assistant.admitted("Bearer ")
+
+
+# the app that asks it
+
+
+@pytest.fixture
+def through_the_service(service, fake, alice, monkeypatch):
+    monkeypatch.setenv("AI_SERVICE_URL", service)
+    monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
+    settings.get.cache_clear()
+    switch(alice)
+    yield fake
+    settings.get.cache_clear()
+    providers.breaker.cache_clear()
+
+
+def test_the_app_gets_its_answers_through_the_service_with_their_bill(through_the_service, alice):
+    asked = ask(alice)
+
+    assert answer_of(alice, asked).content.startswith("Hello there.")
+    call = call_of(alice, asked)
+    assert (call.route, call.status, call.tokens_in, call.tokens_out, call.model_used) == ("provider", "ok", 300, 150, "test-model-1")
+    assert day_of(alice).reserved_usd == 0
+
+
+def test_a_service_that_is_down_leaves_the_knowledge_base(through_the_service, alice, monkeypatch):
+    monkeypatch.setenv("AI_SERVICE_URL", "http://127.0.0.1:9")
+    settings.get.cache_clear()
+
+    found = answer_of(alice, ask(alice))
+
+    assert found.content.startswith("Cannot connect to the AI service.")
+
+
+def test_a_stopped_answer_of_the_service_is_hidden_and_billed(through_the_service, alice):
+    through_the_service.says(chunk("Hello "), 0.8, chunk("hidden", finish="stop"), usage(300, 150), END)
+    asked = workflows.ask(alice, None, UNKNOWN)
+    job = workflows.watch(asked.answer_id)
+    assert not job.wait(3, 5)
+    workflows.stop(alice, asked.answer_id)
+    assert job.wait(10 ** 9, 2)
+
+    settled(asked)
+
+    assert answer_of(alice, asked).content == "Hello "
+    assert (call_of(alice, asked).status, call_of(alice, asked).tokens_out) == ("stopped", 150)
+
+
+def test_the_app_serves_the_same_routes(server):
+    assert httpx.get(server + "/health").json() == {"status": "ok"}
+    answer = httpx.post(server + "/generate", json={"message": "What is a root canal?"}, timeout=30)
+    assert (answer.status_code, answer.json()["source"]) == (200, "mock")
+    assert httpx.post(server + "/generate", json={}).status_code == 400
+    assert "message" in httpx.post(server + "/generate", json={}).json()["detail"]
+    assert httpx.get(server + "/generate").status_code == 405
+    assert httpx.post(server + "/api/chat/nope", json={}).status_code == 404
