@@ -7,7 +7,7 @@ import streamlit as st
 from lib import analytics, audit, auth, db
 from lib.analytics import Period, Report
 from lib.texts import _
-from ui import figures, guard, widgets
+from ui import figures, guard, menu, widgets
 from ui import period as periods
 from ui.figures import Board, Chart
 
@@ -70,4 +70,4 @@ else:
         widgets.empty(_("No questions in this period."), icon="monitoring",
                       hint=_("Choose a longer period. Figures begin with the first question to the assistant."))
         if auth.may(identity, "chat.ask"):
-            st.page_link("../pages/chat.py", label=_("Ask the assistant"), icon=":material/arrow_forward:", icon_position="right")
+            st.page_link(menu.page("chat"), label=_("Ask the assistant"), icon=":material/arrow_forward:", icon_position="right")

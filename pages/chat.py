@@ -4,7 +4,7 @@ import streamlit as st
 
 from lib import chats, db, patients
 from lib.texts import _
-from ui import conversation, guard, keys, state, widgets
+from ui import conversation, guard, keys, question_draft, state, widgets
 
 identity = guard.require("chat.ask")
 patient_id = state.patient_in_address()
@@ -14,8 +14,10 @@ with db.scope(identity) as scope:
     patient = patients.read(scope, patient_id) if patient_id else None
     thread_id = chats.view(scope, patient_id)
     reading = conversation.read(scope, patient_id, thread_id) if thread_id else None
+    question_draft.bring_back(scope, patient_id)
 
 keys.mount()
+question_draft.watch(identity)
 conversation.in_sight(identity, patient)
 conversation.ask_box(patient)
 beginning = st.empty()
@@ -25,8 +27,10 @@ if reading is None:
             "Ask what a patient would ask: “How long does a root canal take?”, “Does whitening harm my teeth?”, "
             "“What can I eat after an extraction?”"))
     st.stop()
-conversation.history(patient_id, thread_id, identity, reading)
+name = patient.full_name if patient else ""
+conversation.history(patient_id, thread_id, identity, reading, name)
 for message in reading.running:
-    conversation.follow(message, identity)
+    conversation.follow(message, identity, name)
 if reading.running:
     st.rerun()  # the finished answers take their place in the thread
+conversation.suggest(patient_id, [message.content for message in reading.page.rows])

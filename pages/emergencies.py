@@ -9,7 +9,7 @@ from lib import auth, db, emergencies
 from lib.db import Page
 from lib.emergencies import Emergency
 from lib.texts import _
-from ui import alarm, guard, state, widgets
+from ui import alarm, guard, menu, state, widgets
 from ui.markdown import escape
 
 identity = guard.require("emergencies.read")
@@ -37,7 +37,7 @@ def describe(emergency: Emergency) -> None:
         lines.append(f":small[{alarm.answered(emergency, identity)}]")
     st.markdown("  \n".join(lines), width="stretch")
     if about:
-        st.page_link("../pages/chat.py", label=escape(emergency.patient_name or ""), icon=":material/person:",
+        st.page_link(menu.page("chat"), label=escape(emergency.patient_name or ""), icon=":material/person:",
                      query_params={"patient": str(about)})
 
 

@@ -7,7 +7,7 @@ from lib.errors import NotFound
 from lib.identity import Identity
 from lib.patients import Patient
 from lib.texts import _
-from ui import guard, markdown, patient_card, state, widgets
+from ui import guard, markdown, menu, patient_card, state, widgets
 
 
 def banner(patient: Patient, identity: Identity) -> None:
@@ -56,7 +56,7 @@ if patient_id is None:
     raise NotFound
 with db.scope(identity) as scope:
     patient = patients.get(scope, patient_id)
-st.page_link("../pages/patients.py", label=_("Patients"), icon=":material/arrow_back:")
+st.page_link(menu.page("patients"), label=_("Patients"), icon=":material/arrow_back:")
 with st.container(key="in_sight_card", gap=None):
     st.title(markdown.escape(patient.full_name), anchor=False)
     st.html(patient_card.marks(patient, identity))

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from lib import auth, db, today
+from lib import assistant_settings, auth, budgets, db, today
 from lib.texts import _
 from ui import guard, today_cards, widgets
 
@@ -15,10 +15,14 @@ with db.scope(identity) as scope:
     counts = today.count(scope)
     known = today.recently_opened(scope)
     questions = today.questions(scope) if reads_chat else []
+    decided = assistant_settings.get(scope) if auth.may(identity, "analytics.read") else None
+    budget = budgets.today(scope, decided.daily_budget_usd) if decided and decided.provider_on else None
 
 now = datetime.now(UTC).astimezone(ZoneInfo(identity.time_zone))
 st.title(_("Today"))
 st.caption(widgets.weekday(now.date(), identity))
+if budget:
+    widgets.budget_notice(budget)
 today_cards.show(identity, counts)
 
 left, right = st.columns(2, gap="large")

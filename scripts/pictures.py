@@ -14,8 +14,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 PORT = 8699
-PAGES = ["today", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "team", "account",
-         "audit", "clinic"]
+PAGES = ["today", "patients", "patient", "patient_edit", "patient_import", "chat", "knowledge", "provider", "emergencies",
+         "analytics", "team", "account", "audit", "clinic"]
 
 
 def main() -> None:
@@ -59,10 +59,10 @@ def take(email: str, password: str) -> None:
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.get_by_role("heading", name="Today").wait_for()
         link = page.locator("a[href*='chat?patient=']").first.get_attribute("href")
-        patient = str(link).partition("patient=")[2]  # somebody with a thread
+        patient = str(link).partition("?")[2]  # somebody with a thread
+        queries = {**dict.fromkeys(("patient", "patient_edit", "chat"), patient), "knowledge": "article=crowns"}
         for name in PAGES:
-            query = f"?patient={patient}" if name in ("patient", "patient_edit", "chat") else ""
-            page.goto("/" if name == "today" else f"/{name}{query}")
+            page.goto("/" if name == "today" else f"/{name}?{queries.get(name, '')}")
             shoot(page, name)
         browser.close()
 

@@ -4,12 +4,26 @@ import ast
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from lib import auth, clinics, db, emergencies, imports, patient_export, patients, workflows
+from lib import (
+    article_reviews,
+    auth,
+    clinic_articles,
+    clinics,
+    credentials,
+    db,
+    emergencies,
+    imports,
+    patient_export,
+    patients,
+    workflows,
+)
+from lib.clinic_articles import Wording
 from lib.errors import AppError, Forbidden, NotFound, NotSignedIn
 from lib.imports import Report
 from lib.intake import Row
@@ -124,6 +138,24 @@ def test_a_change_of_the_clinics_settings(alice):
     with db.scope(alice) as scope:
         clinics.amend(scope, replace(clinics.get(scope), currency="CHF"))
     assert [(row.action, row.resource, row.fields) for row in log(alice)] == [("change", "clinic", ["currency"])]
+
+
+def test_the_life_of_an_own_article_and_the_review_of_a_built_in_one(alice):
+    article_id, before = uuid4(), Wording("Opening hours", (), "From 8 to 17, canaryhours.")
+    with db.scope(alice) as scope:
+        clinic_articles.add(scope, before, article_id=article_id)
+        clinic_articles.amend(scope, article_id, replace(before, title="Hours"), version=1)
+        clinic_articles.archive(scope, article_id)
+        clinic_articles.restore(scope, article_id)
+        credentials.submit(scope, "Endodontics", "DE-4711")
+        credentials.decide(scope, alice.user_id, "approved", version=1)
+        article_reviews.review(scope, "crowns")
+    rows = [row for row in log(alice) if "article" in row.resource]
+    assert [(row.action, row.resource, row.resource_id, row.fields) for row in rows] == [
+        ("add", "clinic_article", str(article_id), ["title", "body"]), ("change", "clinic_article", str(article_id), ["title"]),
+        ("archive", "clinic_article", str(article_id), ["archived_at"]),
+        ("restore", "clinic_article", str(article_id), ["archived_at"]), ("review", "article", "crowns", [])]
+    assert not [row for row in rows if "canary" in row.everything]
 
 
 def test_signing_in_and_out(alice):

@@ -15,24 +15,28 @@ from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
 from api.main import make
-from lib import auth, db, emergencies, patients, workflows
+from lib import auth, clinic_articles, db, emergencies, patients, workflows
+from lib.clinic_articles import Wording
 from lib.identity import Identity
 from lib.patient_form import PatientForm
 from lib.settings import ROOT
-from ui import frame
+from ui import menu
 
 ROLES = ["owner", "manager", "clinician", "receptionist"]
-PAGES = {file: permission for file, _title, _icon, permission, _section in frame.pages()}
+PAGES = {file: permission for file, _title, _icon, permission, _section in menu.pages()}
 OF_ONE_PATIENT = {"patient": "patients.read", "patient_edit": "patients.write", "chat": "chat.patient"}
 REFUSED = "This app has encountered an error"
-NOTE, ALERT, ASKED, GENERAL = "canarynote", "canaryalert", "canaryasked", "canarygeneral"
+NOTE, ALERT, ASKED, GENERAL, OWN = "canarynote", "canaryalert", "canaryasked", "canarygeneral", "canaryarticle"
 
 # Which permission each route asks for. "session": whoever is signed in. "": anybody.
 ROUTES = {
     ("POST", "/v1/session"): "", ("DELETE", "/v1/session"): "", ("GET", "/v1/session"): "session", ("PUT", "/v1/session"): "session",
     ("POST", "/v1/patients/export"): "patients.export", ("GET", "/v1/credentials/{user_id}/document"): "credentials.submit",
-    ("POST", "/v1/audit/export"): "audit.read", ("GET", "/v1/health"): "",
+    ("POST", "/v1/audit/export"): "audit.read", ("POST", "/v1/chats/export"): "chat.ask", ("GET", "/v1/health"): "",
+    ("PUT", "/v1/drafts/question"): "chat.patient",
 }
+# What a route is told besides its address: the id of a patient, where it takes one.
+BODIES = {("PUT", "/v1/drafts/question"): lambda who, of: {"clinic": str(who.clinic_id), "patient": str(of), "text": "x", "before": ""}}
 
 
 @pytest.fixture
@@ -42,12 +46,14 @@ def staff(alice, bob, mona, rita) -> dict[str, Identity]:
 
 @pytest.fixture
 def house(alice, charlie, staff) -> dict[str, UUID]:
-    """A patient with notes, a thread and a general question in Alice's clinic; one more in Charlie's."""
+    """A patient with notes, a thread, a general question and an own article in Alice's clinic; one of each in Charlie's."""
     ids = {"random": uuid4()}
     for name, who in (("own", alice), ("foreign", charlie)):
         with db.scope(who) as scope:
             form = PatientForm(full_name=f"Canary {name.title()}", medical_notes=f"{NOTE}{name}", alerts=f"{ALERT}{name}")
             ids[name] = patients.register(scope, form)
+            ids[f"{name}_article"] = uuid4()
+            clinic_articles.add(scope, Wording(f"{OWN}{name}", (), f"{OWN}{name} text"), article_id=ids[f"{name}_article"])
         workflows.ask(who, ids[name], f"My face is swelling and I can't breathe {ASKED}{name}")
         workflows.ask(who, None, f"My throat is closing, I can't breathe {GENERAL}{name}")
     return ids
@@ -94,6 +100,16 @@ def test_no_page_sends_a_role_what_it_may_not_have(show, staff, house, page, rol
         assert ASKED not in everything
     if role != "owner":  # Alice asked it; a general thread is its author's alone
         assert GENERAL not in everything
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_clinics_own_article_is_its_peoples_alone(show, staff, house, role):
+    who = staff[role]
+    own = sent(show(who, "knowledge", article=f"own:{house['own_article']}"))
+    foreign, unknown = (sent(show(who, "knowledge", article=f"own:{house[whose]}")) for whose in ("foreign_article", "random"))
+    assert f"{OWN}own text" in own
+    assert f"{OWN}foreign" not in own + foreign
+    assert foreign.replace(str(house["foreign_article"]), "") == unknown.replace(str(house["random"]), "")
 
 
 def test_the_test_above_would_see_what_is_sent(show, staff, house):
@@ -222,22 +238,23 @@ def test_every_route_stands_in_the_table():
     assert set(ROUTES.values()) <= set(auth.PERMISSIONS) | {"", "session"}
 
 
-def ask(server: str, cookie: str, method: str, path: str, of: UUID, **headers: str) -> httpx.Response:
+def ask(server: str, cookie: str, method: str, path: str, of: UUID, told: dict | None = None, **headers: str) -> httpx.Response:
     cookies = {"chairside": cookie} if cookie else {}
-    body = {"content": "{}", "headers": {"Content-Type": "application/json", "Origin": server, **headers}}
+    body = {"content": json.dumps(told or {}), "headers": {"Content-Type": "application/json", "Origin": server, **headers}}
     return httpx.request(method, f"{server}/api{path.format(user_id=of)}", cookies=cookies, timeout=30, **body)
 
 
 @pytest.mark.parametrize("role", [*ROLES, "nobody"])
 @pytest.mark.parametrize(("method", "path"), [route for route, permission in ROUTES.items() if permission])
-def test_a_route_answers_whom_the_table_names(server, staff, cookie_of, charlie, method, path, role):
-    cookie = cookie_of(staff[role]) if role in staff else ""
-    statuses = {whose: ask(server, cookie, method, path, of.user_id if isinstance(of, Identity) else of).status_code
-                for whose, of in {"foreign": charlie, "random": uuid4()}.items()}
+def test_a_route_answers_whom_the_table_names(server, staff, cookie_of, charlie, house, method, path, role):
+    cookie, body = cookie_of(staff[role]) if role in staff else "", BODIES.get((method, path))
+    ids = {whose: house[whose] for whose in ("foreign", "random")} if body else {"foreign": charlie.user_id, "random": uuid4()}
+    statuses = {whose: ask(server, cookie, method, path, of, body(staff.get(role, charlie), of) if body else None).status_code
+                for whose, of in ids.items()}
     permission = ROUTES[method, path]
     if not cookie:
         assert set(statuses.values()) == {401}
-    elif permission == "session" or ("{" not in path and auth.may(staff[role], permission)):
+    elif permission == "session" or ("{" not in path and not body and auth.may(staff[role], permission)):
         assert set(statuses.values()) == {200}
     elif auth.may(staff[role], permission):
         assert set(statuses.values()) == {404}

@@ -10,8 +10,10 @@ from lib.settings import ROOT, Settings
 
 LAYERS = ["texts", "errors", "settings", "rate_limits", "identity", "countries", "mailbox", "local_secrets", "passwords", "tokens", "vault", "mail",
           "embedded", "db", "migrations", "audit", "auth"]
-PURE = {"csv_file", "charsets", "redflags", "redflag_reading", "redflag_matching", "redflag_muting", "redflag_rules", "dates", "tables", "intake", "fhir", "patient_form", "search_words"}
-ENTRY = {"workflows", "startup", "operator", "demo"}
+PURE = {"csv_file", "charsets", "redflags", "redflag_reading", "redflag_matching", "redflag_muting", "redflag_rules", "redflag_classifier", "dates", "tables", "intake", "fhir", "patient_form", "search_words", "question_words", "ranking",
+        "events", "streams", "usage", "prompts", "advice", "redaction", "redaction_dates", "redaction_names", "redaction_numbers",
+        "redaction_reading"}
+ENTRY = {"workflows", "assistant", "startup", "operator", "demo"}
 MODULES = sorted((ROOT / "lib").glob("*.py"))
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 TENANTS = {"clinics"} | {name for name, body in re.findall(r"^create table (\w+) \((.*?)^\)", (ROOT / "schema.sql").read_text(), re.M | re.S)

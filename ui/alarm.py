@@ -4,7 +4,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from lib import auth, db, emergencies
+from lib import auth, db, emergencies, workflows
 from lib.emergencies import Emergency
 from lib.errors import AppError
 from lib.identity import Identity
@@ -20,7 +20,18 @@ def card(text: str, raised: Emergency | None, identity: Identity) -> None:
         if raised and raised.acknowledged_by:
             st.markdown(f":small[{answered(raised, identity)}]")
         elif raised and auth.may(identity, "emergencies.read"):
-            acknowledge_button(raised.id)
+            with st.container(horizontal=True):
+                acknowledge_button(raised.id)
+                if raised.user_id == identity.user_id:
+                    st.button(_("General question, not a patient now"), key=f"general_{raised.id}", on_click=_declare_general,
+                              args=(raised.id,), help=_("Recorded in your name; the question is then answered."))
+
+
+def _declare_general(emergency_id: UUID) -> None:
+    try:
+        workflows.declare_general(guard.act("emergencies.read"), emergency_id)
+    except AppError as error:
+        state.refuse(str(error))
 
 
 def acknowledge_button(emergency_id: UUID) -> None:
@@ -38,7 +49,7 @@ def _acknowledge(emergency_id: UUID) -> None:
         if not st.form_submit_button(_("Acknowledge"), type="primary"):
             return
     try:
-        with db.scope(identity) as scope:
+        with db.scope(guard.act("emergencies.read")) as scope:
             emergencies.acknowledge(scope, emergency_id, action_taken=action, false_alarm=false_alarm)
     except AppError as error:
         st.error(escape(str(error)), icon=":material/info:")
@@ -53,11 +64,14 @@ def answered(emergency: Emergency, identity: Identity) -> str:
     who = _("Acknowledged by {name}, {when}").format(name=escape(emergency.acknowledged_by or ""),
                                                     when=widgets.moment(emergency.acknowledged_at, identity))
     kind = _("false alarm") if emergency.false_alarm else ""
+    if emergency.general:
+        return _("Stated by {name}, {when}: general question, not a patient now").format(
+            name=escape(emergency.acknowledged_by or ""), when=widgets.moment(emergency.acknowledged_at, identity))
     return " · ".join(part for part in (who, kind, escape(emergency.action_taken)) if part)
 
 
 def categories(emergency: Emergency) -> str:
     names = {"airway": _("Breathing or swallowing"), "bleeding": _("Bleeding"), "infection": _("Spreading infection"),
              "trauma": _("Injury"), "heart": _("Heart"), "allergy": _("Allergy"), "self_harm": _("Overdose or self-harm"),
-             "collapse": _("Collapse")}
+             "collapse": _("Collapse"), "model": _("Seen by the AI provider")}
     return ", ".join(names.get(name, name.replace("_", " ").capitalize()) for name in emergency.categories)

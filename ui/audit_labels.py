@@ -11,10 +11,13 @@ def actions() -> dict[str, str]:
 def _of_patients() -> dict[str, str]:
     return {
         "view": _("Opened"), "list": _("Looked through a list"), "search": _("Searched"),
-        "register": _("Added a patient"), "amend": _("Changed a patient"), "archive": _("Archived a patient"),
-        "restore": _("Restored a patient"), "import": _("Imported patients"), "import_check": _("Checked a file before import"),
+        "register": _("Added a patient"), "amend": _("Changed a patient"), "archive": _("Archived"), "restore": _("Restored"),
+        "import": _("Imported patients"), "import_check": _("Checked a file before import"),
         "export": _("Exported"), "ask": _("Asked the assistant"), "raise_emergency": _("Raised an emergency"),
         "acknowledge_emergency": _("Acknowledged an emergency"),
+        "ask_again": _("Asked for another answer"), "rate": _("Rated an answer"),
+        "declare_general": _("Stated that an emergency was a general question"),
+        "tick_off": _("Went through the checklist of danger signs"),
     }
 
 
@@ -32,12 +35,15 @@ def _of_people() -> dict[str, str]:
 
 def _of_the_clinic() -> dict[str, str]:
     return {
-        "change": _("Changed settings"), "invite": _("Invited somebody"), "withdraw_invitation": _("Withdrew an invitation"),
+        "change": _("Changed settings or an article"), "add": _("Added an article"), "review": _("Reviewed an article"),
+        "invite": _("Invited somebody"), "withdraw_invitation": _("Withdrew an invitation"),
         "join": _("Joined the clinic"), "change_role": _("Changed a role"), "deactivate": _("Deactivated a member"),
         "reactivate": _("Reactivated a member"), "sign_out_member": _("Signed a member out"),
         "reset_member_password": _("Made a password link for a member"),
         "reset_member_factor": _("Removed a member's second factor"), "submit": _("Submitted credentials"),
-        "decide": _("Decided on credentials"), "download": _("Downloaded a document"), "verify": _("Verified the audit chain"),
+        "decide": _("Decided on credentials"), "download": _("Downloaded a document"),
+        "switch_on": _("Switched the AI provider on"), "switch_off": _("Switched the AI provider off"),
+        "try_out": _("Tested the connection to the AI provider"), "verify": _("Verified the audit chain"),
     }
 
 
@@ -52,8 +58,13 @@ def _deeds() -> dict[tuple[str, str], str]:
         ("list", "credentials"): _("Looked through credentials"), ("list", "invitations"): _("Looked through the invitations"),
         ("search", "patients"): _("Searched the patients"), ("export", "patients"): _("Exported patients"),
         ("export", "analytics"): _("Exported figures"), ("export", "audit_log"): _("Exported the audit log"),
+        ("search", "chat_thread"): _("Searched a conversation"), ("export", "chat_thread"): _("Exported a conversation"),
+        ("change", "assistant"): _("Changed the AI provider's settings"),
         ("change", "clinic"): _("Changed the clinic's settings"), ("change", "account"): _("Changed the own account"),
         ("download", "credential_document"): _("Downloaded a credential document"),
+        ("archive", "patient"): _("Archived a patient"), ("restore", "patient"): _("Restored a patient"),
+        ("change", "clinic_article"): _("Changed an article of the clinic"), ("add", "clinic_article"): _("Added an article"),
+        ("archive", "clinic_article"): _("Archived an article"), ("restore", "clinic_article"): _("Restored an article"),
     }
 
 

@@ -8,7 +8,7 @@ from babel.dates import format_datetime
 from lib.audit_trail import Entry
 from lib.identity import Identity
 from lib.texts import _, count
-from ui import audit_labels, frame, patient_fields
+from ui import audit_labels, menu, patient_fields
 
 
 def table(entries: list[Entry], identity: Identity) -> str:
@@ -39,7 +39,7 @@ def _name(text: str) -> str:
 def _place(place: str) -> str:
     """Where somebody was refused: a page by its title, with the patient it was asked for; a route as it stands."""
     page, _blank, patient = place.partition(" ")
-    titles = {file: title for file, title, *_rest in frame.pages()}
+    titles = {file: title for file, title, *_rest in menu.pages()}
     return f"{titles[page]} {patient}".strip() if page in titles else place
 
 

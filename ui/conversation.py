@@ -1,20 +1,18 @@
 """A thread on the screen: its messages, the answer that is being written, the box to ask in, and whom it is about."""
 
-import html
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
 
-from lib import auth, chats, db, emergencies, patients, workflows
+from lib import assistant_settings, auth, chats, db, emergencies, patients, workflows
 from lib.chats import Message
 from lib.db import Page, Scope
 from lib.emergencies import Emergency
@@ -22,11 +20,11 @@ from lib.errors import AppError
 from lib.identity import Identity
 from lib.patients import Patient
 from lib.texts import _
-from ui import alarm, guard, markdown, patient_card, state, widgets
+from ui import answer_actions, answers, guard, patient_card, question_draft, state, thread_tools, widgets
 from ui.markdown import escape
 
-ASKED, ANSWERED = ":material/person:", ":material/dentistry:"
 PATIENCE = 90  # seconds of watching an answer
+CHECK = 3.0  # seconds after which a watcher is asked for again: a revoked one sees no more within five
 LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes
 
 
@@ -40,6 +38,7 @@ def in_sight(identity: Identity, patient: Patient | None) -> None:
             st.title(escape(patient.full_name) if patient else _("General question"), anchor=False)
             if auth.may(identity, "chat.patient"):
                 _choose(patient.id if patient else None)
+            thread_tools.offer(patient.id if patient else None)
         if patient:
             st.html(patient_card.marks(patient, identity))
 
@@ -79,7 +78,7 @@ def _go_to(patient_id: str | None) -> None:
 def ask_box(patient: Patient | None) -> None:
     """One per thread, so that what is typed about one patient never waits in another's box."""
     patient_id = patient.id if patient else None
-    box = f"question_{patient_id}"
+    box = question_draft.box(patient_id)
     refusal = state.take_refusal()
     if refusal:
         st.bottom.error(escape(refusal), icon=":material/info:")
@@ -100,6 +99,30 @@ def _ask(patient_id: UUID | None, box: str) -> None:
     if refusal:
         state.refuse(refusal)
         state.show(box, text)
+    else:
+        question_draft.discard(identity, patient_id, text)
+
+
+def suggest(patient_id: UUID | None, asked: Sequence[str] = ()) -> None:
+    """A few questions to begin with, or to go on: one click asks."""
+    key = f"suggested_{patient_id}"
+    offered = [question for question in _suggestions(patient_id) if question not in asked][:3]
+    if offered:
+        st.pills(_("Suggested questions"), offered, key=key, label_visibility="collapsed", on_change=_ask_suggested,
+                 args=(patient_id, key))
+
+
+def _ask_suggested(patient_id: UUID | None, key: str) -> None:
+    _ask(patient_id, key)
+    state.show(key, None)
+
+
+def _suggestions(patient_id: UUID | None) -> list[str]:
+    if patient_id:
+        return [_("What should they know before an extraction?"), _("What can they eat after treatment?"),
+                _("How do we explain a root canal?"), _("What helps with fear of the dentist?")]
+    return [_("How long does a root canal take?"), _("Does whitening harm teeth?"), _("What can I eat after an extraction?"),
+            _("How often should teeth be cleaned?")]
 
 
 # reading -------------------------------------------------------------------------------------------------------------
@@ -111,6 +134,7 @@ class Reading:
 
     page: Page[Message]
     alarms: dict[UUID, Emergency]
+    provider_on: bool
 
     @property
     def running(self) -> list[Message]:
@@ -119,127 +143,64 @@ class Reading:
 
 def read(scope: Scope, patient_id: UUID | None, thread_id: UUID) -> Reading:
     page = chats.history(scope, thread_id, before=state.cursor(_place(patient_id)))
-    return Reading(page, emergencies.of_questions(scope, thread_id, _alarming(page.rows)))
+    alarms = emergencies.of_questions(scope, thread_id, _alarming(page.rows))
+    return Reading(page, alarms, assistant_settings.get(scope).provider_on)
 
 
-def history(patient_id: UUID | None, thread_id: UUID, identity: Identity, reading: Reading) -> None:
-    """Twenty messages. What the page has read serves this run only: the fragment keeps nothing of it and reads anew."""
-    _history(patient_id, thread_id, [message.id for message in reading.running], [(identity, reading)])
+def history(patient_id: UUID | None, thread_id: UUID, identity: Identity, reading: Reading, name: str = "") -> None:
+    """Ten messages. What the page has read serves this run only: the fragment keeps nothing of it and reads anew. `name`: the
+    patient's, where a provider knew only a placeholder."""
+    _history(patient_id, thread_id, [message.id for message in reading.running], [(identity, reading, name)])
 
 
 @st.fragment
-def _history(patient_id: UUID | None, thread_id: UUID, running: Sequence[UUID], handed: list[tuple[Identity, Reading]]) -> None:
-    identity, reading = handed.pop() if handed else _read_anew(patient_id, thread_id)
+def _history(patient_id: UUID | None, thread_id: UUID, running: Sequence[UUID],
+             handed: list[tuple[Identity, Reading, str]]) -> None:
+    identity, reading, name = handed.pop() if handed else _read_anew(patient_id, thread_id)
+    if {message.id for message in reading.running} - set(running):
+        st.rerun()  # a button in here began another answer, which the page follows
     page, place = reading.page, _place(patient_id)
     if page.more:
         st.button(_("Show earlier"), icon=":material/expand_less:", type="tertiary", key="earlier",
                   on_click=state.turn_page, args=(place, page.rows[-1].id))
     for message in reversed(page.rows):
         if message.id not in running:
-            show(message, identity, reading.alarms.get(message.question_id) if message.question_id else None)
+            raised = reading.alarms.get(message.question_id) if message.question_id else None
+            again = reading.provider_on or message.status != "ok"
+            answers.show(message, identity, raised, name, partial(answer_actions.offer, message, identity, again=again))
+    for _running in running:  # the answer below takes a place of this page, so what stood last in it would stay there, greyed
+        st.empty()
     if state.cursor(place):
         st.button(_("Show later"), icon=":material/expand_more:", type="tertiary", key="later",
                   on_click=state.turn_back, args=(place,))
 
 
-def _read_anew(patient_id: UUID | None, thread_id: UUID) -> tuple[Identity, Reading]:
+def _read_anew(patient_id: UUID | None, thread_id: UUID) -> tuple[Identity, Reading, str]:
     identity = guard.require("chat.patient" if patient_id else "chat.ask")
     with db.scope(identity) as scope:
-        return identity, read(scope, patient_id, thread_id)
+        name = patients.read(scope, patient_id).full_name if patient_id else ""
+        return identity, read(scope, patient_id, thread_id), name
 
 
 def _place(patient_id: UUID | None) -> str:
-    return f"thread_{patient_id}"
+    return thread_tools.place(patient_id)
 
 
 def _alarming(messages: Sequence[Message]) -> list[UUID]:
     return [message.question_id for message in messages if message.question_id and message.metadata.get("emergency")]
 
 
-def show(message: Message, identity: Identity, raised: Emergency | None = None) -> None:
-    """One element for each message: a thread of twenty is redrawn on every rerun."""
-    if message.role == "user":
-        with st.chat_message("user", avatar=ASKED):
-            when = widgets.moment(message.created_at, identity)
-            st.html(f"<p class='asked'><b>{html.escape(message.asked_by)}</b> · {when}</p>"
-                    f"<div class='typed' dir='auto'>{html.escape(message.content)}</div>")
-    elif message.metadata.get("emergency"):
-        with st.chat_message("assistant", avatar=":material/emergency:"):
-            alarm.card(message.content, raised, identity)
-    else:
-        with st.chat_message("assistant", avatar=ANSWERED):
-            st.markdown(f"{markdown.inert(message.content)}\n\n{_footnote(message, identity)}")
-
-
-def _footnote(message: Message, identity: Identity) -> str:
-    """Where the answer comes from, what it cost and how it ended, small and grey."""
-    facts = message.metadata
-    ended = _ended(message)
-    lines = [f":orange-badge[:material/schedule: {_('Dentist today')}]"] if facts.get("tier") == "U" else []
-    lines += [f":small[:material/info: {ended}]"] if ended else []
-    lines += [f":small[:gray[{_sources(facts, identity)}]]"] if facts.get("route") == "kb" else []
-    lines += [f":small[:gray[{_origin(facts, identity)}]]"] if facts else []
-    return "  \n".join(lines)
-
-
-def _ended(message: Message) -> str:
-    if message.running:
-        return _("Writing …")
-    if message.status == "stopped":
-        return _("Stopped before the end.")
-    if message.status == "truncated":
-        return _("This answer was cut short.")
-    return "" if message.status == "ok" else _("This answer was interrupted. Please ask again.")
-
-
-def _sources(facts: dict[str, Any], identity: Identity) -> str:
-    cited = [_("{source} (read {day})").format(source=_source(row), day=widgets.day(date.fromisoformat(row["read_on"]), identity))
-             for row in facts.get("sources", [])]
-    note = escape(facts.get("source_note") or "")
-    return _("Sources: {list}").format(list="; ".join(cited + [note] * bool(note)) or _("none"))
-
-
-def _source(row: dict[str, str]) -> str:
-    name = f"{escape(row['organisation'])}, {escape(row['title'])}"
-    return f"[{name}](<{quote(row['url'], safe=':/?&=#%@+,;~')}>)" if row["url"].startswith("https://") else name
-
-
-def _origin(facts: dict[str, Any], identity: Identity) -> str:
-    """The route, the review and the cost in one line."""
-    if facts["route"] == "provider":
-        return " · ".join([_("AI provider"), escape(facts.get("model") or _("unknown model")), _cost(facts)])
-    if facts["route"] != "kb":
-        return f"{_('Too long to be answered') if facts['route'] == 'blocked' else _('No article fits')} · {_cost(facts)}"
-    return " · ".join([_("Knowledge base"), escape(facts["title"]), _review(facts, identity), _cost(facts)])
-
-
-def _review(facts: dict[str, Any], identity: Identity) -> str:
-    if facts.get("reviewed_by"):
-        return _("reviewed by {name} on {day}").format(name=escape(facts["reviewed_by"]),
-                                                       day=widgets.day(date.fromisoformat(facts["reviewed_on"]), identity))
-    return _("draft of {day}, not yet reviewed by a clinician").format(
-        day=widgets.day(date.fromisoformat(facts["drafted_on"]), identity))
-
-
-def _cost(facts: dict[str, Any]) -> str:
-    """None is unknown and says so; it is never shown as nothing."""
-    cost = facts.get("cost_usd")
-    if cost is None:
-        return _("unpriced")
-    return f"\\${cost}" if float(cost) else _("no cost")
-
-
 # an answer being written ---------------------------------------------------------------------------------------------
 
 
-def follow(message: Message, identity: Identity) -> None:
+def follow(message: Message, identity: Identity, name: str = "") -> None:
     """Show the answer as it grows. Stop ends it; leaving the page, or closing the tab, does not."""
     mine = message.user_id == identity.user_id
-    with st.chat_message("assistant", avatar=ANSWERED):
+    with st.chat_message("assistant", avatar=answers.ANSWERED):
         place, button = st.empty(), st.empty()
         place.markdown(f":small[:gray[{_('Writing …')}]]")
         try:
-            _watch(message, place, button if mine else None)
+            _watch(message, place, button if mine else None, name)
         except StopException:
             if mine and _still_here():
                 workflows.stop(identity, message.id)
@@ -255,9 +216,13 @@ def _draw(place: Any, text: str) -> None:
     hand.join(1)
 
 
-def _watch(message: Message, place: Any, button: Any | None) -> None:
+def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
     began, seen, look_at = time.monotonic(), 0, 0.0
+    checked = began
     while time.monotonic() - began < PATIENCE:
+        if time.monotonic() - checked > CHECK:
+            _look_who_watches()
+            checked = time.monotonic()
         job = workflows.watch(message.id)
         if job is None:
             if time.monotonic() >= look_at:
@@ -269,12 +234,17 @@ def _watch(message: Message, place: Any, button: Any | None) -> None:
             return
         elif len(job.text) > seen:
             seen = len(job.text)
-            place.markdown(markdown.inert(job.text))
+            place.markdown(answers.text(job.text, name))
             time.sleep(0.05)  # several pieces in one message to the browser
         if button and time.monotonic() - began > 1:
             button.button(_("Stop"), icon=":material/stop_circle:", key=f"stop_{message.id}", on_click=_stop, args=(message.id,))
             button = None
         state.touch()
+
+
+def _look_who_watches() -> None:
+    """Ends the run of whoever may no longer."""
+    guard.watch("chat.ask")
 
 
 def _is_settled(message: Message) -> bool:

@@ -1,5 +1,6 @@
 """What surrounds every page: style, navigation by role, who is signed in, the way out."""
 
+import re
 from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
@@ -9,7 +10,7 @@ import streamlit as st
 from lib import auth
 from lib.identity import Identity
 from lib.texts import _
-from ui import bridge, guard, roles, sign_in, state
+from ui import bridge, guard, menu, roles, sign_in, state
 from ui.markdown import escape
 
 # In the page itself: Streamlit would fetch a Material icon from another host, and media needs a session.
@@ -17,25 +18,9 @@ ICON = "data:image/svg+xml," + quote(
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='8' fill='#0f766e'/>"
     "<path d='M11 8c3 0 3 1.5 5 1.5S18 8 21 8c4 0 4.500 5 3 9-1 3-1 8-3 8s-2-6-5-6-3 6-5 6"
     "-2-5-3-8c-1.500-4-1-9 3-9z' fill='#fff'/></svg>")
-STYLE = "<style>" + (Path(__file__).parent / "style.css").read_text() + "</style>"
-
-
-def pages() -> list[tuple[str, str, str, str, str]]:
-    """File, title, icon, permission, section ("" for pages reached from others) in the order of the menu."""
-    return [
-        ("today", _("Today"), "today", "today.read", _("Clinic")),
-        ("patients", _("Patients"), "groups", "patients.read", _("Clinic")),
-        ("chat", _("Assistant"), "forum", "chat.ask", _("Clinic")),
-        ("emergencies", _("Emergencies"), "emergency", "emergencies.read", _("Clinic")),
-        ("account", _("Account"), "account_circle", "account.own", _("Clinic")),
-        ("analytics", _("Analytics"), "monitoring", "analytics.read", _("Management")),
-        ("team", _("Team"), "badge", "team.manage", _("Management")),
-        ("audit", _("Audit"), "policy", "audit.read", _("Management")),
-        ("clinic", _("Clinic settings"), "settings", "clinic.settings", _("Management")),
-        ("patient", _("Patient"), "person", "patients.read", ""),
-        ("patient_edit", _("Edit patient"), "edit", "patients.write", ""),
-        ("patient_import", _("Import patients"), "upload", "patients.import", ""),
-    ]
+# On one line and without comments: Streamlit looks through all of it in every run.
+SHEET = (Path(__file__).parent / "style.css").read_text()
+STYLE = "<style>" + " ".join(re.sub(r"/\*.*?\*/", "", SHEET, flags=re.DOTALL).split()) + "</style>"
 
 
 def navigation(identity: Identity | None) -> st.Page:
@@ -45,18 +30,13 @@ def navigation(identity: Identity | None) -> st.Page:
     """
     if identity is None:
         doors = [st.Page(sign_in.show, title=title, url_path=file, default=file == "today")
-                 for file, title, *_rest in pages()]
+                 for file, title, *_rest in menu.pages()]
         return st.navigation(doors, position="hidden")
     sections: dict[str, list[st.Page]] = {}
-    for file, title, icon, permission, section in pages():
+    for file, _title, _icon, permission, section in menu.pages():
         shown = bool(section) and auth.may(identity, permission)
-        sections.setdefault(section if shown else _("Clinic"), []).append(_page(file, title, icon, hidden=not shown))
+        sections.setdefault(section if shown else _("Clinic"), []).append(menu.page(file, hidden=not shown))
     return st.navigation(sections)
-
-
-def _page(file: str, title: str, icon: str, *, hidden: bool) -> st.Page:
-    return st.Page(f"../pages/{file}.py", title=title, icon=f":material/{icon}:", url_path=file, default=file == "today",
-                   visibility="hidden" if hidden else "visible")
 
 
 def surround(identity: Identity) -> None:

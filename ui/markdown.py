@@ -20,5 +20,6 @@ def inert(markdown: str) -> str:
 
 
 def apart(text: str) -> str:
-    """A word joiner behind whatever would become something else."""
-    return LATE.sub(lambda found: found[0][0] + JOINER + found[0][1:] if found[0].startswith(":") else found[0] + JOINER, text)
+    """A word joiner in whatever would become something else: inside what is read as a whole, behind the rest. ("www." with a
+    joiner behind it is still read as the beginning of an address, and a browser leaves the joiner out.)"""
+    return LATE.sub(lambda found: found[0][0] + JOINER + found[0][1:] if found[0][0] in ":wW" else found[0] + JOINER, text)

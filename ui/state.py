@@ -14,8 +14,8 @@ from lib.errors import NotFound
 from lib.factors import Enrolment
 from lib.imports import File, Report
 
-OWN = ("cursors", "notice", "ticket", "leaving", "undo", "began", "editing", "patients_search", "patients_filter", "refusal",
-       "upload", "import", "clinic", "task", "codes")
+OWN = ("cursors", "notice", "ticket", "leaving", "undo", "began", "editing", "patients_search", "patients_filter",
+       "knowledge_search", "knowledge_filter", "refusal", "upload", "import", "clinic", "task", "codes")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Editing:
     asked: bool = False
     typed: bool = False
     kept: bool = False
+    stands: bool = False
+    """Its author wants their words above what somebody else saved."""
 
 
 @dataclass
@@ -125,6 +127,11 @@ def turn_back(name: str) -> None:
 
 def first_page(name: str) -> None:
     _cursors(name).clear()
+
+
+def open_page(name: str, after: UUID) -> None:
+    """Straight to the page that begins there; back leads to the first one."""
+    st.session_state.setdefault("cursors", {})[name] = [after]
 
 
 def _cursors(name: str) -> list[UUID]:
@@ -247,6 +254,11 @@ def show(widget: str, value: object) -> None:
     st.session_state[widget] = value
 
 
+def on_screen(widget: str) -> bool:
+    """It was drawn in the run before; Streamlit forgets a widget that was not."""
+    return widget in st.session_state
+
+
 def shown(widget: str) -> Any:
     return st.session_state.get(widget)
 
@@ -264,10 +276,29 @@ def patient_in_address() -> UUID | None:
         raise NotFound from None
 
 
-def editing(form: str) -> Editing | None:
-    """The open form, if it is this one and its fields were on the screen in the run before."""
+def article_in_address() -> UUID | str | None:
+    """`?article=` of this page: `own:` and the id of one of the clinic's, or the slug of a built-in one."""
+    text = st.query_params.get("article", "")
+    if not text.startswith("own:"):
+        return text or None
+    try:
+        return UUID(text.removeprefix("own:"))
+    except ValueError:
+        raise NotFound from None
+
+
+def open_article(key: str) -> None:
+    st.query_params["article"] = key
+
+
+def close_article() -> None:
+    st.query_params.pop("article", None)
+
+
+def editing(form: str, field: str = "full_name") -> Editing | None:
+    """The open form, if it is this one and its fields were on the screen in the run before. `field`: one of them."""
     opened = st.session_state.get("editing")
-    return opened if opened and opened.form == form and "field_full_name" in st.session_state else None
+    return opened if opened and opened.form == form and f"field_{field}" in st.session_state else None
 
 
 def edit(opened: Editing, values: dict[str, str | bool]) -> Editing:
@@ -288,6 +319,12 @@ def mark_typed() -> None:
 
 def mark_asked() -> None:
     st.session_state["editing"].asked = True
+
+
+def go_on_from(version: int) -> None:
+    """The author has seen that version and wants their own words to stand."""
+    st.session_state["editing"].versions = (version, 0)
+    st.session_state["editing"].stands = True
 
 
 def close_form() -> None:

@@ -6,7 +6,7 @@ from lib import auth
 from lib.identity import Identity
 from lib.texts import _, count
 from lib.today import Counts, Known, Question
-from ui import widgets
+from ui import menu, widgets
 from ui.markdown import escape
 
 
@@ -30,7 +30,7 @@ def _card(name: str, label: str, value: str, note: str, page: str, link: str) ->
 
 
 def _onwards(page: str, label: str) -> None:
-    st.page_link(f"../pages/{page}.py", label=label, icon=":material/arrow_forward:", icon_position="right")
+    st.page_link(menu.page(page), label=label, icon=":material/arrow_forward:", icon_position="right")
 
 
 def _emergencies(identity: Identity, counts: Counts) -> None:
@@ -70,7 +70,7 @@ def patients(identity: Identity, known: list[Known], total: int) -> None:
             _onwards("patients", _("Go to patients"))
     with st.container(key="rows_patients"):
         for patient in known:
-            st.page_link("../pages/patient.py", query_params={"patient": str(patient.id)}, width="stretch",
+            st.page_link(menu.page("patient"), query_params={"patient": str(patient.id)}, width="stretch",
                          label=f"**{escape(patient.full_name)}** :gray[{widgets.when(patient.at, identity)}]")
 
 
@@ -84,7 +84,7 @@ def questions(identity: Identity, asked: list[Question]) -> None:
         for question in asked:
             who = escape(question.full_name) if question.full_name else _("General question")
             told = f"{widgets.when(question.created_at, identity)} · {escape(question.asked_by)}"
-            st.page_link("../pages/chat.py", label=f"**{who}** :gray[{told}]",
+            st.page_link(menu.page("chat"), label=f"**{who}** :gray[{told}]",
                          query_params={"patient": str(question.patient_id)} if question.patient_id else None)
             st.caption(escape(shorten(question.content)))
 

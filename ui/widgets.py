@@ -8,8 +8,10 @@ import streamlit as st
 from babel.dates import format_date, format_datetime
 from babel.units import format_unit
 
+from lib.budgets import Day
 from lib.identity import Identity
 from lib.patients import Listed
+from lib.texts import _
 
 
 def empty(text: str, *, hint: str = "", icon: str = "inbox") -> None:
@@ -17,6 +19,16 @@ def empty(text: str, *, hint: str = "", icon: str = "inbox") -> None:
     with st.container(key=f"empty_{icon}", horizontal_alignment="center"):
         st.markdown(f":material/{icon}:", text_alignment="center")
         st.markdown(f"**{text}**  \n{hint}" if hint else f"**{text}**", text_alignment="center")
+
+
+def budget_notice(day: Day) -> None:
+    """From 80 % of a day's budget for providers on; nothing below."""
+    if day.state == "stopped":
+        st.warning(_("The day's budget for the AI provider is used up. Until midnight the knowledge base answers; red flags "
+                     "are not touched by this."), icon=":material/money_off:")
+    elif day.state == "warned":
+        st.warning(_("{percent} % of the day's budget for the AI provider is spent.").format(
+            percent=round(100 * day.spent_usd / day.limit_usd)), icon=":material/savings:")
 
 
 def moment(at: datetime, identity: Identity) -> str:

@@ -10,7 +10,7 @@ from lib import db, patients, workflows
 from lib.patient_form import PatientForm
 from tests.browser.conftest import settled
 from tests.conftest import PASSWORD
-from ui import frame
+from ui import menu
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 HEDWIG = PatientForm(full_name="Hedwig von der Rosenau-Lindenberg", phone="030 5554581", date_of_birth="1980-03-12",
@@ -18,8 +18,8 @@ HEDWIG = PatientForm(full_name="Hedwig von der Rosenau-Lindenberg", phone="030 5
                      medical_notes="Root canal of the lower left molar, splint worn at night.")
 # What each page is for: role and name of the control.
 MAIN = {"today": ("link", "Open the list"), "patients": ("button", "Add patient"), "chat": ("textbox", "Ask about this patient"),
-        "emergencies": ("button", "Acknowledge"), "account": ("button", "Save"), "analytics": ("radio", "30 days"),
-        "team": ("button", "Invite"), "audit": ("button", "Verify chain"), "clinic": ("button", "Save"),
+        "emergencies": ("button", "Acknowledge"), "knowledge": ("link", "Bad breath"), "article_edit": ("button", "Save"), "account": ("button", "Save"), "analytics": ("radio", "30 days"),
+        "team": ("button", "Invite"), "audit": ("button", "Verify chain"), "clinic": ("button", "Save"), "provider": ("button", "Save"),
         "patient": ("button", "Ask the assistant"), "patient_edit": ("button", "Save"), "patient_import": ("button", "Upload")}
 # Streamlit scrolls its main part, not the document.
 WIDER = """() => [document.scrollingElement, document.querySelector(".stMain")]
@@ -120,7 +120,7 @@ def focused(page: Page) -> str:
 
 
 def test_every_page_is_looked_at():
-    assert {name for name, *_rest in frame.pages()} == set(MAIN)
+    assert {name for name, *_rest in menu.pages()} == set(MAIN)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,7 +7,8 @@ from sqlalchemy import text
 from lib import auth
 from tests.browser.conftest import settled, sign_in, sign_up
 
-PAGES = ["", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "clinic"]
+PAGES = ["", "patients", "patient", "patient_edit", "patient_import", "chat", "emergencies", "analytics", "clinic", "knowledge",
+         "article_edit"]
 
 
 def test_a_newcomer_signs_up_reloads_and_opens_another_tab(page):

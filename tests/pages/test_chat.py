@@ -10,11 +10,11 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from lib import auth, chats, db, workers, workflows
-from lib.ai import FREE, Done
-from lib.chats import Call, Ending
+from lib import auth, chats, db, drafts, workers, workflows
+from lib.calls import Call, Ending
 from lib.db import Page
 from lib.errors import Invalid
+from lib.events import FREE, Done
 from lib.settings import ROOT
 from ui import conversation
 
@@ -174,18 +174,18 @@ def test_twenty_thousand_characters_of_emergency_are_shown_whole(alice, visit):
 
 
 def test_older_messages_are_one_click_away(alice, visit):
-    for n in range(11):
+    for n in range(7):
         asked = workflows.ask(alice, None, f"Which planet number {n}?")
         job = workers.find(asked.answer_id)
         assert job is None or job.wait(10 ** 9, 10)
     at = visit(alice)
-    assert len(at.chat_message) == 20
+    assert len(at.chat_message) == 10
     assert "Which planet number 0?" not in questions(at)
     next(button for button in at.button if button.label == "Show earlier").click()
     at = at.run()
     assert "Which planet number 0?" in questions(at)
     next(button for button in at.button if button.label == "Show later").click()
-    assert "Which planet number 10?" in questions(at.run())
+    assert "Which planet number 6?" in questions(at.run())
 
 
 def test_what_a_crash_left_open_says_so(alice, owner, visit):
@@ -253,7 +253,45 @@ def test_an_answer_of_another_process_is_looked_for_once_a_second_without_keepin
 
 
 def test_what_the_page_has_read_is_kept_by_nobody(alice, visit):
-    reading = conversation.Reading(Page([], False), {})
-    handed = [(alice, reading)]
+    reading = conversation.Reading(Page([], False), {}, False)
+    handed = [(alice, reading, "")]
     assert conversation._history.__wrapped__(None, UUID(int=0), [], handed) is None
     assert handed == []
+
+
+# a question that was not asked yet -----------------------------------------------------------------------------------
+
+
+def leave(who, patient_id, words: str) -> None:
+    with db.scope(who) as scope:
+        drafts.keep_question(scope, patient_id, words)
+
+
+def in_the_box(at):
+    return at.chat_input[0].proto.value if at.chat_input[0].proto.set_value else ""
+
+
+def test_a_thread_opens_with_what_its_author_left_in_the_box(visit, alice, bob, pat):
+    leave(alice, pat, "Does ibuprofen")
+    leave(alice, None, "How long")
+    assert in_the_box(visit(alice, pat)) == "Does ibuprofen"
+    assert in_the_box(visit(alice)) == "How long"
+    assert in_the_box(visit(bob, pat)) == in_the_box(visit(bob)) == ""
+
+
+def test_it_is_gone_once_it_was_asked_and_stays_when_it_was_refused(visit, alice, pat):
+    leave(alice, pat, "What is a root canal?")
+    at = visit(alice, pat)
+    at.chat_input[0].set_value("What is a root canal?").run()
+    leave(alice, pat, "x" * 4_001)
+    at.chat_input[0].set_value("x" * 4_001).run()
+    with db.scope(alice) as scope:
+        assert drafts.load_question(scope, pat) == "x" * 4_001
+    assert questions(at) == ["What is a root canal?"]
+
+
+def test_a_refresh_of_the_page_puts_nothing_back_into_the_box(visit, alice, pat):
+    """What the tab shows is newer than what was kept."""
+    at = visit(alice, pat)
+    leave(alice, pat, "Does ibuprofen")
+    assert in_the_box(at.run()) == ""

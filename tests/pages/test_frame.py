@@ -7,9 +7,9 @@ import pytest
 from lib import auth, db
 from lib.errors import NotSignedIn
 from tests.pages.conftest import texts
-from ui import frame
+from ui import menu
 
-PAGES = {file: permission for file, _title, _icon, permission, _section in frame.pages()}
+PAGES = {file: permission for file, _title, _icon, permission, _section in menu.pages()}
 REFUSED = [(page, role) for page, permission in PAGES.items() for role in ("receptionist", "manager", "clinician")
            if role not in auth.PERMISSIONS[permission]]
 REFUSAL = "does not allow this"

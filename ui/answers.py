@@ -1,0 +1,118 @@
+"""One message of a thread as it looks: who asked, the answer with its sources, how it ended and what it cost."""
+
+import html
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+import streamlit as st
+
+from lib.chats import Message
+from lib.emergencies import Emergency
+from lib.identity import Identity
+from lib.texts import _
+from ui import alarm, markdown, widgets
+from ui.markdown import escape
+
+ASKED, ANSWERED = ":material/person:", ":material/dentistry:"
+PLACEHOLDER = "[patient]"  # what a provider knows instead of a name (lib/redaction.py)
+
+
+def show(message: Message, identity: Identity, raised: Emergency | None = None, name: str = "",
+         below: Callable[[], None] = lambda: None) -> None:
+    """Few elements for each message: a thread is redrawn on every rerun. `name`: the patient's. `below`: what else an answer
+    offers."""
+    if message.role == "user":
+        with st.chat_message("user", avatar=ASKED):
+            when = widgets.moment(message.created_at, identity)
+            st.html(f"<p class='asked'><b>{html.escape(message.asked_by)}</b> · {when}</p>"
+                    f"<div class='typed' dir='auto'>{html.escape(message.content)}</div>")
+    elif message.metadata.get("emergency"):
+        with st.chat_message("assistant", avatar=":material/emergency:"):
+            alarm.card(message.content, raised, identity)
+    else:
+        with st.chat_message("assistant", avatar=ANSWERED):
+            st.markdown(f"{text(message.content, name)}\n\n{_footnote(message, identity)}")
+            below()
+
+
+def text(content: str, name: str) -> str:
+    """An answer's Markdown, inert, with the patient's name in its place again."""
+    return markdown.inert(content).replace(markdown.inert(PLACEHOLDER), escape(name or PLACEHOLDER))
+
+
+def _footnote(message: Message, identity: Identity) -> str:
+    """Where the answer comes from, what it cost and how it ended, small and grey."""
+    facts = message.metadata
+    ended = _ended(message)
+    lines = [f":orange-badge[:material/schedule: {_('Dentist today')}]"] if facts.get("tier") == "U" else []
+    lines += [f":small[:material/info: {ended}]"] if ended else []
+    lines += [f":small[:gray[{_sources(facts, identity)}]]"] if facts.get("title") and not facts.get("own") else []
+    lines += [f":small[:gray[{_origin(message, identity)}]]"] if facts else []
+    return "  \n".join(lines)
+
+
+def _ended(message: Message) -> str:
+    """What a reader must know of an answer that is not whole, or not what was wanted; "" for all others."""
+    if message.running:
+        return _("Writing …")
+    if message.status == "truncated" and message.metadata.get("finish") == "length":
+        return _("This answer reached its greatest length and ends here.")
+    known = {"ok": "", "stopped": _("Stopped before the end."), "truncated": _("This answer was cut short."),
+             "filtered": _("The provider withheld the rest of this answer."),
+             "timeout": _("The provider took too long; what had come is kept."),
+             "rate_limited": _("The provider was busy."),
+             "budget_blocked": _("Answered here: the day's budget for the AI provider is used up.")}
+    return known.get(message.status, _("This answer was interrupted. Please ask again."))
+
+
+def _sources(facts: dict[str, Any], identity: Identity) -> str:
+    cited = [_("{source} (read {day})").format(source=_source(row), day=widgets.day(date.fromisoformat(row["read_on"]), identity))
+             for row in facts.get("sources", [])]
+    note = escape(facts.get("source_note") or "")
+    listed = "; ".join(cited + [note] * bool(note)) or _("none")
+    if facts["route"] in ("provider", "cache"):
+        return _("Given to the provider: [1] {title}. Sources: {list}").format(title=escape(facts["title"]), list=listed)
+    return _("Sources: {list}").format(list=listed)
+
+
+def _source(row: dict[str, str]) -> str:
+    name = f"{escape(row['organisation'])}, {escape(row['title'])}"
+    return f"[{name}](<{quote(row['url'], safe=':/?&=#%@+,;~')}>)" if row["url"].startswith("https://") else name
+
+
+def _origin(message: Message, identity: Identity) -> str:
+    """The route, the review and the cost in one line."""
+    facts = message.metadata
+    attempt = [_("attempt {n}").format(n=message.attempt)] if message.attempt > 1 else []
+    cost = [_cost(message)]
+    if facts["route"] == "provider":
+        return " · ".join([_("AI provider"), escape(facts.get("model") or _("unknown model")), *attempt, *cost])
+    if facts["route"] == "cache":
+        return " · ".join([_("AI provider, asked before"), escape(facts.get("model") or _("unknown model")), *attempt, *cost])
+    if facts["route"] != "kb":
+        nothing = _("Too long to be answered") if facts["route"] == "blocked" else _("No article fits")
+        return " · ".join([nothing, *attempt, *cost])
+    kind = _("Your clinic's article") if facts.get("own") else _("Knowledge base")
+    return " · ".join([kind, escape(facts["title"]), *([] if facts.get("own") else [_review(facts, identity)]), *attempt, *cost])
+
+
+def _review(facts: dict[str, Any], identity: Identity) -> str:
+    if facts.get("reviewed_by"):
+        return _("reviewed by {name} on {day}").format(name=escape(facts["reviewed_by"]),
+                                                       day=widgets.day(date.fromisoformat(facts["reviewed_on"]), identity))
+    return _("draft of {day}, not yet reviewed by a clinician").format(
+        day=widgets.day(date.fromisoformat(facts["drafted_on"]), identity))
+
+
+def _cost(message: Message) -> str:
+    """None is unknown and says so; it is never shown as nothing."""
+    facts = message.metadata
+    cost = facts.get("cost_usd")
+    if cost is None:
+        return _("cost counted in Analytics") if facts.get("billed") is False else _("unpriced")
+    if not float(cost):
+        return _("no cost")
+    estimated = _("about ") if facts.get("cost_source") == "estimated" else ""
+    return f"{estimated}\\${cost.rstrip('0') if '.' in cost else cost}"
