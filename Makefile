@@ -53,6 +53,10 @@ bench: .venv/installed-dev  ## Figures beside Streamlit's defaults
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.audit
+	$(BIN)/python -m benchmarks.assistant
+
+eval: .venv/installed-dev  ## How well the assistant finds danger signs and articles; fails where a goal is missed
+	@failed=0; for part in redflags knowledge; do $(BIN)/python -m evaluation.$$part || failed=1; done; exit $$failed
 
 migrate: .venv/installed  ## Bring the database of DATABASE_OWNER_URL (or the embedded one) up to date
 	@$(BIN)/python -m lib.operator migrate
@@ -76,4 +80,4 @@ lock:  ## Lock requirements*.in with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run demo test audit test-long bench migrate migration clinic reset-user key rotate-keys lock
+.PHONY: help run demo test audit test-long bench eval migrate migration clinic reset-user key rotate-keys lock

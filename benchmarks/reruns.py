@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", ROOT.parent / "shared"))
 DEFAULTS = ["--runner.postScriptGC", "true", "--runner.magicEnabled", "true", "--server.fileWatcherType", "auto",
             "--logger.level", "info", "--client.toolbarMode", "auto"]
+BARE = "benchmarks/bare/app.py"
 WARM_UP = 5  # reruns before those that count
 
 
@@ -50,9 +51,10 @@ def main() -> None:
     parser.add_argument("--goal", type=float, default=15.0)
     options = parser.parse_args()
     with demo_clinic() as (cookies, pages):
+        floor = measure([], {}, {"today": ""}, options.reruns, BARE)["today"]
         tuned = measure([], cookies, pages, options.reruns)
         defaults = measure(DEFAULTS, cookies, pages, options.reruns)
-    show(tuned, defaults, options.goal)
+    show(floor, tuned, defaults, options.goal)
     sys.exit(any(cost.cpu_ms > options.goal for cost in tuned.values()))
 
 
@@ -86,24 +88,25 @@ def addresses(owner: object) -> dict[str, str]:
             group by patient_id order by count(*) desc limit 1
             """)
     queries = {"patient": f"?patient={patient}", "patient_edit": f"?patient={patient}", "chat": f"?patient={patient}",
-               "analytics": "?period=12m"}
+               "analytics": "?period=12m", "knowledge": "?article=crowns"}
     return {path.stem: queries.get(path.stem, "") for path in sorted((ROOT / "pages").glob("*.py"))}
 
 
-def measure(flags: list[str], cookies: dict[str, str], pages: dict[str, str], reruns: int) -> dict[str, Cost]:
-    with server(flags) as (process, url):
+def measure(flags: list[str], cookies: dict[str, str], pages: dict[str, str], reruns: int,
+            app: str = "app.py") -> dict[str, Cost]:
+    with server(flags, app) as (process, url):
         return {page: asyncio.run(rerun(process, url, page, query, cookies, reruns)) for page, query in pages.items()}
 
 
 @contextmanager
-def server(flags: list[str]) -> Iterator[tuple[psutil.Process, str]]:
+def server(flags: list[str], app: str = "app.py") -> Iterator[tuple[psutil.Process, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), *flags], cwd=ROOT,
+    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port), *flags], cwd=ROOT,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(f"http://127.0.0.1:{port}/api/v1/health", process)
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
         time.sleep(IMPORTING)
         yield psutil.Process(process.pid), f"http://127.0.0.1:{port}"
     finally:
@@ -157,7 +160,9 @@ def load_tool() -> ModuleType:
     return module
 
 
-def show(tuned: dict[str, Cost], defaults: dict[str, Cost], goal: float) -> None:
+def show(floor: Cost, tuned: dict[str, Cost], defaults: dict[str, Cost], goal: float) -> None:
+    """The floor tells how fast this machine is just now: the goal was set where it was 4.5 ms."""
+    print(f"floor of this machine: {floor.cpu_ms:.1f} ms for a menu and a title")
     print(f"{'page':<14}{'CPU ms tuned':>14}{'CPU ms defaults':>17}{'messages':>10}{'kB':>8}")
     for page, cost in tuned.items():
         mark = "" if cost.cpu_ms <= goal else f"   over the goal of {goal:g} ms"
