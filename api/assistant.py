@@ -102,7 +102,7 @@ async def generate(message: Message) -> dict[str, Any]:
 async def chat(asked: Chat, request: Request) -> Any:
     if not asked.stream and "text/event-stream" not in request.headers.get("accept", ""):
         return await _whole(asked)
-    prepared = _prepare(asked)
+    prepared = await asyncio.get_running_loop().run_in_executor(_pool(), _prepare, asked)
     return _streamed(_told(prepared), prepared.stop)
 
 
@@ -122,8 +122,8 @@ async def converse(asked: Asked) -> StreamingResponse:
 
 def _prepare(asked: Chat) -> ai.Request:
     """Red flags on the whole message, then the length, then whoever answers: the order that the app keeps, too."""
-    turns = [turn.content for turn in asked.history if turn.role == "user"]
-    verdict = redflags.check(asked.message, turns)
+    turns = [turn.content[:LONGEST_QUESTION] for turn in asked.history if turn.role == "user"]
+    verdict = redflags.check(asked.message, turns[-3:])
     if verdict.tier == "E":
         categories = sorted({finding.category for finding in verdict.findings if finding.tier == "E"})
         return ai.Request(asked.message, None, False, asked.emergency_number, card=advice.emergency_card(
@@ -142,10 +142,11 @@ def _consultation(asked: Chat, article: articles.Article | None) -> Consultation
     if provider is None or (article and alone):
         return None
     redactor = redaction.Redactor(redaction.Subject(asked.patient.name) if asked.patient.name else None)
-    history = tuple(Turn(turn.role, redactor.redact(turn.content)) for turn in asked.history)
+    said = asked.history[-prompts.HISTORY:]
+    history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
     extracts = (Extract(article.title, article.body),) if article else ()
     return Consultation(provider, redactor.redact(asked.message),
-                        Context(redactor.redact(asked.notes), history, extracts, asked.emergency_number))
+                        Context(redactor.redact(asked.notes[:LONGEST_QUESTION]), history, extracts, asked.emergency_number))
 
 
 @cache
@@ -154,12 +155,17 @@ def _articles() -> tuple[articles.Article, ...]:
 
 
 async def _whole(asked: Chat) -> dict[str, Any]:
-    request = _prepare(asked)
-    events = await asyncio.get_running_loop().run_in_executor(_pool(), lambda: list(ai.answer(request)))
+    request, events = await asyncio.get_running_loop().run_in_executor(_pool(), _answered, asked)
     text = "".join(event.text for event in events if isinstance(event, Delta))
     done = next(event for event in events if isinstance(event, Done))
     name = asked.patient.name or _("the patient")
     return {"reply": text.replace("[patient]", name), **_origin(request, done)}
+
+
+def _answered(asked: Chat) -> tuple[ai.Request, list[Event]]:
+    """In a thread: reading signs and masking take their time, and the loop may be the whole app's."""
+    request = _prepare(asked)
+    return request, list(ai.answer(request))
 
 
 def _origin(request: ai.Request, done: Done) -> dict[str, Any]:

@@ -4,12 +4,15 @@ call then goes to the very address that was looked at, or a name could answer di
 import asyncio
 import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from lib import settings
 from lib.errors import Invalid
 from lib.texts import _
+
+# Ways to a private IPv4 address, site-local ones and a relay, all of which Python calls global.
+NEVER = tuple(map(ip_network, ("64:ff9b::/96", "::/96", "fec0::/10", "192.88.99.0/24")))
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ def check(url: str) -> None:
         host, _port = parts.hostname, parts.port
     except ValueError:
         raise Invalid(_("This is no web address.")) from None
-    if parts.scheme not in ("http", "https") or not host or parts.username or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc or parts.query or parts.fragment:
         raise Invalid(_("The address begins with https:// and has no user, query or fragment."))
     if parts.scheme == "http" and not _is_named(url):
         raise Invalid(_("Without TLS only hosts in AI_ALLOWED_HOSTS are called. Use https://, or ask whoever runs Chairside."))
@@ -57,4 +60,5 @@ def _is_public(address: str) -> bool:
     """An IPv4 address inside an IPv6 one counts as what it is."""
     ip = ip_address(address.split("%")[0])
     mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    return ip.is_global and not ip.is_multicast and (mapped is None or mapped.is_global)
+    odd = any(ip in network for network in NEVER if network.version == ip.version)
+    return ip.is_global and not ip.is_multicast and not odd and (mapped is None or mapped.is_global)

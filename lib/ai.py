@@ -15,7 +15,8 @@ from lib.providers import Provider
 PIECES = 24
 PAUSE = 0.012
 # The provider's reply begins with the tier it sees (lib/prompts.py asks for it).
-TIER = re.compile(r"\s*TIER:\s*(E|U|NONE)\b[^\n]*\n*", re.IGNORECASE)
+MARKUP = " \t\r\n*_#>`"
+TIER = re.compile(rf"[{MARKUP}]*TIER\s*:\s*(E|U|NONE)\b[*_`.]*[ \t]*\n*", re.IGNORECASE)
 TIER_LENGTH = 40  # characters held back at most, where a reply begins as a tier does and then has no line
 
 
@@ -46,7 +47,8 @@ class Consultation:
 class Request:
     """`article`: what the knowledge base holds on this question, if anything. `urgent`: the red-flag check said tier U.
     `consultation`: a provider answers, and the article only where it fails. `why_not`: why no provider is asked, to be said.
-    `kept`: the answer that was given to exactly this before, and what it cost then. `card`: an emergency, these words alone."""
+    `declared`: who asks has stated that no patient is in danger. `kept`: the answer that was given to exactly this before, and
+    what it cost then. `card`: an emergency, these words alone."""
 
     question: str
     article: Article | None
@@ -54,6 +56,7 @@ class Request:
     emergency_number: str
     consultation: Consultation | None = None
     why_not: str = ""
+    declared: bool = False
     kept: str = ""
     card: str = ""
     saved_usd: Decimal | None = None
@@ -143,7 +146,7 @@ def consult(request: Request) -> Iterator[Event]:
     request.stop.listen(line.ask)
     for event in _with_tier(_reply(request, line)):
         if isinstance(event, Tier):
-            tier = event.name
+            tier = "U" if request.declared else event.name
             if tier == "E":
                 line.ask(final=True)  # nothing the provider says comes before the card
             yield from _raise(tier, request)
@@ -203,8 +206,8 @@ def _with_tier(events: Iterator[Event]) -> Iterator[Event | Tier]:
 
 def _may_be_tier(text: str) -> bool:
     """Not enough came yet to tell."""
-    begun = text.lstrip()
-    return "\n" not in begun and len(begun) < TIER_LENGTH and "TIER:".startswith(begun[:5].upper())
+    begun = text.lstrip(MARKUP)
+    return "\n" not in begun and len(begun) < TIER_LENGTH and "TIER".startswith(begun[:4].upper())
 
 
 def _split(text: str) -> Iterator[Event | Tier]:

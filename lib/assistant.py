@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -58,13 +58,15 @@ PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save an answer while the 
 UNPRICED = Decimal("0.02")  # USD that a call holds of the budget where nobody knows its price
 OWN = "own:"  # before the id of a clinic's own article, in place of a slug
 GREETING = ({"role": "user", "content": "Answer with the word OK."},)
+SAME_CONVERSATION = timedelta(minutes=30)  # of general questions, whose thread never ends
 PLACEHOLDER = re.compile(r"\[[a-z ]+\]")  # what lib/redaction.py leaves
 MODEL = "model"  # in place of a rule set, where a provider raised the alarm
 
 
 @dataclass(frozen=True)
 class Question:
-    """`tier`: what the red-flag check says of it by now. `again`: somebody wants another answer than the one there is."""
+    """`tier`: what the red-flag check says of it by now. `again`: somebody wants another answer than the one there is.
+    `declared`: who asked has stated that no patient is in danger now."""
 
     id: UUID
     thread_id: UUID
@@ -73,6 +75,7 @@ class Question:
     tier: str | None
     rule_set: str
     again: bool = False
+    declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def _plan(scope: Scope, question: Question) -> Plan:
     redactor = Redactor(_subject(patient) if patient else None)
     masked = redactor.redact(question.text)
     article = _find_article(scope, PLACEHOLDER.sub(" ", masked))
-    if not assistant_settings.available(decided) or (article and not patient and not question.again):
+    if not assistant_settings.available(decided) or (article and not patient and not (question.again or question.declared)):
         return _built_in(scope, question, article, decided)
     try:
         return _with_provider(scope, question, decided, Known(patient, article, redactor, masked))
@@ -158,7 +161,8 @@ def _with_provider(scope: Scope, question: Question, decided: AssistantSettings,
     call = _call(scope, question, "provider", article)
     call = replace(call, provider=provider.name if provider else "service", model=provider.model if provider else None,
                    redactions=known.redactor.counts, budget_day=held_on, reserved_usd=amount)
-    request = Request(question.text, article, question.tier == "U", scope.identity.emergency_number, consultation)
+    request = Request(question.text, article, question.tier == "U", scope.identity.emergency_number, consultation,
+                      declared=question.declared)
     return Plan(request, call, facts_of(article), price, key, decided.daily_budget_usd)
 
 
@@ -197,7 +201,8 @@ def _context(scope: Scope, question: Question, known: Known) -> Context:
     """Notes are masked before they are cut, so that no half of a name at the cut escapes."""
     notes = known.patient.notes if known.patient else None
     written = f"{notes.alerts}\n{notes.medical_notes}".strip() if notes else ""
-    turns = chats.turns_before(scope, question.thread_id, question.id, limit=prompts.HISTORY)
+    turns = [turn for turn in chats.turns_before(scope, question.thread_id, question.id, limit=prompts.HISTORY)
+             if question.patient_id or turn.created_at > datetime.now(UTC) - SAME_CONVERSATION]
     return Context(known.redactor.redact(written)[:prompts.NOTES],
                    tuple(_turn(turn, known.redactor) for turn in turns if turn.content),
                    (Extract(known.article.title, known.article.body),) if known.article else (), scope.identity.emergency_number)

@@ -98,6 +98,8 @@ def _own(wanted: AssistantSettings, before: AssistantSettings) -> AssistantSetti
     addresses.check(wanted.base_url or "")
     if not wanted.model or len(wanted.model) > 200:
         raise Invalid(_("Name the model, such as {example}.").format(example=providers.MODEL))
+    if wanted.api_key and not wanted.api_key.strip().isascii():
+        raise Invalid(_("A key has plain letters and digits only. Copy it again from your account there."))
     if wanted.api_key and wanted.api_key != before.api_key:
         return replace(wanted, api_key=vault.seal(wanted.api_key.strip()))
     if not before.api_key or before.base_url != wanted.base_url:

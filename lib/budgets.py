@@ -64,7 +64,7 @@ def reserve(scope: Scope, amount_usd: Decimal, limit_usd: Decimal) -> date | Non
         returning day
         """, day=day_of(scope), amount=amount_usd, limit=limit_usd)
     if held is None:
-        _tell(scope, day_of(scope), limit_usd, stopped=True)
+        _tell(scope, day_of(scope), limit_usd, full=limit_usd - amount_usd)
     return held
 
 
@@ -76,11 +76,11 @@ def settle(scope: Scope, day: date, reserved_usd: Decimal, cost_usd: Decimal, li
         where clinic_id = :clinic_id
           and day = :day
         """, day=day, reserved=reserved_usd, cost=cost_usd)
-    _tell(scope, day, limit_usd, stopped=False)
+    _tell(scope, day, limit_usd, full=limit_usd)
 
 
-def _tell(scope: Scope, day: date, limit_usd: Decimal, *, stopped: bool) -> None:
-    """Each threshold once a day: of all who pass it, one has its row changed."""
+def _tell(scope: Scope, day: date, limit_usd: Decimal, *, full: Decimal) -> None:
+    """Each threshold once a day: of all who pass it, one has its row changed. `full`: spent so much, nothing more fits in."""
     warned = scope.run("""
         update ai_budgets
         set warned_at = now()
@@ -95,8 +95,9 @@ def _tell(scope: Scope, day: date, limit_usd: Decimal, *, stopped: bool) -> None
         where clinic_id = :clinic_id
           and day = :day
           and stopped_at is null
-          and (:stopped or spent_usd >= :limit)
-        """, day=day, stopped=stopped, limit=limit_usd)
+          and spent_usd > 0
+          and spent_usd >= :full
+        """, day=day, full=full)
     if warned or ended:
         log.warning("budget threshold", clinic_id=str(scope.identity.clinic_id), percent=100 if ended else 80)
 

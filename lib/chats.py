@@ -158,12 +158,16 @@ class _Question:
 
 
 def turns_before(scope: Scope, thread_id: UUID, question_id: UUID, *, limit: int) -> list[Message]:
-    """What was said last before this question, oldest first: what a provider may know of the conversation."""
-    return history(scope, thread_id, before=question_id, limit=limit).rows[::-1]
+    """What was said last before this question, oldest first: what a provider may know of the conversation. Emergencies and what
+    was said to them stay out: nothing of theirs is sent anywhere."""
+    said = history(scope, thread_id, before=question_id, limit=limit).rows[::-1]
+    alarming = {message.question_id for message in said if message.metadata.get("emergency")}
+    return [message for message in said if message.id not in alarming and message.question_id not in alarming - {None}]
 
 
 def find_running(scope: Scope, thread_id: UUID, question_id: UUID) -> UUID | None:
-    """An answer to this question that is being written now."""
+    """An answer to this question that is being written now. Of two who want another one at once, the second waits here."""
+    scope.run("select pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"again {question_id}")
     running: UUID | None = scope.value("""
         select id
         from chat_messages
@@ -171,6 +175,7 @@ def find_running(scope: Scope, thread_id: UUID, question_id: UUID) -> UUID | Non
           and thread_id = :thread_id
           and question_id = :question_id
           and id > :question_id
+          and id > app.uuid_floor(now() - interval '2 minutes')
           and status = 'started'
         order by id desc
         limit 1

@@ -22,7 +22,8 @@ class Draining:
 class Done:
     """How the answer ended and what it took. None is unknown, 0 is measured zero.
 
-    `status`: as chat_messages has it. `problem`: why a provider gave no whole answer: busy, unavailable, timeout, network.
+    `status`: as chat_messages has it. `problem`: why a provider gave no whole answer: busy, refused, unavailable, timeout,
+    network.
     `finish`: the provider's own word for its end. `raised`: the tier the provider saw where the rules saw less.
     `billed`: whether the provider may charge for this. `usage_source`: "provider" or "estimated"; None where nothing is known.
     """

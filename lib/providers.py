@@ -5,9 +5,11 @@ What each step guards against was seen at a real provider; the numbers in the co
 
 import asyncio
 import json
+import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -68,7 +70,7 @@ def converse(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop)
     """The reply in pieces, then `Done`. After `stop`: `Draining` where the bill runs on, and no more pieces. Never raises."""
     done = Tally(provider.name, provider.model).failed("unavailable").done()
     try:
-        with breaker(provider.base_url).calling():
+        with breaker(provider).calling():
             done = yield from _listen(provider, messages, stop)
             if done.problem in BROKEN:
                 raise _Broken
@@ -81,9 +83,10 @@ class _Broken(Exception):
     """What the breaker counts."""
 
 
-@cache
-def breaker(base_url: str) -> CircuitBreaker:
-    """One per endpoint and process. Its `current_state` is closed while all is well, open or half-open otherwise."""
+@lru_cache(maxsize=1_000)
+def breaker(provider: Provider) -> CircuitBreaker:
+    """One per endpoint, key and model, so that nobody's wrong key keeps others waiting; in each process. Its `current_state` is
+    closed while all is well, open or half-open otherwise."""
     return CircuitBreaker(fail_max=FAILURES, reset_timeout=REST, exclude=[GeneratorExit], throw_new_error_on_trip=False)
 
 
@@ -116,6 +119,9 @@ async def _talk(provider: Provider, messages: Sequence[dict[str, str]], put: Cal
         tally.failed("network")
     except Invalid:
         tally.failed("network", billed=False)
+    except Exception as error:  # the edge of a conversation: an address or a key that no request can be made of
+        log.error("provider can't be asked", error=type(error).__name__)
+        tally.failed("unavailable", billed=False)
     finally:
         put(tally.done())
 
@@ -134,14 +140,22 @@ def _on_time(put: Callable[[Event], None], deadline: asyncio.Timeout) -> Callabl
 # one exchange --------------------------------------------------------------------------------------------------------
 
 
-_refused: dict[str, set[str]] = {}  # by endpoint: the fields it does not take
+_refused: dict[tuple[str, str], set[str]] = {}  # by endpoint and model: the fields it does not take
+UNKNOWN_FIELD = re.compile(r"unknown|unsupported|not supported|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: it takes 60 ms, and the loop is everybody's."""
+    return ssl.create_default_context()
+
 
 
 async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], tally: Tally, put: Callable[[Event], None]) -> None:
     """Once more without a field that the endpoint refuses by name; that is remembered."""
     destination = await addresses.resolve(provider.base_url.rstrip("/") + "/chat/completions")
-    known = _refused.setdefault(provider.base_url, set())
-    async with httpx.AsyncClient(timeout=httpx.Timeout(None), trust_env=False, follow_redirects=False) as client:
+    known = _refused.setdefault((provider.base_url, provider.model), set())
+    async with httpx.AsyncClient(verify=_tls(), timeout=httpx.Timeout(None), trust_env=False, follow_redirects=False) as client:
         while True:
             request = client.build_request(
                 "POST", destination.url, json=_body(provider, messages, known),
@@ -178,11 +192,12 @@ async def _read(response: httpx.Response, tally: Tally, put: Callable[[Event], N
 
 async def _read_refusal(response: httpx.Response, tally: Tally) -> str:
     text = await _text(response)
-    if response.status_code in (400, 422):
+    if response.status_code in (400, 422) and UNKNOWN_FIELD.search(text):
         for name in ("stream_options", "max_tokens", "temperature"):
             if name in text:
                 return name
-    problem = "busy" if response.status_code == 429 else "unavailable"
+    busy, ours = response.status_code == 429, response.status_code < 500
+    problem = "busy" if busy else "refused" if ours else "unavailable"
     log.warning("provider refused", provider=tally.provider, status=response.status_code)
     tally.failed(problem, billed=False)
     return ""

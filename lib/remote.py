@@ -3,8 +3,10 @@ scales by itself. Everything else, from the red flags to the bill, stays here.""
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import httpx
@@ -36,7 +38,7 @@ def converse(question: str, context: Context, stop: Stop) -> Iterator[Event]:
 
 
 async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
-    done = Done(status="error_before", problem="network")
+    done = Done(status="error_before", problem="network", billed=False)
     try:
         async with asyncio.timeout(providers.IN_ALL + PATIENCE):
             done = await _exchange(body, put)
@@ -48,11 +50,16 @@ async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
         put(done)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
 async def _exchange(body: dict[str, Any], put: Callable[[Event], None]) -> Done:
     configured = settings.get()
     key = configured.ai_service_key.get_secret_value() if configured.ai_service_key else ""
     timeout = httpx.Timeout(None, connect=PATIENCE)
-    async with (httpx.AsyncClient(timeout=timeout, trust_env=False) as client,
+    async with (httpx.AsyncClient(verify=_tls(), timeout=timeout, trust_env=False) as client,
                 client.stream("POST", f"{configured.ai_service_url}/api/chat/converse", json=body,
                               headers={"Authorization": f"Bearer {key}", "Accept": "text/event-stream"}) as response):
         if response.status_code != 200:

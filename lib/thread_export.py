@@ -21,7 +21,8 @@ def export(scope: Scope, patient_id: UUID | None) -> str:
     thread_id = chats.find_thread(scope, patient_id)
     messages = _all(scope, thread_id) if thread_id else []
     audit.record(scope, "export", "chat_thread", thread_id or "", patient_id=patient_id, row_count=len(messages))
-    return "\n\n".join([f"# {_line(title)}", *(_entry(scope, message) for message in messages)]) + "\n"
+    text = "\n\n".join([f"# {_line(title)}", *(_entry(scope, message) for message in messages)]) + "\n"
+    return text.replace("[patient]", _line(title)) if patient_id else text
 
 
 def _all(scope: Scope, thread_id: UUID) -> list[Message]:

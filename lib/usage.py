@@ -22,6 +22,8 @@ class Tally:
     prompt_characters: int = 0
     characters: int = 0
     ended: bool = False
+    cut: bool = False
+    half: str = ""
     stopped: bool = False
     problem: str = ""
     billed: bool = True
@@ -42,8 +44,8 @@ class Tally:
             code = chunk["error"].get("code") if isinstance(chunk["error"], dict) else None
             self.failed("busy" if str(code) == "429" else "unavailable")
             return ""
-        if isinstance(chunk.get("usage"), dict):
-            self.usage, self.ended = chunk["usage"], True
+        if isinstance(chunk.get("usage"), dict):  # some repeat it in every chunk, so that alone is no end
+            self.usage, self.ended = chunk["usage"], self.ended or not chunk.get("choices")
         self.model_used = _text(chunk.get("model"))[:LONGEST_NAME] or self.model_used
         self.request_id = _text(chunk.get("id"))[:LONGEST_NAME] or self.request_id
         choices = chunk.get("choices")
@@ -51,16 +53,22 @@ class Tally:
         return self._choice(choice)
 
     def _choice(self, choice: dict[str, Any]) -> str:
-        self.finish = _text(choice.get("finish_reason")) or self.finish
+        self.finish = _text(choice.get("finish_reason"))[:LONGEST_NAME] or self.finish
         if self.finish == "error":
             self.failed("unavailable")
         message = choice.get("delta") or choice.get("message") or {}
-        text = _text(message.get("content")) if isinstance(message, dict) else ""
+        text = self._whole(message.get("content") if isinstance(message, dict) else None)
         room = LONGEST_REPLY - self.characters
-        if len(text) > room:
-            self.finish = "length"
+        self.cut = self.cut or len(text) > room
+        self.finish = "length" if self.cut else self.finish
         self.characters += len(text[:room])
         return text[:room]
+
+    def _whole(self, content: object) -> str:
+        """With the first half of a character that the chunk before ended in."""
+        text = self.half + (content if isinstance(content, str) else "")
+        self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return _text(text[:len(text) - len(self.half)])
 
     @property
     def status(self) -> str:
@@ -99,7 +107,10 @@ class Tally:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """What PostgreSQL, a browser and a log can hold: no NUL, and no half of a character."""
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _count(value: object) -> int | None:

@@ -6,7 +6,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from lib import advice, assistant, audit, auth, calls, chats, db, emergencies, patient_notes, rate_limits, redflags, workers
+from lib import (
+    advice,
+    assistant,
+    audit,
+    auth,
+    calls,
+    chats,
+    db,
+    emergencies,
+    patient_notes,
+    patients,
+    rate_limits,
+    redflags,
+    workers,
+)
 from lib.assistant import Question
 from lib.calls import Call, Ending
 from lib.chats import Message
@@ -18,6 +32,7 @@ from lib.redflags import Verdict
 from lib.texts import _
 
 LONGEST_QUESTION = 4_000
+PLACEHOLDER = "[patient]"  # what a provider knows instead of a name
 CHECKLIST = "checklist"  # in place of a rule set
 
 
@@ -87,7 +102,7 @@ def declare_general(identity: Identity, emergency_id: UUID) -> Asked:
         emergencies.declare_general(scope, emergency_id)
         rate_limits.spend("chats", identity.user_id)
     return _answer_again(identity, Question(question.id, question.thread_id, question.patient_id, question.content, None,
-                                            emergency.rule_set))
+                                            emergency.rule_set, declared=True))
 
 
 def _answer_again(identity: Identity, question: Question) -> Asked:
@@ -110,9 +125,10 @@ def _question_of(scope: Scope, answer_id: UUID) -> Question:
         raise NotFound
     question = chats.get(scope, answer.question_id)
     raised = emergencies.of_questions(scope, question.thread_id, [question.id]).get(question.id)
-    tier = None if raised and raised.general else answer.metadata.get("tier")
+    declared = bool(raised and raised.general)
+    tier = None if declared else answer.metadata.get("tier")
     return Question(question.id, question.thread_id, question.patient_id, question.content, tier,
-                    calls.rule_set_of(scope, answer.id), again=True)
+                    calls.rule_set_of(scope, answer.id), again=True, declared=declared)
 
 
 def tick_off(identity: Identity, patient_id: UUID | None, signs: Collection[str]) -> Asked | None:
@@ -200,7 +216,8 @@ def save_to_notes(identity: Identity, answer_id: UUID) -> None:
         answer = _finished(scope, answer_id)
         if answer.patient_id is None:
             raise Invalid(_("This answer is about no patient."))
-        patient_notes.append(scope, answer.patient_id, _("from the assistant"), answer.content)
+        name = patients.read(scope, answer.patient_id).full_name
+        patient_notes.append(scope, answer.patient_id, _("from the assistant"), answer.content.replace(PLACEHOLDER, name))
 
 
 def _finished(scope: Scope, answer_id: UUID) -> Message:

@@ -67,8 +67,12 @@ def standing() -> None:
         spent=f"{today.spent_usd:,.2f}", limit=f"{today.limit_usd:,.2f}", held=f"{today.reserved_usd:,.2f}")
     widgets.budget_notice(today)
     st.caption(escape(words))
-    provider = assistant_settings.provider(decided)
-    if provider and providers.breaker(provider.base_url).current_state != "closed":
+    try:
+        provider = assistant_settings.provider(decided)
+    except AppError as error:  # its key can't be read any more: a new one can be entered below
+        st.error(escape(str(error)), icon=":material/key_off:")
+        return
+    if provider and providers.breaker(provider).current_state != "closed":
         st.warning(_("The provider failed several times in a row. It is left alone for half a minute at a time; until it answers "
                      "again, the knowledge base answers."), icon=":material/power_off:")
 

@@ -15,14 +15,16 @@ from ui import clipboard, guard, state
 from ui.markdown import escape
 
 
-def offer(message: Message, identity: Identity, *, again: bool) -> None:
+def offer(message: Message, identity: Identity, name: str, *, again: bool) -> None:
     """One menu below each finished answer; an emergency has its own buttons."""
     if message.running:
         return
     options = _options(message, identity, again)
     chosen = st.menu_button(_("More"), list(options), key=f"act_{message.id}", icon=_icon(message), type="tertiary",
                             format_func=lambda name: options.get(name, name))
-    if chosen:
+    if chosen == "copy":
+        _copy(message, name)
+    elif chosen:
         ACTIONS[chosen](message)
 
 
@@ -71,8 +73,8 @@ def _rate(message_id: UUID, permission: str, helpful: bool, reason: str) -> None
     _attempt(write, _("Thank you, noted."))
 
 
-def _copy(message: Message) -> None:
-    clipboard.put(message.content)
+def _copy(message: Message, name: str) -> None:
+    clipboard.put(message.content.replace(workflows.PLACEHOLDER, name or workflows.PLACEHOLDER))
     st.toast(_("Copied."), icon=":material/content_copy:")
 
 
@@ -110,4 +112,4 @@ def _permission(message: Message) -> str:
     return "chat.patient" if message.patient_id else "chat.ask"
 
 
-ACTIONS = {"again": _again, "good": _good, "bad": _bad, "copy": _copy, "notes": _notes, "sent": _sent}
+ACTIONS = {"again": _again, "good": _good, "bad": _bad, "notes": _notes, "sent": _sent}

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from lib import workflows
 from lib.chats import Message
 from lib.emergencies import Emergency
 from lib.identity import Identity
@@ -16,7 +17,6 @@ from ui import alarm, markdown, widgets
 from ui.markdown import escape
 
 ASKED, ANSWERED = ":material/person:", ":material/dentistry:"
-PLACEHOLDER = "[patient]"  # what a provider knows instead of a name (lib/redaction.py)
 
 
 def show(message: Message, identity: Identity, raised: Emergency | None = None, name: str = "",
@@ -39,7 +39,7 @@ def show(message: Message, identity: Identity, raised: Emergency | None = None, 
 
 def text(content: str, name: str) -> str:
     """An answer's Markdown, inert, with the patient's name in its place again."""
-    return markdown.inert(content).replace(markdown.inert(PLACEHOLDER), escape(name or PLACEHOLDER))
+    return markdown.inert(content).replace(markdown.inert(workflows.PLACEHOLDER), escape(name or workflows.PLACEHOLDER))
 
 
 def _footnote(message: Message, identity: Identity) -> str:

@@ -167,7 +167,7 @@ def _history(patient_id: UUID | None, thread_id: UUID, running: Sequence[UUID],
         if message.id not in running:
             raised = reading.alarms.get(message.question_id) if message.question_id else None
             again = reading.provider_on or message.status != "ok"
-            answers.show(message, identity, raised, name, partial(answer_actions.offer, message, identity, again=again))
+            answers.show(message, identity, raised, name, partial(answer_actions.offer, message, identity, name, again=again))
     for _running in running:  # the answer below takes a place of this page, so what stood last in it would stay there, greyed
         st.empty()
     if state.cursor(place):

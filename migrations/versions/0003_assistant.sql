@@ -43,6 +43,8 @@ create table ai_budgets (
     primary key (clinic_id, day),
     constraint budgets_are_not_negative check (least(spent_usd, reserved_usd) >= 0)
 );
+-- The installation's bill of a day adds up all clinics'.
+create index ai_budgets_by_day on ai_budgets (day);
 comment on table ai_budgets is 'day: of the clinic''s time zone. warned_at, stopped_at: when 80 and 100 % were first reached, so that each is told once.';
 
 -- answer_cache: answers to general questions without history, by exact key. Nothing about a patient is ever in it.

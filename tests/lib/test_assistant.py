@@ -385,6 +385,39 @@ def test_a_provider_may_raise_a_question_to_urgent(switched_on, alice):
     assert found.metadata["tier"] == "U"
 
 
+@pytest.mark.parametrize("line", ["**TIER: E**", "## TIER: E", "TIER : E", "`TIER: E`"])
+def test_a_decorated_tier_is_one_too(switched_on, alice, line):
+    switched_on.says(chunk(f"{line}\nThis may be serious."), chunk(finish="stop"), END)
+
+    assert answer_of(alice, ask(alice, "It feels odd today")).metadata["emergency"]
+
+
+def test_a_tier_without_a_line_of_its_own_eats_no_answer(switched_on, alice):
+    switched_on.says(chunk("TIER: NONE Whitening does not harm teeth when it is done well."), chunk(finish="stop"), END)
+
+    assert answer_of(alice, ask(alice)).content.startswith("Whitening does not harm teeth")
+
+
+def test_what_was_declared_general_gets_its_answer_even_if_the_provider_sees_danger(switched_on, alice):
+    asked = ask(alice, EMERGENCY)
+    with db.scope(alice) as scope:
+        emergency = emergencies.of_questions(scope, asked.thread_id, [asked.question_id])[asked.question_id]
+    switched_on.says(chunk("TIER: E\nSit them up."), chunk(finish="stop"), END)
+
+    found = answer_of(alice, settled(workflows.declare_general(alice, emergency.id)))
+
+    assert found.content.startswith(advice.urgent_advice(alice.emergency_number) + "\n\nSit them up.")
+    assert not found.metadata["emergency"]
+
+
+def test_an_emergency_never_leaves_with_the_next_question(switched_on, alice):
+    ask(alice, EMERGENCY)
+
+    ask(alice)
+
+    assert "breathe" not in str(switched_on.requests[-1]["messages"][1:])
+
+
 def test_a_provider_lowers_nothing(switched_on, alice):
     switched_on.says(chunk("TIER: NONE\nAll is well."), chunk(finish="stop"), END)
 
@@ -489,13 +522,17 @@ def test_another_answer_to_an_emergency_needs_the_statement_first(switched_on, a
 
 
 def test_two_tabs_asking_again_get_one_answer(switched_on, alice):
-    first = ask(alice)
-    switched_on.says(chunk("Second."), 0.5, chunk(finish="stop"), END)
+    first, again = ask(alice), []
+    switched_on.says(chunk("Second."), 0.8, chunk(finish="stop"), END)
 
-    twice = [workflows.ask_again(alice, first.answer_id) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: again.append(workflows.ask_again(alice, first.answer_id))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
-    assert twice[0].answer_id == twice[1].answer_id
-    settled(twice[0])
+    assert len({one.answer_id for one in again}) == 1
+    settled(again[0])
 
 
 @pytest.mark.parametrize("who", ["mona", "rita", "charlie"])

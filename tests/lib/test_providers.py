@@ -71,7 +71,7 @@ def test_failure_1_another_refusal_is_not_tried_again(fake):
 
     text, done = hear(fake)
 
-    assert (text, done.status, done.problem, done.billed) == ("", "error_before", "unavailable", False)
+    assert (text, done.status, done.problem, done.billed) == ("", "error_before", "refused", False)
     assert len(fake.requests) == 1
 
 
@@ -253,6 +253,54 @@ def test_an_answer_without_end_is_cut_where_a_message_is_full(fake):
     assert done.status == "truncated"
 
 
+@pytest.mark.parametrize("odd", ["nul \0 inside", "half \ud83d", "\udc00 half"])
+def test_what_no_database_can_hold_is_taken_out(fake, odd):
+    fake.says(event({"id": odd, "model": odd, "choices": [{"delta": {"content": odd}, "finish_reason": "stop"}]}), END)
+
+    text, done = hear(fake)
+
+    for one in (text, done.model, done.request_id):
+        assert "\0" not in one
+        one.encode()
+
+
+def test_a_character_cut_between_two_chunks_is_put_together(fake):
+    fake.says(b'data: {"choices": [{"delta": {"content": "smile \\ud83d"}}]}\n\n',
+              b'data: {"choices": [{"delta": {"content": "\\ude00."}, "finish_reason": "stop"}]}\n\n', END)
+
+    assert hear(fake)[0] == "smile \U0001f600."
+
+
+def test_usage_in_every_chunk_makes_no_cut_answer_whole(fake):
+    fake.says(chunk("Half an", usage={"prompt_tokens": 3, "completion_tokens": 4}))
+
+    assert hear(fake)[1].status == "truncated"
+
+
+def test_a_refusal_of_a_value_is_none_of_the_field(fake):
+    fake.says(b'{"error": {"message": "context too long, lower max_tokens"}}', status=400)
+
+    hear(fake)
+
+    assert len(fake.requests) == 1
+    assert providers._refused[fake.provider.base_url, fake.provider.model] == set()
+
+
+def test_a_key_that_no_request_can_carry_is_a_clear_failure(fake):
+    done = hear(fake, provider=Provider(fake.provider.base_url, "sk-äö", "m"))[1]
+
+    assert (done.problem, done.billed, done.status) == ("unavailable", False, "error_before")
+
+
+def test_one_clinics_wrong_key_keeps_no_other_waiting(fake):
+    fake.says(b"{}", status=500)
+    for _ in range(6):
+        hear(fake, provider=Provider(fake.provider.base_url, "sk-wrong", fake.provider.model))
+    fake.says(*WHOLE)
+
+    assert hear(fake)[1].status == "ok"
+
+
 # 9 and 10: silence
 
 
@@ -334,7 +382,7 @@ def test_a_reply_that_floods_the_wire_is_cut(fake, monkeypatch):
 
 
 @pytest.mark.parametrize(("status", "problem", "row"), [(429, "busy", "rate_limited"), (500, "unavailable", "error_before"),
-                                                        (503, "unavailable", "error_before"), (302, "unavailable", "error_before")])
+                                                        (503, "unavailable", "error_before"), (302, "refused", "error_before")])
 def test_a_refusal_costs_nothing_and_has_its_name(fake, status, problem, row):
     fake.says(b"{}", status=status, content_type="application/json", location="http://127.0.0.1:1/elsewhere")
 
@@ -363,16 +411,16 @@ def test_after_five_failures_in_a_row_nobody_is_kept_waiting_until_it_has_rested
     fake.says(b"{}", status=500)
     for _ in range(5):
         hear(fake)
-    assert providers.breaker(fake.provider.base_url).current_state == "open"
+    assert providers.breaker(fake.provider).current_state == "open"
 
     done = hear(fake)[1]
 
     assert (done.problem, done.billed) == ("unavailable", False)
     assert len(fake.requests) == 5
-    providers.breaker(fake.provider.base_url).reset_timeout = 0
+    providers.breaker(fake.provider).reset_timeout = 0
     fake.says(*WHOLE)
     assert hear(fake)[1].status == "ok"
-    assert providers.breaker(fake.provider.base_url).current_state == "closed"
+    assert providers.breaker(fake.provider).current_state == "closed"
 
 
 def test_a_busy_provider_and_a_stopped_answer_break_nothing(fake):
@@ -380,13 +428,13 @@ def test_a_busy_provider_and_a_stopped_answer_break_nothing(fake):
     for _ in range(7):
         hear(fake)
 
-    assert providers.breaker(fake.provider.base_url).current_state == "closed"
+    assert providers.breaker(fake.provider).current_state == "closed"
 
 
 # 22 of SECURITY.md: where calls may go
 
 
-@pytest.mark.parametrize("url", ["http://example.org/v1", "ftp://example.org", "https://", "https://user:pw@example.org", "https://a/?q=1", "https://a:b/",
+@pytest.mark.parametrize("url", ["http://example.org/v1", "ftp://example.org", "https://", "https://user:pw@example.org", "https://a/?q=1", "https://a:b/", "https://:pw@example.org", "https://@example.org",
                                  "javascript:alert(1)", ""])
 def test_finding_22_an_odd_address_is_refused_without_a_look_up(url):
     with pytest.raises(Invalid):
@@ -394,7 +442,7 @@ def test_finding_22_an_odd_address_is_refused_without_a_look_up(url):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]",
-                                  "0.0.0.0", "100.64.0.1", "2130706433", "0x7f.1"])
+                                  "0.0.0.0", "100.64.0.1", "2130706433", "0x7f.1", "[64:ff9b::a9fe:a9fe]", "[fec0::1]", "[::7f00:1]", "192.88.99.1"])
 def test_finding_22_private_hosts_are_called_only_when_they_are_named(database, host):
     done = hear(None, provider=Provider(f"https://{host}/v1", "sk", "m"))[1]
 
