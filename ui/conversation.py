@@ -99,6 +99,7 @@ def _ask(patient_id: UUID | None, box: str) -> None:
     if refusal:
         state.refuse(refusal)
         state.show(box, text)
+        question_draft.keep(identity, patient_id, text)
     else:
         question_draft.discard(identity, patient_id, text)
 

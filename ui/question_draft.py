@@ -7,6 +7,7 @@ import streamlit as st
 
 from lib import db, drafts
 from lib.db import Scope
+from lib.errors import AppError
 from lib.identity import Identity
 from ui import state
 
@@ -28,6 +29,15 @@ def bring_back(scope: Scope, patient_id: UUID | None) -> None:
 
 def watch(identity: Identity) -> None:
     _component(key="question", data={"clinic": str(identity.clinic_id)}, height=0)
+
+
+def keep(identity: Identity, patient_id: UUID | None, text: str) -> None:
+    """One that was refused: the box shows it again, and a script can't tell that from a draft that is stored."""
+    try:
+        with db.scope(identity) as scope:
+            drafts.keep_question(scope, patient_id, text)
+    except AppError:  # what refused it may refuse this too; it stands in the box all the same
+        return
 
 
 def discard(identity: Identity, patient_id: UUID | None, text: str) -> None:
