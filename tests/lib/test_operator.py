@@ -174,6 +174,7 @@ def keys(monkeypatch):
 def test_rotated_keys_open_every_secret_without_the_old_one(run, owner, keys, alice, bob, token_of):
     with owner.begin() as connection:  # sealed with this test run's own key, which is about to go
         connection.execute(text("update users set totp_secret = null, totp_since = null"))
+        connection.execute(text("delete from assistant_settings"))
     old, new = (Fernet.generate_key().decode() for _key in range(2))
     keys(old)
     secrets = {who.user_id: with_a_factor(token_of(who)) for who in (alice, bob)}
@@ -187,6 +188,7 @@ def test_rotated_keys_open_every_secret_without_the_old_one(run, owner, keys, al
 def test_a_secret_that_no_key_opens_stops_the_rotation_and_changes_nothing(run, owner, keys, alice, bob, token_of):
     with owner.begin() as connection:
         connection.execute(text("update users set totp_secret = null, totp_since = null"))
+        connection.execute(text("delete from assistant_settings"))
     old, lost = (Fernet.generate_key().decode() for _key in range(2))
     keys(old)
     with_a_factor(token_of(alice))
