@@ -20,8 +20,9 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.doorman import Doorman
-from lib import auth, logs, rate_limits, startup, workers
+from lib import auth, crash_reports, logs, rate_limits, startup, workers
 from lib.errors import SetUpError
+from ui import runs  # noqa: F401 - measures every run from here on
 from ui.failure import report
 
 WARM = ("ui.figures", "ui.conversation", "ui.import_steps", "ui.patient_card", "lib.analytics", "lib.patient_export")
@@ -29,6 +30,7 @@ WARM = ("ui.figures", "ui.conversation", "ui.import_steps", "ui.patient_card", "
 
 def open_house() -> None:
     """What the first page needs: the database, and the sign-in form's imports while that starts."""
+    crash_reports.configure()
     form = threading.Thread(target=import_module, args=("ui.frame",))
     form.start()
     startup.start()
@@ -55,7 +57,13 @@ class Later:
         await (await run_in_threadpool(self.load))(scope, receive, send)
 
 
-api, assistant = Later("api.main"), Later("api.assistant")
+api, assistant, metrics = Later("api.main"), Later("api.assistant"), Later("api.metrics")
+
+
+def stop_worker() -> None:
+    """If it came to one: jobs begin to be done when the house has been open for a moment."""
+    if "lib.worker" in sys.modules:
+        sys.modules["lib.worker"].stop()
 
 
 async def warm() -> None:
@@ -64,13 +72,15 @@ async def warm() -> None:
     Then everything alive is frozen: it lives for ever, and no garbage collection needs to walk it again.
     """
     await asyncio.sleep(3)
-    for routes in (api, assistant):
+    for routes in (api, assistant, metrics):
         await run_in_threadpool(routes.load)
     for module in WARM:
         await run_in_threadpool(import_module, module)
     await run_in_threadpool(auth.find_account, "")
     await run_in_threadpool(rate_limits.ready)
+    worker = await run_in_threadpool(import_module, "lib.worker")
     gc.freeze()
+    await run_in_threadpool(worker.start)
 
 
 @asynccontextmanager
@@ -87,12 +97,14 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     finally:
         warming.cancel()
         await run_in_threadpool(workers.shutdown)  # running answers are saved while there is a database
+        await run_in_threadpool(stop_worker)
         await run_in_threadpool(startup.stop)
 
 
 logs.configure()
 app = st.App("ui/main.py",
              routes=[Route("/health", assistant), Route("/generate", assistant), Route("/api/chat/{rest:path}", assistant),
+                     Route("/metrics", metrics),
                      Mount("/api", app=api)],
              middleware=[Middleware(Doorman)], lifespan=lifespan, on_script_error=report)
 

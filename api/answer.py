@@ -16,14 +16,14 @@ from starlette.types import Message, Scope, Send
 from lib import settings
 from lib.texts import _
 
-NEVER_KEPT = ("/api", "/generate", "/media", "/_stcore/upload_file", "/_stcore/metrics")
+NEVER_KEPT = ("/api", "/generate", "/metrics", "/media", "/_stcore/upload_file", "/_stcore/metrics")
 PROBLEM = "application/problem+json"
 STARTS = ("http.response.start", "websocket.http.response.start")
 
 
 def is_api(path: str) -> bool:
     """What programs ask, and not browsers."""
-    return path in ("/api", "/health", "/generate") or path.startswith("/api/")
+    return path in ("/api", "/health", "/generate", "/metrics") or path.startswith("/api/")
 
 
 def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -51,11 +51,12 @@ def sentence(status: int) -> str:
 
 
 class Answer:
-    """One request's way back. `started`: too late to say anything else."""
+    """One request's way back. `started`: too late to say anything else. `status`: what was answered."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.path: str = scope["path"]
         self.request_id = secrets.token_hex(8)
+        self.status = 0
         self.started = False
         self._send = send
         self._is_said = False
@@ -69,6 +70,7 @@ class Answer:
             await self._send(message)
 
     async def _start(self, message: Message) -> None:
+        self.status = message["status"]
         headers = MutableHeaders(scope=message)
         headers.update(security_headers())
         headers["X-Request-Id"] = self.request_id

@@ -1,4 +1,5 @@
-"""The assistant as a service: `uvicorn api.assistant:app` answers by itself, without a database; the app serves the same routes.
+"""The assistant as a service: `uvicorn api.assistant:app` answers by itself, without a database; the app serves the same routes,
+but not the one by which an app asks its service.
 
 `/generate` keeps a published contract: `source` is "mock" for what is answered here and "openrouter" for what a provider said.
 """
@@ -6,82 +7,50 @@
 import asyncio
 import hmac
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
+from api import generating, metrics
+from api.generating import LONGEST_MESSAGE, Caller, Chat, Message, Prepared, Refused, pool
 from api.limits import MOST_BYTES_OF_A_CHAT
-from lib import advice, ai, articles, knowledge, logs, prompts, providers, redaction, redflags, settings
-from lib.ai import Consultation
+from lib import ai, logs, prompts, providers, settings
 from lib.errors import SetUpError
 from lib.events import Delta, Done, Draining, Event, Stop
-from lib.prompts import Context, Extract, Turn
+from lib.prompts import Context
 from lib.texts import _
 
 log = structlog.get_logger()
 
-EMERGENCY_NUMBER = "112"
-LONGEST_MESSAGE, LONGEST_QUESTION = 20_000, 4_000
-PLACES = 200  # answers at once; each waits far more than it works
-SAID_BY_PROVIDER = ("ok", "truncated", "filtered", "stopped", "error_mid")
-
 router = APIRouter(tags=["assistant"])
-
-
-class Patient(BaseModel):
-    name: Annotated[str, Field(max_length=255)] = ""
-
-
-class Message(BaseModel):
-    """`message`: what a patient or a colleague asks."""
-
-    message: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_MESSAGE, pattern=r"\S")]
-    patient: Patient = Patient()
-
-
-class Said(BaseModel):
-    role: Annotated[str, Field(pattern="^(user|assistant)$")]
-    content: Annotated[str, Field(max_length=LONGEST_MESSAGE)]
-
-
-class Chat(Message):
-    """`stream`: the answer as server-sent events, as with `Accept: text/event-stream`."""
-
-    history: Annotated[list[Said], Field(max_length=50)] = []
-    notes: Annotated[str, Field(max_length=LONGEST_MESSAGE)] = ""
-    emergency_number: Annotated[str, Field(pattern=r"^[0-9 ]{2,12}$")] = EMERGENCY_NUMBER
-    stream: bool = False
+by_itself = APIRouter(tags=["assistant"])
 
 
 class Asked(BaseModel):
-    """What an app of ours asks: masked already, and past its own red flags."""
+    """What an app of ours asks: masked already, and past its own red flags, limits and budget."""
 
     message: Annotated[str, Field(max_length=LONGEST_MESSAGE)]
     context: Context
 
 
-class Refused(Exception):
-    """With its status and its sentence."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason = status, reason
-
-
-def admitted(authorization: Annotated[str, Header()] = "") -> None:
+def admitted(request: Request, authorization: Annotated[str, Header()] = "") -> Caller:
     """The service key; without one configured, only a developer's machine is open."""
     key = settings.get().ai_service_key
+    counted: bool = request.app.state.counted
     if key is None and not settings.get().production:
-        return
+        return Caller(request.client.host if request.client else "", counted)
     if key is None or not hmac.compare_digest(authorization.encode(), f"Bearer {key.get_secret_value()}".encode()):
         raise Refused(401, _("This needs the service key, as Authorization: Bearer …"))
+    return Caller(key.get_secret_value(), counted)
+
+
+Admitted = Annotated[Caller, Depends(admitted)]
 
 
 # routes --------------------------------------------------------------------------------------------------------------
@@ -93,22 +62,23 @@ def check_health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.post("/generate", dependencies=[Depends(admitted)])
-async def generate(message: Message) -> dict[str, Any]:
-    return await _whole(Chat(**message.model_dump()))
+@router.post("/generate")
+async def generate(message: Message, caller: Admitted) -> Any:
+    return await _whole(Chat(**message.model_dump()), caller)
 
 
-@router.post("/api/chat/generate", dependencies=[Depends(admitted)])
-async def chat(asked: Chat, request: Request) -> Any:
+@router.post("/api/chat/generate")
+async def chat(asked: Chat, request: Request, caller: Admitted) -> Any:
     if not asked.stream and "text/event-stream" not in request.headers.get("accept", ""):
-        return await _whole(asked)
-    prepared = await asyncio.get_running_loop().run_in_executor(_pool(), _prepare, asked)
-    return _streamed(_told(prepared), prepared.stop)
+        return await _whole(asked, caller)
+    prepared = await _aside(generating.prepare, asked, caller)
+    logs.note(source=ai.route(prepared.request))
+    return _streamed(_told(prepared), prepared.request.stop)
 
 
-@router.post("/api/chat/converse", dependencies=[Depends(admitted)])
+@by_itself.post("/api/chat/converse", dependencies=[Depends(admitted)])
 async def converse(asked: Asked) -> StreamingResponse:
-    """A provider's bare reply, for lib/remote.py."""
+    """A provider's bare reply, for lib/remote.py. The app itself has no such route: it would spend past every budget."""
     provider = providers.installed()
     if provider is None:
         raise Refused(503, _("This service has no provider."))
@@ -117,70 +87,28 @@ async def converse(asked: Asked) -> StreamingResponse:
     return _streamed((_line(event) for event in events if not isinstance(event, Draining)), stop)
 
 
-# answering -----------------------------------------------------------------------------------------------------------
+async def _whole(asked: Chat, caller: Caller) -> Any:
+    told = await _aside(generating.whole, asked, caller)
+    logs.note(source=told["route"])
+    return told
 
 
-def _prepare(asked: Chat) -> ai.Request:
-    """Red flags on the whole message, then the length, then whoever answers: the order that the app keeps, too."""
-    turns = [turn.content[:LONGEST_QUESTION] for turn in asked.history if turn.role == "user"]
-    verdict = redflags.check(asked.message, turns[-3:])
-    if verdict.tier == "E":
-        categories = sorted({finding.category for finding in verdict.findings if finding.tier == "E"})
-        return ai.Request(asked.message, None, False, asked.emergency_number, card=advice.emergency_card(
-            asked.emergency_number, categories))
-    if len(asked.message) > LONGEST_QUESTION:
-        raise Refused(400, _("A question has room for {limit:,} characters; this one has {n:,}.").format(
-            limit=LONGEST_QUESTION, n=len(asked.message)))
-    article = knowledge.look_up(asked.message, _articles())
-    return ai.Request(asked.message, article, verdict.tier == "U", asked.emergency_number, _consultation(asked, article))
+async def _aside(work: Any, *arguments: Any) -> Any:
+    """In a thread: the loop may be the whole app's."""
+    return await asyncio.get_running_loop().run_in_executor(pool(), work, *arguments)
 
 
-def _consultation(asked: Chat, article: articles.Article | None) -> Consultation | None:
-    """None: what an article answers about nobody in particular, and everything where there is no provider, is answered here."""
-    provider = providers.installed()
-    alone = not (asked.patient.name or asked.history or asked.notes)
-    if provider is None or (article and alone):
-        return None
-    redactor = redaction.Redactor(redaction.Subject(asked.patient.name) if asked.patient.name else None)
-    said = asked.history[-prompts.HISTORY:]
-    history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
-    extracts = (Extract(article.title, article.body),) if article else ()
-    return Consultation(provider, redactor.redact(asked.message),
-                        Context(redactor.redact(asked.notes[:LONGEST_QUESTION]), history, extracts, asked.emergency_number))
+# streaming -----------------------------------------------------------------------------------------------------------
 
 
-@cache
-def _articles() -> tuple[articles.Article, ...]:
-    return tuple(articles.read_folder())
-
-
-async def _whole(asked: Chat) -> dict[str, Any]:
-    request, events = await asyncio.get_running_loop().run_in_executor(_pool(), _answered, asked)
-    text = "".join(event.text for event in events if isinstance(event, Delta))
-    done = next(event for event in events if isinstance(event, Done))
-    name = asked.patient.name or _("the patient")
-    return {"reply": text.replace("[patient]", name), **_origin(request, done)}
-
-
-def _answered(asked: Chat) -> tuple[ai.Request, list[Event]]:
-    """In a thread: reading signs and masking take their time, and the loop may be the whole app's."""
-    request = _prepare(asked)
-    return request, list(ai.answer(request))
-
-
-def _origin(request: ai.Request, done: Done) -> dict[str, Any]:
-    route = "emergency" if done.raised == "E" else ai.route(request)
-    outside = route == "provider" and done.status in SAID_BY_PROVIDER and not (done.problem and done.status != "error_mid")
-    return {"source": "openrouter" if outside else "mock", "route": route, "status": done.status,
-            "tier": "E" if route == "emergency" else "U" if request.urgent else done.raised}
-
-
-def _told(request: ai.Request) -> Iterator[bytes]:
-    for event in ai.answer(request):
+def _told(prepared: Prepared) -> Iterator[bytes]:
+    ended = False
+    for event in generating.events(prepared):
         if isinstance(event, Delta):
             yield _event("delta", {"text": event.text})
-        elif isinstance(event, Done):
-            yield _event("done", _origin(request, event))
+        elif not ended:
+            ended = True
+            yield _event("done", generating.origin(prepared.request, event))
 
 
 def _line(event: Event) -> bytes:
@@ -196,23 +124,34 @@ def _event(kind: str, data: object) -> bytes:
 DONE = TypeAdapter(Done)
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(PLACES, thread_name_prefix="assistant")
-
-
 def _streamed(lines: Iterator[bytes], stop: Stop) -> StreamingResponse:
-    return StreamingResponse(_paced(lines, stop), media_type="text/event-stream",
+    return StreamingResponse(_paced(_Lines(lines), stop), media_type="text/event-stream",
                              headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
-async def _paced(lines: Iterator[bytes], stop: Stop) -> AsyncIterator[bytes]:
-    """A caller who leaves ends the answer."""
+class _Lines:
+    """Read by one thread at a time: whoever leaves may do so while the next line is waited for."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines, self._turn = lines, threading.Lock()
+
+    def next(self) -> bytes:
+        with self._turn:
+            return next(self._lines, b"")
+
+    def end(self) -> None:
+        while self.next():
+            pass
+
+
+async def _paced(lines: _Lines, stop: Stop) -> AsyncIterator[bytes]:
+    """A caller who leaves ends the answer; what it cost is settled all the same."""
     try:
-        while line := await asyncio.get_running_loop().run_in_executor(_pool(), next, lines, b""):
+        while line := await _aside(lines.next):
             yield line
     finally:
         stop.ask(final=True)
+        pool().submit(lines.end)
 
 
 # by itself -----------------------------------------------------------------------------------------------------------
@@ -220,7 +159,8 @@ async def _paced(lines: Iterator[bytes], stop: Stop) -> AsyncIterator[bytes]:
 
 async def refuse(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
-    return _problem(request, error.status, error.reason)
+    headers = {"Retry-After": str(error.seconds)} if error.seconds else None
+    return _problem(request, error.status, error.reason, headers)
 
 
 async def explain(request: Request, error: Exception) -> JSONResponse:
@@ -230,16 +170,21 @@ async def explain(request: Request, error: Exception) -> JSONResponse:
     return _problem(request, 400, "; ".join(f"{place}: {reason}" for place, reason in places))
 
 
-def _problem(request: Request, status: int, detail: str) -> JSONResponse:
+def _problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """RFC 9457, as everywhere under /api."""
     body = {"status": status, "detail": detail, "request_id": getattr(request.state, "request_id", "")}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
-def make() -> FastAPI:
+def make(*, alone: bool = False) -> FastAPI:
+    """`alone`: without a database, and so without the installation's total."""
     service = FastAPI(title="Chairside's assistant", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
                       max_body_size=MOST_BYTES_OF_A_CHAT)
+    service.state.counted = not alone
     service.include_router(router)
+    if alone:
+        service.include_router(by_itself)
+        service.add_api_route("/metrics", metrics.show)
     service.add_exception_handler(Refused, refuse)
     service.add_exception_handler(RequestValidationError, explain)
     return service
@@ -252,4 +197,4 @@ def __getattr__(name: str) -> FastAPI:
     logs.configure()
     if settings.get().production and settings.get().ai_service_key is None:
         raise SetUpError("AI_SERVICE_KEY must be set in production.")
-    return make()
+    return make(alone=True)

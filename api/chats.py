@@ -1,27 +1,181 @@
-"""A thread as a file, handed to the one who asks by this route and not by Streamlit's /media, which knows no owner."""
+"""Conversations with the assistant: threads, messages, questions and what becomes of their answers."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
-from api.session import same_origin, who
-from lib import db, thread_export
+from api import answering, cursor, once, refusals
+from api.route import OneHop
+from api.session import may
+from lib import answer_ratings, auth, chats, db, workflows
+from lib.db import Scope
 from lib.identity import Identity
 
-router = APIRouter(prefix="/chats", tags=["chats"])
+router = APIRouter(prefix="/chats", tags=["chats"], route_class=OneHop)
+Asker = Annotated[Identity, Depends(may("chat.ask"))]
+Before = Annotated[str | None, Query(alias="cursor", max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=100)]
 
 
 class Thread(BaseModel):
-    """`patient`: None for one's own general questions."""
+    """`patient_id`: null for one's own general questions."""
 
-    patient: UUID | None = None
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    patient_id: UUID | None
+    patient: str | None
+    created_at: AwareDatetime
 
 
-@router.post("/export", dependencies=[Depends(same_origin)])
-def export(thread: Thread, identity: Annotated[Identity, Depends(who)]) -> Response:
+class Threads(BaseModel):
+    data: list[Thread]
+    next: str | None
+
+
+class Message(BaseModel):
+    """`status` "started": the answer is being written. `metadata`: route, tier, sources, tokens and cost, as far as known."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    thread_id: UUID
+    patient_id: UUID | None
+    question_id: UUID | None
+    asked_by: str
+    role: str
+    status: str
+    content: str
+    metadata: dict[str, Any]
+    created_at: AwareDatetime
+    attempt: int
+    helpful: bool | None
+
+
+class Messages(BaseModel):
+    data: list[Message]
+    next: str | None
+
+
+class Question(BaseModel):
+    """`patient_id`: null for a general question. `stream`: server-sent events `asked`, `delta`, `done` instead of JSON."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "patient_id": None, "text": "How long should a patient bite on gauze after an extraction?", "stream": False}]})
+
+    patient_id: UUID | None = None
+    text: Annotated[str, Field(min_length=1, max_length=40_000)]
+    stream: bool = False
+
+
+class Again(BaseModel):
+    stream: bool = False
+
+
+class Feedback(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"helpful": False, "reason": "The dose is missing."}]})
+
+    helpful: bool
+    reason: Annotated[str, Field(max_length=answer_ratings.LONGEST)] = ""
+
+
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    201: {"description": "The answer, whole; or as it is written, by server-sent events", "content": {"text/event-stream": {}}},
+    **refusals.of(409)}
+
+
+# reading -------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/threads")
+def threads(identity: Asker, after: Before = None, limit: Limit = 50) -> Threads:
+    """Of patients, where the role has `chat.patient`, and one's own general one. Newest first."""
     with db.scope(identity) as scope:
-        text = thread_export.export(scope, thread.patient)
-    return Response(text.encode(), media_type="text/markdown; charset=utf-8",
-                    headers={"Content-Disposition": 'attachment; filename="thread.md"'})
+        page = chats.threads(scope, before=cursor.read(after), limit=limit)
+    return Threads(data=[Thread.model_validate(row) for row in page.rows], next=cursor.after(page))
+
+
+@router.get("/threads/{thread_id}/messages")
+def messages(thread_id: UUID, identity: Asker, after: Before = None, limit: Limit = 20) -> Messages:
+    """Newest first."""
+    with db.scope(identity) as scope:
+        thread = chats.thread(scope, thread_id)
+        page = chats.history(scope, thread.id, before=cursor.read(after), limit=limit)
+    return Messages(data=[Message.model_validate(row) for row in page.rows], next=cursor.after(page))
+
+
+@router.get("/messages/{message_id}")
+def message(message_id: UUID, identity: Asker) -> Message:
+    with db.scope(identity) as scope:
+        found = _readable(scope, message_id)
+        chats.thread(scope, found.thread_id)
+        return Message.model_validate(found)
+
+
+# asking --------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/messages", status_code=201, response_model=Message, responses=ANSWERED)
+async def ask(question: Question, identity: Asker, request: Request, key: once.Key = None) -> Any:
+    """Red flags come first, as in the app: an emergency is answered by the card, at once. The answer is written to its end even
+    if nobody waits for it."""
+    def create() -> UUID:
+        return workflows.ask(identity, question.patient_id, question.text).answer_id
+    return await _answered(identity, request, key, question, create)
+
+
+@router.post("/messages/{message_id}/regenerate", status_code=201, response_model=Message, responses=ANSWERED)
+async def regenerate(message_id: UUID, again: Again, identity: Asker, request: Request, key: once.Key = None) -> Any:
+    """Another answer to the same question, beside the one there is."""
+    def create() -> UUID:
+        with db.scope(identity) as scope:
+            _readable(scope, message_id)
+        return workflows.ask_again(identity, message_id).answer_id
+    return await _answered(identity, request, key, again, create)
+
+
+@router.post("/messages/{message_id}/stop", status_code=204)
+def stop(message_id: UUID, identity: Asker) -> Response:
+    """One's own running answer ends with what is there. One that is not running stays as it is."""
+    with db.scope(identity) as scope:
+        _readable(scope, message_id)
+    workflows.stop(identity, message_id)
+    return Response(status_code=204)
+
+
+@router.put("/messages/{message_id}/feedback", status_code=204)
+def rate(message_id: UUID, feedback: Feedback, identity: Asker) -> Response:
+    """The last word counts."""
+    with db.scope(identity) as scope:
+        _readable(scope, message_id)
+        answer_ratings.rate(scope, message_id, helpful=feedback.helpful, reason=feedback.reason)
+    return Response(status_code=204)
+
+
+async def _answered(identity: Identity, request: Request, key: str | None, body: Question | Again,
+                    create: Callable[[], UUID]) -> Any:
+    answer_id = await run_in_threadpool(once.act, identity, request, key, body, create)
+    read = _reader(identity, answer_id)
+    if body.stream or "text/event-stream" in request.headers.get("accept", ""):
+        return StreamingResponse(answering.events(answer_id, read), 201, media_type="text/event-stream")
+    await answering.finished(answer_id, read)
+    return await run_in_threadpool(read)
+
+
+def _reader(identity: Identity, answer_id: UUID) -> Callable[[], Message]:
+    def read() -> Message:
+        with db.scope(identity) as scope:
+            return Message.model_validate(chats.get(scope, answer_id))
+    return read
+
+
+def _readable(scope: Scope, message_id: UUID) -> chats.Message:
+    found = chats.get(scope, message_id)
+    if found.patient_id:
+        auth.require(scope.identity, "chat.patient")
+    return found

@@ -9,9 +9,9 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import caller
+from api import caller, journal
 from api.answer import Answer, is_api, refusal
-from api.limits import MOST_BYTES, MOST_BYTES_OF_A_CHAT, is_chat
+from api.limits import most_bytes
 from api.ownership import owns_media, owns_upload
 from lib import auth, settings, tokens
 from lib.errors import AppError
@@ -51,13 +51,14 @@ class Doorman:
         scope = caller.introduce(scope)
         scope["headers"] = [pair for pair in scope["headers"] if pair[0].lower() != IDENTITY_HEADER]
         answer = Answer(scope, send)
-        try:
-            await self._admit(scope, receive, answer)
-        except Exception as error:
-            if answer.started:
-                raise
-            _report(error, scope["path"], answer.request_id)
-            await refusal(scope["path"], 500, answer.request_id)(scope, receive, answer.send)
+        with journal.kept(scope, answer):
+            try:
+                await self._admit(scope, receive, answer)
+            except Exception as error:
+                if answer.started:
+                    raise
+                _report(error, scope["path"], answer.request_id)
+                await refusal(scope["path"], 500, answer.request_id)(scope, receive, answer.send)
 
     async def _admit(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         """Every decision is made on the scope's path; the Host header decides nothing but this."""
@@ -67,24 +68,27 @@ class Doorman:
         elif scope["type"] == "websocket":
             status, served = await self._connect(scope, headers)
         else:
-            status, served = await run_in_threadpool(_refused, scope["path"], headers), _whole(scope)
+            status, served = await _refused(scope, headers), _whole(scope)
         await (refusal(scope["path"], status, answer.request_id) if status else self.app)(served, receive, answer.send)
 
     async def _connect(self, scope: Scope, headers: Headers) -> tuple[int, Scope]:
         """A browser always sends Origin; without one it is no browser, and carries no cookie that it should not have."""
         if "origin" in headers and not same_host(headers):
             return 403, scope
-        token_id = await run_in_threadpool(_session, headers)
+        token_id = await run_in_threadpool(_session, scope, headers)
         return 0, _known(scope, token_id) if token_id else _unknown(scope)
 
 
-def _refused(path: str, headers: Headers) -> int:
-    """The status to refuse with, or 0."""
+async def _refused(scope: Scope, headers: Headers) -> int:
+    """The status to refuse with, or 0. What is not gated takes no way to a thread and back."""
+    path = scope["path"]
     if is_api(path) and not _is_small(path, headers):
         return 413
-    if not path.startswith(GATED):
-        return 0
-    token_id = _session(headers)
+    return await run_in_threadpool(_not_theirs, scope, headers) if path.startswith(GATED) else 0
+
+
+def _not_theirs(scope: Scope, headers: Headers) -> int:
+    path, token_id = scope["path"], _session(scope, headers)
     if token_id is None:
         return 401
     if path.startswith("/_stcore/metrics"):
@@ -96,9 +100,8 @@ def _refused(path: str, headers: Headers) -> int:
 
 def _is_small(path: str, headers: Headers) -> bool:
     """Before anything is read. A body that does not tell its length is measured by api/main.py while it comes."""
-    most = MOST_BYTES_OF_A_CHAT if is_chat(path) else MOST_BYTES
     length = headers.get("content-length", "0")
-    return length.isdecimal() and int(length) <= most
+    return length.isdecimal() and int(length) <= most_bytes(path)
 
 
 def _whole(scope: Scope) -> Scope:
@@ -117,11 +120,11 @@ def _unknown(scope: Scope) -> Scope:
     return {**scope, "headers": headers, "subprotocols": scope.get("subprotocols", [])[:2]}
 
 
-def _session(headers: Headers) -> str | None:
+def _session(scope: Scope, headers: Headers) -> str | None:
     """The token id of a live session, or None. A database that is away means nobody gets in."""
     cookie = read_cookie(headers)
     try:
-        auth.recognise(cookie, active=False)
+        scope["state"]["identity"] = auth.recognise(cookie, active=False)
         return tokens.read(cookie).id
     except AppError:
         return None

@@ -1,4 +1,4 @@
-"""What stands in the chat box and was not asked yet, kept while it is typed: the tab sends it by itself (question.js)."""
+"""What stands in a field and was not saved yet, kept while it is typed: the tab sends it by itself (kept.js)."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,32 +6,36 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from api import refusals
+from api.route import OneHop
 from api.session import same_origin, watcher
 from lib import db, drafts
 from lib.errors import Conflict
 from lib.identity import Identity
 from lib.texts import _
 
-router = APIRouter(prefix="/drafts", tags=["drafts"])
-Text = Annotated[str, Field(max_length=20_000)]
+router = APIRouter(prefix="/drafts", tags=["drafts"], route_class=OneHop)
+Words = Annotated[str, Field(max_length=20_000)]
 
 
-class Question(BaseModel):
-    """`clinic`: the one whose thread the tab shows. `before`: what of it is kept already; an empty `text` takes that away."""
+class Typed(BaseModel):
+    """`clinic`: the one that the tab shows. `before`: what of it is kept already; an empty `text` takes that away, and with
+    `late` only where the form that it was handed in with was not refused."""
 
     clinic: UUID
-    patient: UUID | None
-    text: Text
-    before: Text
+    field: Annotated[str, Field(max_length=60)]
+    text: Words
+    before: Words
+    late: bool = False
 
 
-@router.put("/question", status_code=204, dependencies=[Depends(same_origin)])
-def keep(question: Question, identity: Annotated[Identity, Depends(watcher)]) -> None:
-    """The newest text of this person for this thread. 409 once the session works in another clinic."""
-    if question.clinic != identity.clinic_id:
+@router.put("", status_code=204, dependencies=[Depends(same_origin)], responses=refusals.of(409))
+def keep(typed: Typed, identity: Annotated[Identity, Depends(watcher)]) -> None:
+    """The newest text of this person in this field. 409 once the session works in another clinic."""
+    if typed.clinic != identity.clinic_id:
         raise Conflict(_("You changed to another clinic in another tab. Nothing was done here."))
     with db.scope(identity) as scope:
-        if question.text:
-            drafts.keep_question(scope, question.patient, question.text)
+        if typed.text:
+            drafts.keep_text(scope, typed.field, typed.text)
         else:
-            drafts.discard_question(scope, question.patient, question.before)
+            drafts.discard_text(scope, typed.field, typed.before, late=typed.late)

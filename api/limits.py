@@ -1,8 +1,13 @@
 """How large a request may be, by its path."""
 
+from lib import tables
+
 MOST_BYTES = 64 * 1024
 MOST_BYTES_OF_A_CHAT = 2 * 1024 * 1024  # a long history, escaped
+MOST_BYTES_OF_A_FILE = tables.LARGEST
 
 
-def is_chat(path: str) -> bool:
-    return path == "/generate" or path.startswith("/api/chat/")
+def most_bytes(path: str) -> int:
+    if path == "/generate" or path.startswith("/api/chat/"):
+        return MOST_BYTES_OF_A_CHAT
+    return MOST_BYTES_OF_A_FILE if path == "/api/v1/patients/import" else MOST_BYTES

@@ -1,45 +1,67 @@
 """HTTP routes under /api, mounted beside the screens."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import structlog
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api import audit, chats, credentials, drafts, patients, session
+from api import (
+    analytics,
+    audit,
+    audit_log,
+    auth,
+    chat_files,
+    chats,
+    clients,
+    clinic,
+    clinics,
+    conditions,
+    credentials,
+    docs,
+    drafts,
+    emergencies,
+    figures,
+    health,
+    imports,
+    long_jobs,
+    patient_files,
+    patients,
+    refusals,
+    session,
+    team,
+)
 from api.answer import problem, sentence
 from api.limits import MOST_BYTES
-from lib import db, errors
+from lib import errors, settings
 from lib.texts import _
 
 log = structlog.get_logger()
 
 STATUS: dict[type[errors.AppError], int] = {
     errors.Invalid: 422, errors.NotSignedIn: 401, errors.Forbidden: 403, errors.NotFound: 404, errors.Changed: 409,
-    errors.Conflict: 409, errors.TooMany: 429, errors.Unavailable: 503,
+    errors.Conflict: 409, errors.TooMany: 429, errors.Unavailable: 503, conditions.Missing: 428, conditions.Failed: 412,
+    imports.WrongKind: 415,
 }
-
-health = APIRouter()
-
-
-@health.get("/health")
-def check_health() -> dict[str, str]:
-    """The database answers; 503 with the reason when it does not."""
-    with db.nobody() as connection:
-        connection.execute(db.statement("select 1"))
-    return {"status": "ok"}
+ROUTERS = (auth, session, clinics, patient_files, imports, patients, chat_files, chats, emergencies, team, credentials, figures,
+           analytics, audit_log, audit, long_jobs, clinic, clients, drafts, docs, health)
+DOORS = {401: {"WWW-Authenticate": "Bearer"}}
+TOLD = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate", "Content-Disposition")
 
 
 def make() -> FastAPI:
-    app = FastAPI(title="Chairside", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+    app = FastAPI(title="Chairside", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
                   max_body_size=MOST_BYTES)
-    app.include_router(session.router, prefix="/v1")
-    app.include_router(patients.router, prefix="/v1")
-    app.include_router(chats.router, prefix="/v1")
-    app.include_router(credentials.router, prefix="/v1")
-    app.include_router(audit.router, prefix="/v1")
-    app.include_router(drafts.router, prefix="/v1")
-    app.include_router(health, prefix="/v1")
+    for module in ROUTERS:
+        app.include_router(module.router, prefix="/v1", responses=refusals.of(*refusals.ALWAYS))
+    if settings.get().frontend_url:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.get().frontend_url, allow_credentials=True,
+                           allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"], expose_headers=TOLD,
+                           allow_headers=["Authorization", "Content-Type", "If-Match", "Idempotency-Key"])
     app.add_exception_handler(errors.AppError, _refuse)
     app.add_exception_handler(HTTPException, _explain)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -49,7 +71,7 @@ def make() -> FastAPI:
 
 def _refuse(request: Request, error: Exception) -> JSONResponse:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    headers = {"Retry-After": str(error.seconds)} if isinstance(error, errors.TooMany) else None
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, errors.TooMany) else DOORS.get(status)
     return problem(status, str(error), _request_id(request), headers)
 
 
@@ -60,8 +82,27 @@ def _explain(request: Request, error: Exception) -> JSONResponse:
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    fields = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
-    return problem(422, _("These fields can't be used: {fields}").format(fields=fields), _request_id(request))
+    found = error.errors()
+    status = _status_of(request, found)
+    fields = ", ".join(".".join(str(part) for part in item["loc"]) for item in found)
+    detail = _("These fields can't be used: {fields}").format(fields=fields) if status == 422 else _said(status)
+    return problem(status, detail, _request_id(request))
+
+
+def _status_of(request: Request, found: Sequence[Any]) -> int:
+    """What is no id at all answers like an id that nobody has; what is no JSON is not looked into."""
+    if any(item["type"] == "json_invalid" for item in found):
+        return 400
+    places = {item["loc"][0] for item in found}
+    if "path" in places:
+        return 404
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return 415 if "body" in places and kind and kind != "application/json" else 422
+
+
+def _said(status: int) -> str:
+    known = {400: _("This is not JSON."), 415: _("Send this as application/json.")}
+    return known.get(status) or str(errors.NotFound())
 
 
 def _fail(request: Request, error: Exception) -> JSONResponse:

@@ -1,21 +1,23 @@
 """Recall and false alarms of the red flags, by rules, by classifier and by both: python -m evaluation.redflags [part ...]
 
-Ends with 1 where the goals are missed: of the messages set aside, in every language, at least 97 % of the emergencies are
-found and at most 3 % of the harmless ones raise any flag. The classifier has learnt from these, so that this only guards against
-a change for the worse; scripts.train_redflags prints how they fare with a model that has not seen them, and blind and fresh say
-what to expect.
+Ends with 1 where the goals are missed on the sealed messages, which nothing was made from: in every language, at least 97 % of
+the emergencies are found and at most 3 % of the harmless ones raise any flag, E or U; how many raise which is printed apart. The
+classifier has learnt from `aside`, whose figures guard against a change for the worse only; scripts.train_redflags prints how it
+fares with those it has not seen. `outside`, `plain` and `spoken` are small sets in styles of their own. The curve says what
+another threshold of E would give: rules stay as they are.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from evaluation import corpus
 from evaluation.corpus import Message
-from lib import redflags
+from lib import redflag_classifier, redflag_hearing, redflags
 
 RECALL, FALSE_ALARMS = 0.97, 0.03
-PARTS = ("aside", "blind", "fresh")
+PARTS = ("aside", "sealed", "outside", "plain", "spoken")
 WAYS = ("rules", "classifier", "together")
 RANK = redflags.RANK
 
@@ -26,13 +28,15 @@ class Judged:
     rules: str | None
     classifier: str | None
     together: str | None
+    sure: float
 
 
 def judge(message: Message) -> Judged:
     reading = redflags.read(message.text)
     alone = redflags.by_classifier(reading)
-    return Judged(message, redflags.highest(tuple(redflags.by_rules(reading))), alone.tier if alone else None,
-                  redflags.check(message.text).tier)
+    ruled = redflags.highest(tuple(redflags.by_rules(reading)))
+    sure = math.inf if ruled == "E" else redflag_classifier.scores(redflag_hearing.hear(reading))["E"]
+    return Judged(message, ruled, alone.tier if alone else None, redflags.check(message.text).tier, sure)
 
 
 def recall(judged: Sequence[Judged], way: str, tier: str) -> float:
@@ -43,6 +47,15 @@ def recall(judged: Sequence[Judged], way: str, tier: str) -> float:
 def false_alarms(judged: Sequence[Judged], way: str, tier: str) -> float:
     """The share of the harmless messages that get this tier or a higher one."""
     return _share([RANK[getattr(one, way)] >= RANK[tier] for one in judged if one.message.tier is None])
+
+
+def curve(judged: Sequence[Judged]) -> tuple[float, float]:
+    """The recall of E at the threshold that 3 % of the harmless messages pass, and the share of these at a recall of 97 %."""
+    emergencies = sorted((one.sure for one in judged if one.message.tier == "E"), reverse=True)
+    harmless = sorted((one.sure for one in judged if one.message.tier is None), reverse=True)
+    allowed = harmless[int(FALSE_ALARMS * len(harmless))]
+    needed = emergencies[math.ceil(RECALL * len(emergencies)) - 1]
+    return _share([sure > allowed for sure in emergencies]), _share([sure >= needed for sure in harmless])
 
 
 def missed_goals(judged: Sequence[Judged]) -> Iterator[str]:
@@ -60,30 +73,34 @@ def main(parts: Sequence[str]) -> int:
         judged = [judge(message) for message in corpus.messages(part)]
         print(f"\n# {part}: {len(judged)} messages, {redflags.VERSION}")
         _by_language(judged)
+        found, alarms = curve(judged)
+        print(f"\nby the threshold of E: recall {found:.3f} at 3 % alarms of E, alarms {alarms:.3f} at a recall of .97")
         _by("category", judged, lambda message: message.category)
         _by("register", judged, lambda message: message.register)
         missed += [f"{part}, {goal}" for goal in missed_goals(judged)]
     print("\n" + ("\n".join(["Goals missed:", *missed]) if missed else "All goals are met."))
-    return bool([goal for goal in missed if goal.startswith("aside")])
+    return bool([goal for goal in missed if goal.startswith("sealed")])
 
 
 def _by_language(judged: Sequence[Judged]) -> None:
-    print(f"\n{'':10}{'':12}{'E recall':>10}{'U recall':>10}{'alarms E':>10}{'alarms U+':>11}{'E / U / none':>18}")
+    print(f"\n{'':10}{'':12}{'E recall':>10}{'U recall':>10}{'alarms E':>10}{'alarms U':>10}{'any':>8}{'E / U / none':>18}")
     for language in (*corpus.LANGUAGES, "all"):
         own = [one for one in judged if language in (one.message.language, "all")]
         sizes = " / ".join(str(sum(one.message.tier == tier for one in own)) for tier in ("E", "U", None))
         for way in WAYS:
+            of_e, of_any = false_alarms(own, way, "E"), false_alarms(own, way, "U")
             print(f"{language:10}{way:12}{recall(own, way, 'E'):10.3f}{recall(own, way, 'U'):10.3f}"
-                  f"{false_alarms(own, way, 'E'):10.3f}{false_alarms(own, way, 'U'):11.3f}{sizes:>18}")
+                  f"{of_e:10.3f}{of_any - of_e:10.3f}{of_any:8.3f}{sizes:>18}")
 
 
 def _by(title: str, judged: Sequence[Judged], key: Callable[[Message], str]) -> None:
-    print(f"\n{title:12}{'tier':6}{'n':>5}" + "".join(f"{way:>12}" for way in WAYS) + "   (recall; for none: any alarm)")
+    print(f"\n{title:12}{'tier':6}{'n':>5}" + "".join(f"{way:>12}" for way in WAYS) + "     of it E   (recall; of none: alarms)")
     groups = sorted({(one.message.tier or "none", key(one.message)) for one in judged})
     for tier, name in groups:
         own = [one for one in judged if (one.message.tier or "none", key(one.message)) == (tier, name)]
         shares = [false_alarms(own, way, "U") if tier == "none" else recall(own, way, tier) for way in WAYS]
-        print(f"{name:12}{tier:6}{len(own):5}" + "".join(f"{share:12.3f}" for share in shares))
+        of_e = f"{false_alarms(own, 'together', 'E'):12.3f}" if tier == "none" else ""
+        print(f"{name:12}{tier:6}{len(own):5}" + "".join(f"{share:12.3f}" for share in shares) + of_e)
 
 
 def _share(hits: Sequence[bool]) -> float:

@@ -1,6 +1,7 @@
 """The assistant: a request in, a stream of events out. It knows no table, no session and no page."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,12 +9,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from lib import advice, prompts, providers, remote
-from lib.events import FREE, Delta, Done, Event, Stop
+from lib.events import FREE, Delta, Done, Draining, Event, Stop
 from lib.providers import Provider
 
 # A built-in answer is there at once; in this many pieces the eye can follow it, and Stop has something to stop.
 PIECES = 24
 PAUSE = 0.012
+READ_ON = 5.0  # seconds for the usage of a reply that turned out to be about an emergency
 # The provider's reply begins with the tier it sees (lib/prompts.py asks for it).
 MARKUP = " \t\r\n*_#>`"
 TIER = re.compile(rf"[{MARKUP}]*TIER\s*:\s*(E|U|NONE)\b[*_`.]*[ \t]*\n*", re.IGNORECASE)
@@ -48,7 +50,7 @@ class Request:
     """`article`: what the knowledge base holds on this question, if anything. `urgent`: the red-flag check said tier U.
     `consultation`: a provider answers, and the article only where it fails. `why_not`: why no provider is asked, to be said.
     `declared`: who asks has stated that no patient is in danger. `kept`: the answer that was given to exactly this before, and
-    what it cost then. `card`: an emergency, these words alone."""
+    what it cost then. `crowded`: the clinic has all its places at providers taken. `card`: an emergency, these words alone."""
 
     question: str
     article: Article | None
@@ -57,6 +59,7 @@ class Request:
     consultation: Consultation | None = None
     why_not: str = ""
     declared: bool = False
+    crowded: bool = False
     kept: str = ""
     card: str = ""
     saved_usd: Decimal | None = None
@@ -86,11 +89,17 @@ def answer(request: Request) -> Iterator[Event]:
     for event in ANSWERERS[route(request)](request):
         if isinstance(event, Done):
             ending = event
-        else:
-            yield event
-    if not (request.stop.wanted or request.kept or request.card):
-        yield Delta("\n\n" + advice.safety_net(request.emergency_number))
+            continue
+        if isinstance(event, Draining) and event.raised:
+            yield _net(request)  # whoever reads has it all now
+        yield event
+    if not (request.stop.wanted or request.kept or request.card or ending.raised == "E"):
+        yield _net(request)
     yield ending
+
+
+def _net(request: Request) -> Delta:
+    return Delta("\n\n" + advice.safety_net(request.emergency_number))
 
 
 # the knowledge base --------------------------------------------------------------------------------------------------
@@ -144,15 +153,18 @@ def consult(request: Request) -> Iterator[Event]:
     said, tier = False, None
     line = Stop()
     request.stop.listen(line.ask)
+    hang_up = _timer(line)
     for event in _with_tier(_reply(request, line)):
         if isinstance(event, Tier):
             tier = "U" if request.declared else event.name
-            if tier == "E":
-                line.ask(final=True)  # nothing the provider says comes before the card
             yield from _raise(tier, request)
+            if tier == "E":
+                hang_up.start()
+                yield Draining(raised="E")  # nothing the provider says is shown beside the card
         elif isinstance(event, Done):
             if not said and tier != "E" and event.status != "stopped":
                 yield from _instead(request, event)
+            hang_up.cancel()
             yield replace(event, raised=tier, status="ok" if tier == "E" else event.status)
         elif tier != "E":
             said = said or isinstance(event, Delta)
@@ -163,9 +175,18 @@ def _reply(request: Request, line: Stop) -> Iterator[Event]:
     """From the provider itself, or through the assistant's own service."""
     asked = request.consultation
     assert asked
+    if request.crowded:
+        return iter([Done(status="rate_limited", problem="crowded", billed=False)])
     if asked.provider is None:
         return remote.converse(asked.question, asked.context, line)
     return providers.converse(asked.provider, asked.messages, line)
+
+
+def _timer(line: Stop) -> threading.Timer:
+    """Hangs up on a reply that is only read for its usage."""
+    timer = threading.Timer(READ_ON, line.ask, (True,))
+    timer.daemon = True
+    return timer
 
 
 def _raise(tier: str, request: Request) -> Iterator[Event]:

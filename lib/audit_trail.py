@@ -79,12 +79,14 @@ class Break:
 @dataclass(frozen=True)
 class Verdict:
     """`rows`: how many are proved whole, from the first one on. `head`: the last proved link. Who cuts off the chain's end leaves
-    a whole chain behind, so only a head that was noted elsewhere shows it: `passed` tells whether the chain went through it."""
+    a whole chain behind, so only a head that was noted elsewhere shows it: `passed` tells whether the chain went through it.
+    `archived`: of how many the seals alone were looked at, because their month is in an archive (lib/archives.py)."""
 
     rows: int
     head: str
     broken: Break | None
     passed: bool
+    archived: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ class _Row:
     id: UUID
     happened_at: datetime
     digest: bytes
+
+
+@dataclass(frozen=True)
+class _Away:
+    since: UUID
+    until: UUID
 
 
 FIRST = _Seal(0, UUID(int=0), b"", b"")  # stands before every chain
@@ -206,26 +214,41 @@ def verify(scope: Scope, noted: str = "", *, watch: Callable[[int, int], object]
     `watch`: is told the rows done and the rows in all."""
     auth.require(scope.identity, "audit.read")
     total, last, broken, passed = _length(scope), FIRST, None, False
+    away, archived = _away(scope), 0
     while not broken and (seals := _seals(scope, last)):
         rows = _rows(scope, seals)
         for seal in seals:
-            broken = _examine(seal, last, rows.get(seal.audit_id))
+            row, left = rows.get(seal.audit_id), any(month.since <= seal.audit_id < month.until for month in away)
+            broken = _examine(seal, last, row, left=left)
             if broken:
                 break
+            archived += row is None
             last, passed = seal, passed or seal.chain_hash.hex() == noted
         watch(last.seq, max(total, last.seq, 1))
     audit.record(scope, "verify", "audit_log", row_count=last.seq)
-    return Verdict(last.seq, last.chain_hash.hex(), broken or _find_unsealed(scope), passed)
+    return Verdict(last.seq, last.chain_hash.hex(), broken or _find_unsealed(scope), passed, archived)
 
 
-def _examine(seal: _Seal, former: _Seal, row: _Row | None) -> Break | None:
+def _examine(seal: _Seal, former: _Seal, row: _Row | None, *, left: bool) -> Break | None:
+    """`left`: its month is in an archive, so that it may be missing here."""
     checks: list[tuple[Why, bool]] = [
         ("missing_seal", seal.seq != former.seq + 1),
-        ("missing_row", row is None),
+        ("missing_row", row is None and not left),
         ("changed", row is not None and row.digest != seal.row_hash),
         ("broken_chain", hashlib.sha256(former.chain_hash + seal.row_hash).digest() != seal.chain_hash)]
     why = next((why for why, failed in checks if failed), None)
     return Break(why, seal.audit_id, seal.seq, row.happened_at if row else None) if why else None
+
+
+def _away(scope: Scope) -> list[_Away]:
+    """Months of the log that are in archives, as bounds of their rows' ids."""
+    return scope.many(_Away, """
+        select app.uuid_floor(cast(month as timestamp) at time zone 'UTC') as since,
+               app.uuid_floor((cast(month as timestamp) + interval '1 month') at time zone 'UTC') as until
+        from archives
+        where parent = :parent
+          and restored_at is null
+        """, parent="audit_log")
 
 
 def _length(scope: Scope) -> int:

@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_address, ip_network
 from uuid import UUID
 
-from lib import audit, countries, db, mailbox, passwords, rate_limits, settings, tokens
+from lib import audit, countries, db, mailbox, metrics, passwords, rate_limits, settings, tokens
 from lib.errors import Forbidden, Invalid, NotFound, NotSignedIn, TooMany
 from lib.identity import Identity
 from lib.texts import _
@@ -20,6 +21,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "patients.notes": frozenset({"owner", "clinician"}),
     "patients.import": frozenset({"owner", "clinician"}),
     "patients.export": frozenset({"owner", "manager", "clinician"}),
+    "patients.record": frozenset({"owner", "clinician"}),
+    "patients.merge": frozenset({"owner", "clinician"}),
+    "patients.erase": frozenset({"owner"}),
     "chat.ask": frozenset({"owner", "clinician", "receptionist"}),
     "chat.patient": frozenset({"owner", "clinician"}),
     "knowledge.read": frozenset({"owner", "manager", "clinician", "receptionist"}),
@@ -27,6 +31,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "knowledge.review": frozenset({"owner", "clinician"}),
     "emergencies.read": frozenset({"owner", "clinician", "receptionist"}),
     "analytics.read": frozenset({"owner", "manager"}),
+    "alerts.read": frozenset({"owner", "manager"}),
+    "alerts.mute": frozenset({"owner"}),
     "account.own": frozenset({"owner", "manager", "clinician", "receptionist"}),
     "team.manage": frozenset({"owner", "manager"}),
     "team.reset": frozenset({"owner"}),
@@ -34,9 +40,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "credentials.decide": frozenset({"owner"}),
     "audit.read": frozenset({"owner"}),
     "clinic.settings": frozenset({"owner"}),
+    "clinic.export": frozenset({"owner"}),
 }
 # What an owner may do only from the clinic's own network, where the clinic has named one.
-AT_THE_CLINIC = frozenset({"team.manage", "team.reset", "credentials.decide", "audit.read", "clinic.settings"})
+AT_THE_CLINIC = frozenset({"team.manage", "team.reset", "credentials.decide", "audit.read", "patients.erase", "clinic.settings",
+                           "clinic.export"})
 
 KEPT, NORMAL = timedelta(days=7), timedelta(hours=12)
 
@@ -69,6 +77,8 @@ def may(identity: Identity, permission: str) -> bool:
     """Without the second factor that the clinic asks for, nobody gets further than their own account."""
     if identity.must_enrol and permission != "account.own":
         return False
+    if identity.scopes is not None and permission not in identity.scopes:
+        return False
     return identity.role in PERMISSIONS[permission] and (permission not in AT_THE_CLINIC or _is_at_the_clinic(identity))
 
 
@@ -77,6 +87,8 @@ def require(identity: Identity, permission: str) -> None:
         return
     if identity.must_enrol:
         raise Forbidden(_("This clinic asks for a second factor. Set yours up on the page Account."))
+    if identity.scopes is not None and permission not in identity.scopes:
+        raise Forbidden(_("This API client has no scope “{scope}”.").format(scope=permission))
     if identity.role in PERMISSIONS[permission]:
         raise Forbidden(_("This opens only from the clinic's own network."))
     raise Forbidden
@@ -174,6 +186,7 @@ def limited(kind: str, account: str, address: str, take: Callable[[], None]) -> 
     try:
         take()
     except TooMany as refusal:
+        metrics.sign_in_failures.labels(kind).inc()
         if rate_limits.first_refusal(kind, address if refusal.counter == "sign_in_address" else account or address):
             audit.record_security(kind, account=account, address=address)
         raise
@@ -228,21 +241,25 @@ def redeem_ticket(ticket: str, *, device: str, address: str, request_id: str = "
 def resume(token_id: str, *, address: str = "", request_id: str = "", place: str = "", active: bool = True) -> Identity:
     """Who this token's session is right now: the row is read every time, so that a revocation holds at once."""
     session = tokens.digest(token_id)
-    row = db.ask("""
+    known = partial(Identity, session=session, address=address, request_id=request_id, place=place)
+    identity = db.ask(known, """
         select user_id, clinic_id, role, email, full_name, clinic_name, country, time_zone, currency, language,
                emergency_number, networks, must_enrol, clinics, ends_in
         from app.resume(:session, :active)
         """, session=session, active=active)
-    if row is None:
+    if identity is None:
+        metrics.token_failures.labels("session").inc()
         raise NotSignedIn
-    return Identity(**row._mapping, session=session, address=address, request_id=request_id, place=place)
+    return identity
 
 
-def recognise(cookie: str | None, *, address: str = "", request_id: str = "", place: str = "", active: bool = True) -> Identity:
-    """Whose cookie this is. Its token must name the very person whose session it is."""
-    token = tokens.read(cookie)
+def recognise(cookie: str | None, *, audience: str | None = None, address: str = "", request_id: str = "", place: str = "",
+              active: bool = True) -> Identity:
+    """Whose cookie, or with `audience` "api" whose access token, this is. It must name the very person whose session it is."""
+    token = tokens.read(cookie, audience)
     identity = resume(token.id, address=address, request_id=request_id, place=place, active=active)
     if str(identity.user_id) != token.user_id:
+        metrics.token_failures.labels("person").inc()
         raise NotSignedIn
     return identity
 

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from lib import settings
 from lib.db import Scope
 
 log = structlog.get_logger()
@@ -80,7 +79,8 @@ def settle(scope: Scope, day: date, reserved_usd: Decimal, cost_usd: Decimal, li
 
 
 def _tell(scope: Scope, day: date, limit_usd: Decimal, *, full: Decimal) -> None:
-    """Each threshold once a day: of all who pass it, one has its row changed. `full`: spent so much, nothing more fits in."""
+    """Each threshold once a day: of all who pass it, one has its row changed. `full`: spent so much, nothing more fits in. People
+    are told by the alert that follows."""
     warned = scope.run("""
         update ai_budgets
         set warned_at = now()
@@ -100,19 +100,3 @@ def _tell(scope: Scope, day: date, limit_usd: Decimal, *, full: Decimal) -> None
         """, day=day, full=full)
     if warned or ended:
         log.warning("budget threshold", clinic_id=str(scope.identity.clinic_id), percent=100 if ended else 80)
-
-
-# the whole installation ----------------------------------------------------------------------------------------------
-
-_told: set[tuple[date, int]] = set()
-
-
-def watch_installation(scope: Scope) -> None:
-    """One line in the log at 80 and at 100 % of AI_INSTALLATION_BUDGET, each once a day and process. It stops nobody: clinics
-    have budgets of their own."""
-    day, limit = day_of(scope), settings.get().ai_installation_budget
-    spent = float(scope.value("select app.installation_spend(:day)", day=day))
-    for percent in (80, 100):
-        if spent >= limit * percent / 100 and (day, percent) not in _told:
-            _told.add((day, percent))
-            log.warning("installation budget threshold", percent=percent, day=str(day))

@@ -7,8 +7,13 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+import structlog
+
+from lib import metrics
 from lib.db import Scope
 from lib.events import Done
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,24 @@ def begin(scope: Scope, message_id: UUID, call: Call) -> None:
               budget_day=call.budget_day, reserved_usd=call.reserved_usd)
 
 
+def begin_trial(scope: Scope, call: Call) -> UUID:
+    """A test of the connection answers no message: its row's id stands in the place of one."""
+    trial: UUID = scope.value("""
+        insert into ai_calls (clinic_id, id, message_id, user_id, route, status, provider, model_requested, language, budget_day,
+                              reserved_usd)
+        select :clinic_id, t.id, t.id, :me, :route, 'started', :provider, :model, :language, :budget_day, :reserved_usd
+        from (select uuidv7() as id) t
+        returning id
+        """, me=scope.identity.user_id, route=call.route, provider=call.provider, model=call.model, language=call.language,
+                               budget_day=call.budget_day, reserved_usd=call.reserved_usd)
+    return trial
+
+
 def finish(scope: Scope, message_id: UUID, ending: Ending) -> bool:
     """Whether this was the one time: by who asked, for nobody else settles a bill. The call's id was made right after its
     message's, so no month before that is read."""
     done = ending.done
-    return scope.run("""
+    route: str | None = scope.value("""
         update ai_calls
         set status = :status, provider = coalesce(:provider, provider), model_used = :model, provider_request_id = :request_id,
             tokens_in = :tokens_in, tokens_cached = :tokens_cached, tokens_out = :tokens_out,
@@ -70,13 +88,29 @@ def finish(scope: Scope, message_id: UUID, ending: Ending) -> bool:
           and message_id = :message_id
           and user_id = :me
           and status = 'started'
+        returning route
         """, message_id=message_id, me=scope.identity.user_id, status=done.status, provider=done.provider,
                      model=done.model, request_id=done.request_id,
                      tokens_in=done.tokens_in, tokens_cached=done.tokens_cached, tokens_out=done.tokens_out,
                      tokens_reasoning=done.tokens_reasoning, usage_source=done.usage_source,
                      price=None if done.price is None else json.dumps(done.price), cost_usd=done.cost_usd,
                      cost_source=done.cost_source, saved_usd=done.saved_usd, first_token_ms=ending.first_token_ms,
-                     latency_ms=ending.latency_ms) == 1
+                     latency_ms=ending.latency_ms)
+    if route:
+        _tell(scope, message_id, route, ending)
+    return route is not None
+
+
+def _tell(scope: Scope, message_id: UUID, route: str, ending: Ending) -> None:
+    """One line in the log, and the figures. What a model calls itself stays out: that is somebody else's text."""
+    metrics.endings.labels(route, ending.done.status).inc()
+    metrics.answers.labels(route).observe(ending.latency_ms / 1000)
+    if ending.first_token_ms is not None:
+        metrics.first_tokens.labels(route).observe(ending.first_token_ms / 1000)
+    identity = scope.identity
+    log.info("answer", request_id=identity.request_id, user_id=str(identity.user_id), clinic_id=str(identity.clinic_id),
+             message_id=str(message_id), source=route, provider=ending.done.provider, status=ending.done.status,
+             first_token_ms=ending.first_token_ms, duration_ms=ending.latency_ms)
 
 
 def rule_set_of(scope: Scope, message_id: UUID) -> str:

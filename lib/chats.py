@@ -1,15 +1,11 @@
-"""Threads, questions and answers, and what each answer took. An answer is saved exactly once."""
+"""Threads, and the questions and answers in them. What writes an answer is lib/answers.py."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from lib import audit, calls, db
-from lib.calls import Call, Ending
+from lib import audit, auth
 from lib.db import Page, Scope
 from lib.errors import NotFound
 from lib.texts import _
@@ -41,6 +37,16 @@ class Message:
     def running(self) -> bool:
         """Being written, here or in another process."""
         return self.status == "started" and not self.stale
+
+
+@dataclass(frozen=True)
+class Thread:
+    """`patient_id`: None for the reading member's own general questions."""
+
+    id: UUID
+    patient_id: UUID | None
+    patient: str | None
+    created_at: datetime
 
 
 # threads -------------------------------------------------------------------------------------------------------------
@@ -77,6 +83,37 @@ def view(scope: Scope, patient_id: UUID | None) -> UUID | None:
     thread = find_thread(scope, patient_id)
     audit.record_view(scope, "view", "chat_thread", thread or "", patient_id=patient_id)
     return thread
+
+
+def threads(scope: Scope, *, before: UUID | None = None, limit: int = 50) -> Page[Thread]:
+    """Those that this member may read, the newest first."""
+    audit.record_view(scope, "list", "chat_threads")
+    return scope.page(Thread, """
+        select t.id, t.patient_id, p.full_name as patient, t.created_at
+        from chat_threads t
+        left join patients p on p.clinic_id = t.clinic_id and p.id = t.patient_id
+        where t.clinic_id = :clinic_id
+          and (t.patient_id is null or cast(:patients as boolean))
+          and (t.patient_id is not null or t.user_id = :user_id)
+          and (cast(:before as uuid) is null or t.id < cast(:before as uuid))
+        order by t.id desc
+        limit :limit + 1
+        """, before=before, patients=auth.may(scope.identity, "chat.patient"), user_id=scope.identity.user_id, limit=limit)
+
+
+def thread(scope: Scope, thread_id: UUID) -> Thread:
+    """For somebody who is going to read it."""
+    found = scope.one(Thread, """
+        select t.id, t.patient_id, p.full_name as patient, t.created_at
+        from chat_threads t
+        left join patients p on p.clinic_id = t.clinic_id and p.id = t.patient_id
+        where t.clinic_id = :clinic_id
+          and t.id = :thread_id
+        """, thread_id=thread_id)
+    if found.patient_id:
+        auth.require(scope.identity, "chat.patient")
+    audit.record_view(scope, "view", "chat_thread", thread_id, patient_id=found.patient_id)
+    return found
 
 
 # reading -------------------------------------------------------------------------------------------------------------
@@ -238,72 +275,6 @@ def post_question(scope: Scope, thread_id: UUID, text: str) -> UUID:
     return question
 
 
-def start_answer(scope: Scope, question_id: UUID, call: Call, sent: Sequence[dict[str, str]] | None = None) -> UUID:
-    """The answer's row and its call's, both `started`, before anything runs: the next attempt at this question. Thread and
-    patient are the question's. `sent`: what a provider is given."""
-    answer: UUID | None = scope.value("""
-        insert into chat_messages (clinic_id, thread_id, patient_id, user_id, question_id, attempt, role, status, content, sent)
-        select q.clinic_id, q.thread_id, q.patient_id, :user_id, q.id,
-               1 + (select count(*) from chat_messages a
-                    where a.clinic_id = :clinic_id and a.thread_id = q.thread_id and a.id > q.id and a.question_id = q.id),
-               'assistant', 'started', '', cast(:sent as jsonb)
-        from chat_messages q
-        where q.clinic_id = :clinic_id
-          and q.id = :question_id
-          and q.role = 'user'
-        returning id
-        """, question_id=question_id, user_id=scope.identity.user_id, sent=None if sent is None else json.dumps(list(sent)))
-    if answer is None:
-        raise NotFound
-    calls.begin(scope, answer, call)
-    return answer
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a `finish` was the first to write."""
-
-    message: bool
-    bill: bool
-
-
-def finish(scope: Scope, answer_id: UUID, call: Call, ending: Ending, facts: dict[str, Any]) -> Written:
-    """Each of the two rows once. `facts`: what the page shows beside the call's own figures."""
-    ending = _fitted(ending)
-    first = scope.run("""
-        update chat_messages
-        set status = :status, content = :content, metadata = cast(:metadata as jsonb), finished_at = now()
-        where clinic_id = :clinic_id
-          and id = :id
-          and status = 'started'
-        """, id=answer_id, status=ending.done.status, content=ending.content,
-                      metadata=json.dumps(_metadata(call, ending) | facts)) == 1
-    return Written(first, ending.billed and calls.finish(scope, answer_id, ending))
-
-
-def _fitted(ending: Ending) -> Ending:
-    """An answer longer than a message can be is cut, and its status says so."""
-    content = storable(ending.content)
-    if len(content) > LONGEST and ending.done.status == "ok":
-        ending = replace(ending, done=replace(ending.done, status="truncated"))
-    return replace(ending, content=content[:LONGEST])
-
-
-def _metadata(call: Call, ending: Ending) -> dict[str, Any]:
-    """What the message copies from its call, so that a thread is read without the bill."""
-    done = ending.done
-    return {"route": call.route, "tier": done.raised or call.tier, "emergency": "E" in (done.raised, call.tier),
-            "article": call.article, "model": done.model,
-            "tokens_in": done.tokens_in, "tokens_cached": done.tokens_cached, "tokens_out": done.tokens_out,
-            "tokens_reasoning": done.tokens_reasoning, "cost_usd": _plain(done.cost_usd), "cost_source": done.cost_source,
-            "saved_usd": _plain(done.saved_usd), "problem": done.problem, "finish": done.finish, "billed": ending.billed,
-            "redactions": dict(call.redactions)}
-
-
-def _plain(money: Decimal | None) -> str | None:
-    return None if money is None else format(money, "f")
-
-
 def storable(text: str) -> str:
     """PostgreSQL keeps no NUL and the driver sends no half of a surrogate pair; everything else stays as it is."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
@@ -315,9 +286,3 @@ def marked(text: str) -> str:
         return text
     mark = "\n\n" + _("[This message has {n:,} characters. Its end was too long to be kept.]").format(n=len(text))
     return text[:LONGEST - len(mark)] + mark
-
-
-def sweep() -> int:
-    """End what a crash left open, in every clinic. How many answers that were."""
-    with db.nobody() as connection:
-        return int(connection.execute(db.statement("select app.sweep_started()")).scalar_one())

@@ -44,7 +44,7 @@ def amend(scope: Scope, wanted: Clinic) -> None:
     """`wanted.version` is the one that was edited; a newer one in the database raises Changed."""
     auth.require(scope.identity, "clinic.settings")
     _check(wanted)
-    wanted = replace(wanted, owner_networks=_networks(wanted.owner_networks))
+    wanted = replace(wanted, owner_networks=networks(wanted.owner_networks))
     _check_doors(wanted, scope.identity)
     before = get(scope)
     changed = [name for name in FIELDS if getattr(before, name) != getattr(wanted, name)]
@@ -75,12 +75,12 @@ def _check(wanted: Clinic) -> None:
         raise Invalid(_("This currency is not known."))
 
 
-def _networks(lines: list[str]) -> list[str]:
+def networks(lines: list[str]) -> list[str]:
     """As PostgreSQL writes them. Raises Invalid with the line that is neither an address nor a network."""
-    networks = list(dict.fromkeys(_network(line.strip()) for line in lines if line.strip()))
-    if len(networks) > MOST_NETWORKS:
+    found = list(dict.fromkeys(_network(line.strip()) for line in lines if line.strip()))
+    if len(found) > MOST_NETWORKS:
         raise Invalid(count("At most {n} network, please.", "At most {n} networks, please.", MOST_NETWORKS))
-    return networks
+    return found
 
 
 def _network(line: str) -> str:

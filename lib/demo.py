@@ -226,14 +226,21 @@ def _write_calls(scope: Scope, planned: Plan, asks: Sequence[Ask]) -> None:
 def _write_emergencies(scope: Scope, planned: Plan, asks: Sequence[Ask], team: Sequence[Identity]) -> None:
     scope.run_many("""
         insert into emergencies (clinic_id, id, message_id, thread_id, patient_id, user_id, categories, rule_set, raised_at,
-                                 acknowledged_by, acknowledged_at, action_taken)
-        values (:clinic_id, :id, :id, :thread_id, :patient_id, :user_id, :categories, :rule_set, :at, :answered_by, :answered_at,
-                :action)
+                                 acknowledged_by, acknowledged_at)
+        values (:clinic_id, :id, :id, :thread_id, :patient_id, :user_id, :categories, :rule_set, :at, :answered_by, :answered_at)
         """, [{"id": ask.id, "thread_id": planned.threads[ask.thread].id, "patient_id": planned.patient_id(ask),
                "user_id": scope.identity.user_id, "categories": demo_plan.categories(ask.question), "rule_set": RULE_SET,
                "at": ask.at, "answered_by": team[ask.answered_by].user_id if ask.answered_after else None,
-               "answered_at": ask.at + timedelta(seconds=ask.answered_after) if ask.answered_after else None,
-               "action": ask.action or ""} for ask in asks if ask.route == "emergency"])
+               "answered_at": ask.at + timedelta(seconds=ask.answered_after) if ask.answered_after else None}
+              for ask in asks if ask.route == "emergency"])
+
+
+def _write_actions(scope: Scope, asks: Sequence[Ask]) -> None:
+    """What was done, which the app writes with the acknowledgement itself and at no other time."""
+    scope.run_many("""
+        insert into emergency_actions (clinic_id, emergency_id, action_taken, said_at)
+        values (:clinic_id, :id, :action, :at)
+        """, [{"id": ask.id, "action": ask.action, "at": ask.at + timedelta(seconds=ask.answered_after or 0)} for ask in asks])
 
 
 def _write_audit(scope: Scope, planned: Plan, asks: Sequence[Ask]) -> None:
@@ -252,13 +259,16 @@ def _write_audit(scope: Scope, planned: Plan, asks: Sequence[Ask]) -> None:
 
 def _date_the_history(team: Sequence[Identity], planned: Plan) -> None:
     """The triggers wrote today's date into the history of patients who came long ago; only the owner may put that right, and
-    write and seal audit rows of the past."""
+    write what else is of the past: audit rows, sealed, and what was done about emergencies."""
     with db.translated(), db.open_engine(_owner_url()).begin() as connection:
         for by, scope in _each_member(connection, team):
             _write_audit(scope, planned, [ask for ask in planned.asks if ask.by == by])
+            _write_actions(scope, [ask for ask in planned.asks if ask.answered_by == by and ask.answered_after and ask.action])
         connection.execute(db.statement("select pg_advisory_xact_lock(hashtext('chairside.seal'))"))  # a server may be sealing
         while connection.execute(db.statement("select app.seal_audit(true)")).scalar():
             pass
+        connection.execute(db.statement("alter table patient_versions disable trigger keep"))
+        connection.execute(db.statement("alter table patient_note_versions disable trigger keep"))
         for scope in (scope for _by, scope in _each_member(connection, [team[OWNER]])):
             scope.run("""
                 update patient_versions v
@@ -276,6 +286,8 @@ def _date_the_history(team: Sequence[Identity], planned: Plan) -> None:
                   and v.clinic_id = :clinic_id
                   and v.patient_id = n.patient_id
                 """)
+        connection.execute(db.statement("alter table patient_versions enable trigger keep"))
+        connection.execute(db.statement("alter table patient_note_versions enable trigger keep"))
 
 
 def _tier(ask: Ask) -> str | None:

@@ -202,7 +202,8 @@ def _raise(dice: random.Random, at: datetime, known: Sequence[Registered], *, an
     ask = _new(dice, at, _patient(dice, at, known, 0.7), text["question"], card, "emergency", latency_ms=dice.randint(4, 30))
     if not answered:
         return ask
-    return replace(ask, action=text["action"], answered_by=dice.choice(ASKERS), answered_after=round(dice.lognormvariate(5, 0.6)))
+    return replace(ask, action=text["action"], answered_by=dice.choice(CLINICAL),
+                   answered_after=round(dice.lognormvariate(5, 0.6)))
 
 
 def _new(dice: random.Random, at: datetime, patient: int | None, question: str, answer: str, route: str, **values: Any) -> Ask:

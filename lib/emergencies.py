@@ -60,8 +60,8 @@ def waiting(scope: Scope, *, after: UUID | None = None, limit: int = 50) -> Page
     """What nobody has answered for yet, the longest waiting first."""
     return scope.page(Emergency, """
         select e.id, e.message_id, e.user_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by,
-               e.categories, e.rule_set, e.raised_at, null as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm,
-               e.general
+               e.categories, e.rule_set, e.raised_at, null as acknowledged_by, e.acknowledged_at, '' as action_taken,
+               e.false_alarm, e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         left join patients p on p.clinic_id = e.clinic_id and p.id = e.patient_id
@@ -77,11 +77,12 @@ def answered(scope: Scope, *, before: UUID | None = None, limit: int = 10) -> Pa
     """What somebody has answered for, newest first."""
     return scope.page(Emergency, """
         select e.id, e.message_id, e.user_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by,
-               e.categories, e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken,
-               e.false_alarm, e.general
+               e.categories, e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at,
+               coalesce(d.action_taken, '') as action_taken, e.false_alarm, e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
+        left join emergency_actions d on d.clinic_id = e.clinic_id and d.emergency_id = e.id
         left join patients p on p.clinic_id = e.clinic_id and p.id = e.patient_id
         where e.clinic_id = :clinic_id
           and e.acknowledged_at is not null
@@ -97,12 +98,12 @@ def of_questions(scope: Scope, thread_id: UUID, question_ids: Sequence[UUID]) ->
         return {}
     return {found.message_id: found for found in scope.many(Emergency, """
         select e.id, e.message_id, e.user_id, e.patient_id, null as patient_name, r.display_name as raised_by,
-               e.categories, e.rule_set,
-               e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken, e.false_alarm,
-               e.general
+               e.categories, e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at,
+               coalesce(d.action_taken, '') as action_taken, e.false_alarm, e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         left join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
+        left join emergency_actions d on d.clinic_id = e.clinic_id and d.emergency_id = e.id
         where e.clinic_id = :clinic_id
           and e.thread_id = :thread_id
           and e.message_id = any(:question_ids)
@@ -112,11 +113,12 @@ def of_questions(scope: Scope, thread_id: UUID, question_ids: Sequence[UUID]) ->
 def get(scope: Scope, emergency_id: UUID) -> Emergency:
     return scope.one(Emergency, """
         select e.id, e.message_id, e.user_id, e.patient_id, p.full_name as patient_name, r.display_name as raised_by,
-               e.categories, e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at, e.action_taken,
-               e.false_alarm, e.general
+               e.categories, e.rule_set, e.raised_at, a.display_name as acknowledged_by, e.acknowledged_at,
+               coalesce(d.action_taken, '') as action_taken, e.false_alarm, e.general
         from emergencies e
         join memberships r on r.clinic_id = e.clinic_id and r.user_id = e.user_id
         left join memberships a on a.clinic_id = e.clinic_id and a.user_id = e.acknowledged_by
+        left join emergency_actions d on d.clinic_id = e.clinic_id and d.emergency_id = e.id
         left join patients p on p.clinic_id = e.clinic_id and p.id = e.patient_id
         where e.clinic_id = :clinic_id
           and e.id = :emergency_id
@@ -129,14 +131,15 @@ def acknowledge(scope: Scope, emergency_id: UUID, *, action_taken: str, false_al
     action_taken = _checked(action_taken, false_alarm)
     first = scope.run("""
         update emergencies
-        set action_taken = :action_taken, false_alarm = :false_alarm
+        set false_alarm = :false_alarm
         where clinic_id = :clinic_id
           and id = :emergency_id
           and acknowledged_at is null
-        """, emergency_id=emergency_id, action_taken=action_taken, false_alarm=false_alarm)
+        """, emergency_id=emergency_id, false_alarm=false_alarm)
     found = get(scope, emergency_id)
     if not first:
         raise Conflict(_("{name} has acknowledged this already. Nothing was changed.").format(name=found.acknowledged_by))
+    _say(scope, emergency_id, action_taken)
     audit.record(scope, "acknowledge_emergency", "emergency", emergency_id, patient_id=found.patient_id,
                  fields=("action_taken", "false_alarm"))
 
@@ -145,17 +148,27 @@ def declare_general(scope: Scope, emergency_id: UUID) -> None:
     """Whoever asked says that it was a general question: acknowledged by that, and on the list of what was."""
     first = scope.run("""
         update emergencies
-        set general = true, action_taken = :statement
+        set general = true
         where clinic_id = :clinic_id
           and id = :emergency_id
           and user_id = :user_id
           and acknowledged_at is null
-        """, emergency_id=emergency_id, user_id=scope.identity.user_id, statement=_("General question, not a patient now"))
+        """, emergency_id=emergency_id, user_id=scope.identity.user_id)
     found = get(scope, emergency_id)
     if not first and not found.general:
         raise Conflict(_("{name} has acknowledged this already. Nothing was changed.").format(name=found.acknowledged_by))
     if first:
+        _say(scope, emergency_id, _("General question, not a patient now"))
         audit.record(scope, "declare_general", "emergency", emergency_id, patient_id=found.patient_id, fields=("general",))
+
+
+def _say(scope: Scope, emergency_id: UUID, action_taken: str) -> None:
+    """In a table of its own, which no manager reads."""
+    if action_taken:
+        scope.run("""
+            insert into emergency_actions (clinic_id, emergency_id, action_taken)
+            values (:clinic_id, :emergency_id, :action_taken)
+            """, emergency_id=emergency_id, action_taken=action_taken)
 
 
 def _checked(action_taken: str, false_alarm: bool) -> str:

@@ -53,6 +53,27 @@ class Conflict(AppError):
     """This exists already."""
 
 
+class Undelivered(AppError):
+    """The mail server did not take this mail."""
+
+    def __init__(self, message: str = "", *, reason: str = "") -> None:
+        """`reason`: the kind of failure, for the operator."""
+        super().__init__(message)
+        self.reason = reason
+
+
+class Gone(Conflict):
+    """This patient was erased, or merged into another one. Nothing was changed."""
+
+
+class EmergencyOpen(Conflict):
+    """An emergency of this patient waits for somebody to answer for it. Do that first, under Emergencies. Nothing was changed."""
+
+
+class AnswerRunning(Conflict):
+    """An answer about this patient is being written. Wait until it is there, and try again. Nothing was changed."""
+
+
 class Unavailable(AppError):
     """The database can't be reached right now. Nothing was changed. Please try again in a moment."""
 
@@ -71,6 +92,8 @@ class TooMany(AppError):
         sentences = {
             "chats": count("There were many questions in a short time. The next one is possible in {n} minute.",
                            "There were many questions in a short time. The next one is possible in {n} minutes.", minutes),
+            "service": count("There were many messages in a short time. The next one is possible in {n} minute.",
+                             "There were many messages in a short time. The next one is possible in {n} minutes.", minutes),
             "changes": count("There were many changes in a short time. Nothing was changed now; go on in {n} minute.",
                              "There were many changes in a short time. Nothing was changed now; go on in {n} minutes.", minutes),
             "reads": count("There were many pages in a short time. Go on in {n} minute.",

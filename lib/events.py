@@ -15,7 +15,10 @@ class Delta:
 
 @dataclass(frozen=True)
 class Draining:
-    """Somebody stopped an answer whose provider bills it to its end: nothing more is shown, but `Done` brings the exact bill."""
+    """The answer ended, and its provider bills it to its end: nothing more is shown, but `Done` brings the exact bill. `raised`:
+    the tier that ended it; None where somebody stopped it."""
+
+    raised: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Identity:
-    """A member of a clinic, as the session row told it a moment ago. Never kept beyond one run or request."""
+    """A member of a clinic, or a program in a member's name, as its row just told. Never kept beyond one run or request."""
 
     user_id: UUID
     clinic_id: UUID
@@ -29,6 +29,12 @@ class Identity:
     ends_in: float = 0.0
     """Seconds until this session is over, if nobody does anything more in it."""
     session: bytes = b""
+    client: UUID | None = None
+    """The API client that acts in this person's name; None: the person does."""
+    scopes: Sequence[str] | None = None
+    """The only permissions of the role that an API client has."""
+    request_limit: int = 0
+    """Of an API client, in 15 minutes."""
     address: str = ""
     request_id: str = ""
     place: str = ""

@@ -72,11 +72,11 @@ class Report:
         found = Counter(outcome.kind for outcome in self.outcomes)
         return {kind: found[kind] for kind in verdicts.KINDS}
 
-    def csv(self) -> str:
-        """For a spreadsheet: no cell is taken for a formula."""
+    def csv(self, *, stopped: bool = False) -> str:
+        """For a spreadsheet: no cell is taken for a formula. `stopped`: there are rows that nothing became of."""
         rows = [[one.line, verdicts.label(one.kind), one.name, one.reason] for one in self.outcomes]
-        if self.rest:
-            rows.append([self.rest[0].line, _("not imported"), "", _("Stopped: from this line on nothing was imported.")])
+        if stopped:
+            rows.append([rows[-1][0] if rows else 0, _("not imported"), "", _("Stopped: after this line nothing was imported.")])
         return csv_file.write([[_("Line"), _("Result"), _("Name"), _("Reason")], *rows])
 
 

@@ -64,7 +64,8 @@ def _mailboxes(scope: Scope, emails: list[str]) -> dict[str | None, str]:
 def find(scope: Scope, people: list[Someone]) -> list[Someone]:
     """The patients who share a name, a phone number or a mailbox with any of these, archived ones too."""
     return scope.many(Someone, """
-        select id, external_id, name_key, date_of_birth, phone_key, email_norm, archived_at is not null as archived
+        select coalesce(merged_into, id) as id, external_id, name_key, date_of_birth, phone_key, email_norm,
+               archived_at is not null as archived
         from patients
         where clinic_id = :clinic_id
           and (name_key = any(:names) or phone_key = any(:phones) or email_norm = any(:emails))

@@ -47,13 +47,21 @@ def bring_up_to_date(owner_url: str) -> None:
             raise SetUpError(f"The database is at schema version {version(connection)}, which this older code does not know. "
                              "Start the newer version again.")
         elif version(connection) != head():
-            _upgrade(connection)
+            upgrade(connection)
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = "head") -> None:
     from alembic import command
 
-    command.upgrade(configuration(connection), "head")
+    command.upgrade(configuration(connection), to)
+
+
+def load_version(connection: Connection, wanted: str) -> None:
+    """An empty database at that version, which may be an older one."""
+    if wanted == head():
+        load_schema(connection)
+    else:
+        upgrade(connection, wanted)
 
 
 def load_schema(connection: Connection) -> None:
@@ -62,10 +70,10 @@ def load_schema(connection: Connection) -> None:
 
 def run_script(connection: Connection, path: Path) -> None:
     """A file of plain SQL in the connection's transaction, as the driver takes it: a `%` is a `%`."""
-    _driver(connection).execute(path.read_bytes())
+    driver(connection).execute(path.read_bytes())
 
 
-def _driver(connection: Connection) -> psycopg.Connection:
+def driver(connection: Connection) -> psycopg.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
@@ -99,15 +107,15 @@ def _check_server(connection: Connection) -> None:
         raise SetUpError(f"Chairside needs PostgreSQL 18 or newer; this server is {server // 10000}.")
 
 
-def make_app_role(owner_url: str, data: Path) -> str:
-    """For development with only the owner's address: a restricted role with a password kept in the data folder."""
+def make_role(owner_url: str, data: Path, name: str) -> str:
+    """For development with only the owner's address: the role `app` or `worker`, its password kept in the data folder."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = data / "outside_app.password"
+    role, path = f"chairside_{name}", data / f"outside_{name}.password"
     if not path.exists():
         with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(32))
     with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
-        known = connection.execute(text("select 1 from pg_roles where rolname = 'chairside_app'")).scalar()
-        _driver(connection).execute(sql.SQL("{} role chairside_app login password {}").format(
-            sql.SQL("alter" if known else "create"), sql.Literal(path.read_text())))
-    return make_url(owner_url).set(username="chairside_app", password=path.read_text()).render_as_string(hide_password=False)
+        known = connection.execute(text("select 1 from pg_roles where rolname = :role"), {"role": role}).scalar()
+        driver(connection).execute(sql.SQL("{} role {} login password {}").format(
+            sql.SQL("alter" if known else "create"), sql.Identifier(role), sql.Literal(path.read_text())))
+    return make_url(owner_url).set(username=role, password=path.read_text()).render_as_string(hide_password=False)

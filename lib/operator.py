@@ -3,17 +3,17 @@
 import argparse
 import getpass
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from os import environ
-from uuid import UUID
+from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import NullPool
 
-from lib import auth, db, embedded, migrations, resets, settings, startup, tokens, vault
+from lib import alerts, archives, archivist, auth, backup, db, embedded, migrations, quarantine, rescue, settings, startup, vault
 from lib.errors import AppError, SetUpError
 
 
@@ -30,13 +30,38 @@ def main() -> None:
     instead.add_argument("--factor", action="store_true", help="take the second factor away instead")
     instead.add_argument("--networks", action="store_true", help="open the owner's pages from everywhere again instead")
     reset.set_defaults(run=reset_user)
+    commands.add_parser("jobs", help="show the queue of background jobs and what failed").set_defaults(run=show_jobs)
+    watch = commands.add_parser("alerts", help="show the installation's alerts, and mute or test them")
+    watch.add_argument("--mute", metavar="KIND", help="tell nobody of this kind")
+    watch.add_argument("--hours", type=float, default=24, help="for so long; 0: tell of it again")
+    watch.add_argument("--test", action="store_true", help="send one to CHAIRSIDE_ALERT_MAIL and CHAIRSIDE_ALERT_WEBHOOK")
+    watch.set_defaults(run=show_alerts)
+    retry = commands.add_parser("retry", help="let a failed job run again")
+    retry.add_argument("id", type=int)
+    retry.set_defaults(run=retry_job)
     commands.add_parser("key", help="print a new key for CHAIRSIDE_ENCRYPTION_KEYS").set_defaults(run=print_key)
     commands.add_parser("rotate-keys", help="seal what is stored with the newest key").set_defaults(run=rotate_keys)
+    out = commands.add_parser("archive", help="move closed months older than CHAIRSIDE_ARCHIVE_AFTER months into sealed files")
+    out.add_argument("--months", type=int, help="older than so many months instead")
+    out.set_defaults(run=archive)
+    back = commands.add_parser("unarchive", help="read archived months back into the database")
+    back.add_argument("month", nargs="?", help="one of them, such as 2026-01; without it, what is archived is listed")
+    back.set_defaults(run=unarchive)
+
+    commands.add_parser("backup", help="back the database up and read the backup back").set_defaults(run=make_backup)
+    back = commands.add_parser("restore", help="bring a backup back into an empty database")
+    back.add_argument("file", nargs="?", type=Path, help="the newest in CHAIRSIDE_BACKUPS, if none is named")
+    back.add_argument("--over-data", action="store_true", help="throw away what the database holds")
+    back.add_argument("--until", help="instead: the embedded server at that moment (2026-11-28T09:30Z) or at the log's end (end)")
+    back.set_defaults(run=restore)
+    commands.add_parser("release", help="let a restored copy send mail and call providers").set_defaults(run=release)
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
     except AppError as error:
         sys.exit(str(error))
+    except OSError as error:  # a full disk, a folder of somebody else's
+        sys.exit(f"{error.strerror}: {error.filename}" if error.filename else str(error))
 
 
 def migrate(_arguments: argparse.Namespace) -> None:
@@ -82,37 +107,61 @@ def reset_user(arguments: argparse.Namespace) -> None:
                                     {"email": auth.clean(email)}).first()
         if person is None:
             raise SetUpError("Nobody has this address.")
-        help_out = _drop_factor if arguments.factor else _open_everywhere if arguments.networks else _issue_link
+        help_out = rescue.drop_factor if arguments.factor else rescue.open_everywhere if arguments.networks else rescue.issue_link
         told = help_out(connection, person.id, person.email)
         connection.execute(text("insert into security_events (kind, user_id) values ('reset_asked', :id)"), {"id": person.id})
     say(told)
 
 
-def _issue_link(connection: Connection, _person: UUID, email: str) -> str:
-    token = secrets.token_urlsafe(32)
-    connection.execute(text("select id from app.issue_reset(:email, :token)"), {"email": email, "token": tokens.digest(token)})
-    return (f"{resets.link(token, settings.get().url or 'http://localhost:8501')}\nGood for one new password of {email}, for 30 "
-            "minutes. A second factor stays as it is.")
+def show_jobs(_arguments: argparse.Namespace) -> None:
+    with as_owner() as connection:
+        queue = connection.execute(text("select waiting, running, failed, workers, oldest_waiting from app.queue_state()")).one()
+        tasks = connection.execute(text("""
+            select task_name, status, count(*) as jobs
+            from procrastinate.procrastinate_jobs
+            group by task_name, status
+            order by task_name, status
+            """)).all()
+        failures = connection.execute(text("""
+            select j.id, j.task_name, j.attempts, j.args ->> 'id' as subject, max(e.at) as at
+            from procrastinate.procrastinate_jobs j
+            left join procrastinate.procrastinate_events e on e.job_id = j.id and e.type = 'failed'
+            where j.status = 'failed'
+            group by j.id
+            order by j.id desc
+            limit 50
+            """)).all()
+    waiting = f" (the oldest since {queue.oldest_waiting:%Y-%m-%d %H:%M:%S} UTC)" if queue.oldest_waiting else ""
+    say(f"{queue.waiting} waiting{waiting}, {queue.running} running, {queue.failed} failed; {queue.workers} workers")
+    for task in tasks:
+        say(f"  {task.task_name:<20} {task.status:<10} {task.jobs:>8,}")
+    for job in failures:
+        when = f"{job.at:%Y-%m-%d %H:%M:%S} UTC" if job.at else "killed"
+        say(f"failed: {job.id} {job.task_name} about {job.subject or '-'}, {job.attempts} tries, {when}")
 
 
-def _drop_factor(connection: Connection, person: UUID, email: str) -> str:
-    who = {"id": person}
-    connection.execute(text("""
-        update users set totp_secret = null, totp_since = null, factor_reset_at = now() where id = :id
-        """), who)
-    connection.execute(text("delete from recovery_codes where user_id = :id"), who)
-    connection.execute(text("select app.end_sessions(:id, null)"), who)
-    return f"{email} has no second factor any more and is signed out everywhere."
+def retry_job(arguments: argparse.Namespace) -> None:
+    with as_owner() as connection:
+        connection.execute(text("set local search_path = procrastinate, public"))
+        failed = connection.execute(text("select 1 from procrastinate_jobs where id = :id and status = 'failed'"),
+                                    {"id": arguments.id}).scalar()
+        if not failed:
+            raise SetUpError("No job of this number has failed. `python -m lib.operator jobs` lists those that did.")
+        connection.execute(text("select procrastinate_retry_job_v2(:id, now(), null, null, null)"), {"id": arguments.id})
+    say(f"Job {arguments.id} waits for a worker.")
 
 
-def _open_everywhere(connection: Connection, person: UUID, email: str) -> str:
-    owned = connection.execute(text("""
-        select clinic_id from memberships where user_id = :id and role = 'owner' and ended_at is null
-        """), {"id": person}).scalars().all()
-    for clinic_id in owned:
-        connection.execute(text("select app.enter_job(:id)"), {"id": clinic_id})  # the policies bind the tables' owner, too
-        connection.execute(text("update clinics set owner_networks = '{}' where id = :id"), {"id": clinic_id})
-    return f"Owner pages open from everywhere again in the clinics that {email} owns: {len(owned)}."
+def show_alerts(arguments: argparse.Namespace) -> None:
+    """A test goes the way of all others, so a worker has to live."""
+    with _owner_engine() as engine:
+        with engine.begin() as connection:
+            if arguments.mute:
+                alerts.mute(connection, arguments.mute, arguments.hours, getpass.getuser())
+            tested = alerts.test(connection) if arguments.test else None
+        if tested:
+            say(alerts.await_outcome(engine, tested))
+        with engine.begin() as connection:
+            say("\n".join(alerts.told(connection)))
 
 
 def print_key(_arguments: argparse.Namespace) -> None:
@@ -143,13 +192,89 @@ def _rotate_provider_keys(connection: Connection) -> list[dict[str, object]]:
     return renewed
 
 
+def archive(arguments: argparse.Namespace) -> None:
+    """Also what was read back: whoever types this wants it away."""
+    count = 0
+    with _owner_engine() as engine:
+        months = settings.get().archive_after if arguments.months is None else arguments.months
+        if months < 1:
+            raise SetUpError("Nothing was archived: CHAIRSIDE_ARCHIVE_AFTER says after how many months, or MONTHS=… for once.")
+        for done in archivist.put_away(engine, months, read_back=True):
+            say(f"{done.child}: {done.rows} rows are in {done.file}")
+            count += 1
+    say(f"{count} tables of a month were archived.")
+
+
+def unarchive(arguments: argparse.Namespace) -> None:
+    with as_owner() as connection:
+        away = archives.away(connection)
+        if not arguments.month:
+            say("\n".join(f"{month:%Y-%m} {parent}" for parent, month in away) or "Nothing is archived.")
+            return
+        wanted = [(parent, month) for parent, month in away if f"{month:%Y-%m}" == arguments.month]
+        if not wanted:
+            raise SetUpError(f"Nothing of {arguments.month} is archived.")
+        connection.execute(text("set local statement_timeout = 0"))
+        for parent, month in wanted:
+            done = archives.unarchive(connection, parent, month, archivist.folder())
+            say(f"{done.child}: {done.rows} rows are back.")
+
+
+def make_backup(_arguments: argparse.Namespace) -> None:
+    startup.start()
+    try:
+        path = backup.make(startup.embedded_server())
+    finally:
+        startup.stop()
+    say(f"{path} is whole." if path else "Another process is making a backup just now.")
+
+
+def restore(arguments: argparse.Namespace) -> None:
+    began = datetime.now(UTC)
+    if arguments.until:
+        copied = backup.restore_until(_moment(arguments.until))
+        told = f"The database is as it was then, from the copy of {copied:%Y-%m-%d %H:%M:%S} UTC on."
+    else:
+        with _owner_address() as url:
+            path = arguments.file or backup.newest(settings.get().backups)
+            manifest = backup.restore(path, url, over_data=arguments.over_data)
+        told = f"{path}: {manifest.row_count:,} rows of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC are back."
+    say(f"{told} It took {(datetime.now(UTC) - began).total_seconds():.0f} seconds. Everybody is signed out, no mail is sent and "
+        "no provider called until `make release`.")
+
+
+def _moment(text: str) -> datetime | None:
+    if text == "end":
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SetUpError(f"{text} is no moment. Write it like 2026-11-28T09:30Z, or end.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def release(_arguments: argparse.Namespace) -> None:
+    with as_owner() as connection:
+        ended = quarantine.end(connection)
+    say("Mail is sent and providers are called from now on." if ended else "This is no restored copy that waits for its release.")
+
+
 @contextmanager
 def as_owner() -> Iterator[Connection]:
     """A transaction as the role that owns the tables: of DATABASE_OWNER_URL, or of the embedded server."""
-    with _owner_address() as url, db.translated(), db.open_engine(url, poolclass=NullPool).begin() as connection:
-        if migrations.version(connection) != migrations.head():
-            raise SetUpError("The database is not at this code's schema version. Run `make migrate` first.")
+    with _owner_engine() as engine, engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def _owner_engine() -> Iterator[Engine]:
+    """For several of them."""
+    with _owner_address() as url, db.translated():
+        engine = db.open_engine(url, poolclass=NullPool)
+        with engine.begin() as connection:
+            if migrations.version(connection) != migrations.head():
+                raise SetUpError("The database is not at this code's schema version. Run `make migrate` first.")
+        yield engine
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from lib.texts import _
 
 SHORTEST, LONGEST_BYTES = 12, 72
 OURS = ("chairside", "dental", "clinic")
+LETTERS = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # bcrypt's own
 _slots = threading.BoundedSemaphore(2)  # bcrypt takes a core for a quarter of a second: never all of them
 
 
@@ -73,7 +74,8 @@ def nobodys_hash() -> str:
 
 @cache
 def _nobodys_hash(rounds: int) -> str:
-    return bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(rounds)).decode()
+    """Made up and not computed, or the first stranger of a process would take twice as long."""
+    return bcrypt.gensalt(rounds).decode() + "".join(secrets.choice(LETTERS) for _place in range(31))
 
 
 def _size(password: str) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from lib import audit, auth
+from lib import audit, auth, patients
 from lib.db import Scope
 
 MOST = 200
@@ -21,27 +21,31 @@ class Change:
     fields: list[str]
     before: dict[str, Any] | None
     after: dict[str, Any]
+    duplicate: bool = False
+    """Of somebody who was merged into this patient."""
 
 
 def read(scope: Scope, patient_id: UUID) -> list[Change]:
     """The newest 200 changes, newest first; those of notes and alerts only for roles that may read these."""
     audit.record_view(scope, "view", "history", patient_id, patient_id=patient_id)
     return scope.many(Change, """
-        select v.version, v.changed_at, coalesce(m.display_name, '') as changed_by, v.fields, v.before, v.after
-        from (select clinic_id, id, version, changed_at, changed_by, fields, data as after,
-                     lag(data) over (order by version) as before
+        select v.version, v.changed_at, coalesce(m.display_name, '') as changed_by, v.fields, v.before, v.after,
+               v.patient_id <> :patient_id as duplicate
+        from (select clinic_id, id, patient_id, version, changed_at, changed_by, fields, data as after,
+                     lag(data) over (partition by patient_id order by version) as before
               from patient_versions
               where clinic_id = :clinic_id
-                and patient_id = :patient_id
+                and patient_id = any(:family)
               union all
-              select clinic_id, id, version, changed_at, changed_by, fields, data,
-                     coalesce(lag(data) over (order by version), '{"medical_notes": "", "alerts": ""}')
+              select clinic_id, id, patient_id, version, changed_at, changed_by, fields, data,
+                     coalesce(lag(data) over (partition by patient_id order by version), '{"medical_notes": "", "alerts": ""}')
               from patient_note_versions
               where clinic_id = :clinic_id
-                and patient_id = :patient_id
+                and patient_id = any(:family)
                 and :notes) v
         left join memberships m on m.clinic_id = v.clinic_id and m.user_id = v.changed_by
         where v.clinic_id = :clinic_id
         order by v.changed_at desc, v.id desc
         limit :most
-        """, patient_id=patient_id, notes=auth.may(scope.identity, "patients.notes"), most=MOST)
+        """, patient_id=patient_id, family=patients.family(scope, patient_id), most=MOST,
+             notes=auth.may(scope.identity, "patients.notes"))

@@ -53,6 +53,8 @@ class Patient(Listed):
     created_at: datetime
     updated_at: datetime
     changed_by: str
+    merged_into: UUID | None = None
+    erased_at: datetime | None = None
     notes: Notes | None = None
     """None: the role may not read them."""
 
@@ -95,6 +97,8 @@ def find(scope: Scope, *, term: str = "", archived: bool = False, after: UUID | 
         from patients
         where clinic_id = :clinic_id
           and (archived_at is not null) = cast(:archived as boolean)
+          and merged_into is null
+          and erased_at is null
           and (:query = '' or search @@ cast(:query as tsquery))
           and (cast(:after as uuid) is null or id < cast(:after as uuid))
         order by id desc
@@ -108,6 +112,8 @@ def count(scope: Scope, *, term: str = "", archived: bool = False) -> int:
         from patients
         where clinic_id = :clinic_id
           and (archived_at is not null) = cast(:archived as boolean)
+          and merged_into is null
+          and erased_at is null
           and (:query = '' or search @@ cast(:query as tsquery))
         """, query=_query(scope, term), archived=archived))
 
@@ -121,13 +127,23 @@ def read(scope: Scope, patient_id: UUID) -> Patient:
     """`get` without its row in the audit log: for the middle of an act that writes its own."""
     patient = scope.one(Patient, """
         select p.id, p.external_id, p.full_name, p.email, p.phone, p.date_of_birth, p.deceased, p.deceased_on, p.version,
-               p.archived_at, p.created_at, p.updated_at, coalesce(m.display_name, '') as changed_by
+               p.archived_at, p.created_at, p.updated_at, coalesce(m.display_name, '') as changed_by, p.merged_into, p.erased_at
         from patients p
         left join memberships m on m.clinic_id = p.clinic_id and m.user_id = p.changed_by
         where p.clinic_id = :clinic_id
           and p.id = :id
         """, id=patient_id)
     return replace(patient, notes=_notes(scope, patient_id)) if _may_read_notes(scope) else patient
+
+
+def family(scope: Scope, patient_id: UUID) -> list[UUID]:
+    """The patient, and whoever was merged into them."""
+    merged: list[UUID] = scope.value("""
+        select array_agg(f.id)
+        from app.merged_family(:id) as f (id)
+        where f.id <> :id
+        """, id=patient_id) or []
+    return [patient_id, *merged]
 
 
 def _notes(scope: Scope, patient_id: UUID) -> Notes:
@@ -150,6 +166,7 @@ def duplicates(scope: Scope, form: PatientForm, except_id: UUID | None = None) -
                or phone_key = cast(:phone_key as text)
                or email_norm = app.fold_email(cast(:email as text)))
           and id is distinct from cast(:except_id as uuid)
+          and merged_into is null
         order by id desc
         limit 5
         """, name_key=name_key(form.full_name), phone_key=phone_key(form.phone, scope.identity.country), email=form.email,
@@ -187,7 +204,7 @@ def amend(scope: Scope, patient_id: UUID, form: PatientForm, *, versions: tuple[
     changed = [field for field in before if getattr(form, field) != before[field]]
     if current.versions != versions and changed:
         raise Changed(differences=differences(scope, current, form, versions))
-    if not _write(scope, current, form, changed):  # somebody saved within this millisecond
+    if not write(scope, current, form, changed):  # somebody saved within this millisecond
         raise Changed(differences=differences(scope, read(scope, patient_id), form, versions))
     if changed:
         audit.record(scope, "amend", "patient", patient_id, patient_id=patient_id, fields=changed)
@@ -198,7 +215,7 @@ def differences(scope: Scope, current: Patient, form: PatientForm, versions: tup
     """What an editor who began with `versions` would overwrite now; empty when nobody else saved."""
     if current.versions == versions:
         return []
-    before, theirs = _as_of(scope, current.id, versions), current.values()
+    before, theirs = as_of(scope, current.id, versions), current.values()
     return [Difference(field, before.get(field), getattr(form, field), theirs[field])
             for field in theirs if getattr(form, field) != theirs[field]]
 
@@ -230,7 +247,7 @@ def restore(scope: Scope, patient_id: UUID) -> None:
         audit.record(scope, "restore", "patient", patient_id, patient_id=patient_id, fields=["archived_at"])
 
 
-def _write(scope: Scope, current: Patient, form: PatientForm, changed: list[str]) -> bool:
+def write(scope: Scope, current: Patient, form: PatientForm, changed: list[str]) -> bool:
     """Only what changed: a receptionist's hand never reaches the notes, and no history row tells of nothing."""
     contact_stands = set(changed).isdisjoint(CONTACT) or _write_contact(scope, current.id, form, current.version)
     notes_stand = set(changed).isdisjoint(NOTES) or _write_notes(scope, current.id, form, current.versions[1])
@@ -261,7 +278,7 @@ def _write_notes(scope: Scope, patient_id: UUID, form: PatientForm, version: int
              user_id=scope.identity.user_id)
 
 
-def _as_of(scope: Scope, patient_id: UUID, versions: tuple[int, int]) -> dict[str, Any]:
+def as_of(scope: Scope, patient_id: UUID, versions: tuple[int, int]) -> dict[str, Any]:
     """What the editor saw when they began, in the types of a PatientForm."""
     data: dict[str, Any] = scope.value("""
         select coalesce((select data from patient_versions

@@ -5,8 +5,8 @@ import csv
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -14,10 +14,14 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, text
 
+from lib import db, usage
 from lib.db import Scope
+from lib.events import Done
 
 TABLE = Path(__file__).with_name("model_prices.csv")
 MILLION = 1_000_000
+UNPRICED = Decimal("0.02")  # USD that a call holds of a budget where nobody knows its price
+LONGEST_ANSWER = 1_000  # tokens that are asked for
 SMALLEST = Decimal("0.00000001")  # what ai_calls.cost_usd holds
 
 # By the ids of genai-prices, which lib/model_prices.csv comes from.
@@ -71,6 +75,23 @@ class Price:
                 for name, value in vars(self).items() if value is not None}
 
 
+def most(price: Price | None, prompt_characters: int) -> Decimal:
+    """USD that a call may cost: what a budget holds for it."""
+    return price.cost(usage.tokens(prompt_characters), LONGEST_ANSWER) if price else UNPRICED
+
+
+def charge(done: Done, price: Price | None) -> Done:
+    """With its cost: what the provider reports first, else its tokens by the price; unknown where there is neither."""
+    if done.cost_source:
+        return done
+    if not done.billed:
+        return replace(done, cost_usd=Decimal(0), cost_source="none")
+    if price is None or done.tokens_in is None or done.tokens_out is None:
+        return done
+    return replace(done, cost_usd=price.cost(done.tokens_in, done.tokens_out, done.tokens_cached), price=price.snapshot(),
+                   cost_source="price_table" if done.usage_source == "provider" else "estimated")
+
+
 def publish(connection: Connection) -> None:
     """Adds the rows of the file that the table lacks. What is there stays: old calls were paid by it."""
     connection.execute(text("""
@@ -84,15 +105,23 @@ def publish(connection: Connection) -> None:
 
 def find(scope: Scope, provider: str, model: str, on: date) -> Price | None:
     """The price of a model, as its provider names it in a reply, on a day."""
-    return scope.first(Price, """
-        select provider, model, valid_from, input_usd, cached_usd, output_usd
-        from model_prices
-        where provider = :provider
-          and model = any(cast(:names as text[]))
-          and valid_from <= :on
-        order by array_position(cast(:names as text[]), model), valid_from desc
-        limit 1
-        """, provider=provider, names=names_of(model), on=on)
+    return scope.first(Price, BEST, provider=provider, names=names_of(model), on=on)
+
+
+def find_now(provider: str, model: str) -> Price | None:
+    """The same for a caller without a clinic."""
+    return db.ask(Price, BEST, provider=provider, names=names_of(model), on=datetime.now(UTC).date())
+
+
+BEST = """
+    select provider, model, valid_from, input_usd, cached_usd, output_usd
+    from model_prices
+    where provider = :provider
+      and model = any(cast(:names as text[]))
+      and valid_from <= :on
+    order by array_position(cast(:names as text[]), model), valid_from desc
+    limit 1
+    """
 
 
 def find_in(prices: Iterable[Price], provider: str, model: str, on: date) -> Price | None:

@@ -7,9 +7,9 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ import structlog
 from httpx_sse import EventSource
 from pybreaker import CircuitBreaker, CircuitBreakerError
 
-from lib import addresses, prices, settings
+from lib import addresses, prices, quarantine, settings
 from lib.errors import Invalid
 from lib.events import Delta, Done, Draining, Event, Stop
 from lib.streams import Stream
@@ -28,7 +28,6 @@ log = structlog.get_logger()
 
 FIRST_TOKEN, IN_ALL = 15.0, 60.0  # seconds; one attempt, because a retry burnt a quota elsewhere
 MOST_CHARACTERS = 5_000_000  # of a whole reply as it comes over the wire
-LONGEST_ANSWER = 1_000  # tokens
 FAILURES, REST = 5, 30  # in a row, until nobody is kept waiting for this many seconds
 BROKEN = ("unavailable", "timeout", "network")
 # Who stops charging when the line is cut (https://openrouter.ai/docs/api-reference/streaming names OpenRouter's).
@@ -68,6 +67,9 @@ def installed() -> Provider | None:
 
 def converse(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) -> Iterator[Event]:
     """The reply in pieces, then `Done`. After `stop`: `Draining` where the bill runs on, and no more pieces. Never raises."""
+    if quarantine.is_on():
+        yield Tally(provider.name, provider.model).failed("unavailable", billed=False).done()
+        return
     done = Tally(provider.name, provider.model).failed("unavailable").done()
     try:
         with breaker(provider).calling():
@@ -87,6 +89,10 @@ class _Broken(Exception):
 def breaker(provider: Provider) -> CircuitBreaker:
     """One per endpoint, key and model, so that nobody's wrong key keeps others waiting; in each process. Its `current_state` is
     closed while all is well, open or half-open otherwise."""
+    return make_breaker()
+
+
+def make_breaker() -> CircuitBreaker:
     return CircuitBreaker(fail_max=FAILURES, reset_timeout=REST, exclude=[GeneratorExit], throw_new_error_on_trip=False)
 
 
@@ -121,7 +127,7 @@ async def _talk(provider: Provider, messages: Sequence[dict[str, str]], put: Cal
         tally.failed("network", billed=False)
     except Exception as error:  # the edge of a conversation: an address or a key that no request can be made of
         log.error("provider can't be asked", error=type(error).__name__)
-        tally.failed("unavailable", billed=False)
+        tally.failed("unavailable", billed=tally.sent)
     finally:
         put(tally.done())
 
@@ -141,6 +147,7 @@ def _on_time(put: Callable[[Event], None], deadline: asyncio.Timeout) -> Callabl
 
 
 _refused: dict[tuple[str, str], set[str]] = {}  # by endpoint and model: the fields it does not take
+FIXED = {"model", "messages", "stream"}
 UNKNOWN_FIELD = re.compile(r"unknown|unsupported|not supported|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE)
 
 
@@ -150,38 +157,46 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-
 async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], tally: Tally, put: Callable[[Event], None]) -> None:
     """Once more without a field that the endpoint refuses by name; that is remembered."""
     destination = await addresses.resolve(provider.base_url.rstrip("/") + "/chat/completions")
     known = _refused.setdefault((provider.base_url, provider.model), set())
     async with httpx.AsyncClient(verify=_tls(), timeout=httpx.Timeout(None), trust_env=False, follow_redirects=False) as client:
         while True:
+            body = _body(provider, messages, known)
             request = client.build_request(
-                "POST", destination.url, json=_body(provider, messages, known),
+                "POST", destination.url, json=body,
                 headers={"Host": destination.host, "Authorization": f"Bearer {provider.api_key}", "Accept": "text/event-stream"},
-                extensions={"sni_hostname": destination.name})
+                extensions={"sni_hostname": destination.name, "trace": partial(_note_sent, tally)})
             response = await client.send(request, stream=True)
             try:
-                refused = await _read(response, tally, put)
+                refused = await _read(response, body.keys() - FIXED, tally, put)
             finally:
                 await response.aclose()
-            if not refused or refused in known:
+            if not refused:
                 return
             known.add(refused)
+            tally.sent = False
+
+
+async def _note_sent(tally: Tally, step: str, _facts: object) -> None:
+    """From the first byte of the request on, it may be answered, and billed."""
+    tally.sent = tally.sent or step.endswith("send_request_headers.started")
 
 
 def _body(provider: Provider, messages: Sequence[dict[str, str]], refused: set[str]) -> dict[str, Any]:
-    optional = {"stream_options": {"include_usage": True}, "max_tokens": LONGEST_ANSWER, "temperature": 0.3}
+    """OpenAI's reasoning models refuse `max_tokens` and take its other name; servers of others know the first one alone."""
+    longest = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
+    optional = {"stream_options": {"include_usage": True}, longest: prices.LONGEST_ANSWER, "temperature": 0.3}
     return {"model": provider.model, "messages": list(messages), "stream": True,
             **{name: value for name, value in optional.items() if name not in refused}}
 
 
-async def _read(response: httpx.Response, tally: Tally, put: Callable[[Event], None]) -> str:
-    """The name of the field that the endpoint refuses, or "" where this was the answer."""
+async def _read(response: httpx.Response, optional: Set[str], tally: Tally, put: Callable[[Event], None]) -> str:
+    """The name of the optional field that the endpoint refuses, or "" where this was the answer."""
     tally.request_id = response.headers.get("x-request-id") or response.headers.get("x-generation-id")
     if response.status_code != 200:
-        return await _read_refusal(response, tally)
+        return await _read_refusal(response, optional, tally)
     if "text/event-stream" in response.headers.get("content-type", ""):
         await _read_events(response, tally, put)
     else:  # a whole body: an error inside HTTP 200, or a server that does not stream
@@ -190,12 +205,12 @@ async def _read(response: httpx.Response, tally: Tally, put: Callable[[Event], N
     return ""
 
 
-async def _read_refusal(response: httpx.Response, tally: Tally) -> str:
+async def _read_refusal(response: httpx.Response, optional: Set[str], tally: Tally) -> str:
     text = await _text(response)
     if response.status_code in (400, 422) and UNKNOWN_FIELD.search(text):
-        for name in ("stream_options", "max_tokens", "temperature"):
-            if name in text:
-                return name
+        named = [name for name in optional if name in text]
+        if named:
+            return min(named, key=text.index)
     busy, ours = response.status_code == 429, response.status_code < 500
     problem = "busy" if busy else "refused" if ours else "unavailable"
     log.warning("provider refused", provider=tally.provider, status=response.status_code)

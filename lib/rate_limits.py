@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 DOORS = {"sign_in_account", "sign_in_address", "factor", "sign_up", "reset"}  # they stay shut while nobody counts
-BY_ADDRESS = {"sign_in_address", "sign_up", "reset"}
+BY_ADDRESS = {"sign_in_address", "sign_up", "reset", "service"}
+REST = 30.0  # seconds
 _opening = threading.Lock()
 _away_until = _told_until = 0.0
 
@@ -57,9 +58,17 @@ def forgive_factor(user_id: UUID) -> None:
     _give_back("factor", user_id)
 
 
-def spend(kind: Literal["sign_up", "reset", "chats", "changes", "reads"], who: object) -> None:
-    """`who`: the client's address for the first two, the user's id for the others."""
+def spend(kind: Literal["sign_up", "reset", "chats", "changes", "reads", "service"], who: object) -> None:
+    """`who`: the client's address for the first two, the user's id for the others; for "service" the key or, without one, the
+    address."""
     _take(kind, who)
+
+
+def spend_request(client: UUID, limit: int) -> None:
+    """One of an API client's own requests."""
+    if time.monotonic() >= _away_until:
+        with _counting(shut=False) as counters:
+            counters.take("client", client, limit)
 
 
 def first_refusal(kind: str, who: str) -> bool:
@@ -83,6 +92,16 @@ def _give_back(kind: str, who: object) -> None:
         counters.give_back(kind, who, getattr(settings.get(), f"limit_{kind}"))
 
 
+class Rest:
+    """Stands in a storage's `timer` as one that is still to come."""
+
+    def __init__(self) -> None:
+        self.over = time.monotonic() + REST
+
+    def is_alive(self) -> bool:
+        return time.monotonic() < self.over
+
+
 class Counters:
     """Fixed windows of `limits`, each beginning with its first hit."""
 
@@ -94,8 +113,15 @@ class Counters:
         self.window, self.away = RateLimitItemPerSecond, StorageError
         self.limiter = FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, socket_timeout=1,
                                                                  socket_connect_timeout=1))
+        self.rest()
         # The library's memory is not exact by itself: one race in a hundred of 40 threads for 5 places let up to 10 through.
         self.turn: AbstractContextManager[Any] = threading.Lock() if url == "memory://" else nullcontext()
+
+    def rest(self) -> None:
+        """The library's memory starts a thread after each hit to forget what is over: now and then is enough."""
+        storage: Any = self.limiter.storage
+        if isinstance(getattr(storage, "timer", None), threading.Timer):
+            storage.timer = Rest()
 
     def hit(self, kind: str, who: object, limit: int) -> bool:
         with self.turn:
@@ -105,6 +131,7 @@ class Counters:
         """Raises TooMany. What is refused is not counted, or a place that is given back would not be free."""
         item, name = self._item(limit), _name(kind, who)
         with self.turn:
+            self.rest()
             if self.limiter.hit(item, kind, name):
                 return
             self._return(item, kind, name)

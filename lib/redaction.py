@@ -49,10 +49,11 @@ class Redactor:
         self._phone = PhoneFinder(subject.phone or "")
         self._name = NameFinder(subject.full_name)
 
-    def redact(self, text: str) -> str:
-        """Letters and their accents come back as one character each."""
+    def redact(self, text: str, *, known_only: bool = False) -> str:
+        """Letters and their accents come back as one character each. `known_only`: what merely looks like a mailbox or a number
+        stays."""
         text = composed(text)
-        found = _apart(sorted({one for invisible in _readings(text) for one in self._find(Reading(text, invisible))}))
+        found = _apart(sorted({one for invisible in _readings(text) for one in self._find(Reading(text, invisible), known_only)}))
         self.counts = dict(Counter(self.counts) + Counter(kind for _, _, kind in found))
         pieces, end = [], 0
         for start, stop, kind in found:
@@ -60,19 +61,19 @@ class Redactor:
             end = stop
         return "".join([*pieces, text[end:]])
 
-    def _find(self, reading: Reading) -> Iterator[tuple[int, int, str]]:
-        for kind, spans in self._steps(reading):
+    def _find(self, reading: Reading, known_only: bool) -> Iterator[tuple[int, int, str]]:
+        for kind, spans in self._steps(reading, known_only):
             yield from ((*reading.written(span), kind) for span in spans)
             reading.blank(spans)
 
-    def _steps(self, reading: Reading) -> Iterator[tuple[str, list[Span]]]:
+    def _steps(self, reading: Reading, known_only: bool) -> Iterator[tuple[str, list[Span]]]:
         """Each step sees the text without what the steps before it found."""
-        yield "email", [*_matches(self._email, reading), *_emails(reading.folded)]
+        yield "email", [*_matches(self._email, reading), *([] if known_only else _emails(reading.folded))]
         yield "id", _matches(self._ids, reading)
         yield "birth_date", self._birth.find(reading) if self._birth else []
         phones, numbers = redaction_numbers.numbers(reading, self._phone.find(reading))
         yield "phone", phones
-        yield "number", numbers
+        yield "number", [] if known_only else numbers
         yield "name", self._name.find(reading)
 
 

@@ -13,6 +13,8 @@ FIGURE_REACH = 7
 AFTERTHOUGHT = 5
 ABBREVIATED = 3
 FRAME_CONCEPTS = {name for frame in RULES.frames for part in frame.parts for name in part}
+DONE_WELL = frozenset(("breathe", "swallow", "breathe_verb"))
+NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
 BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
 
 
@@ -20,7 +22,7 @@ def mute(reading: Reading) -> None:
     """Fills `reading.places` with the concepts that are affirmed, and `reading.muted` with the words of all others."""
     _mark_frames(reading)
     everything = reading.names(range(len(reading.words)))
-    is_deniable = not everything.isdisjoint(("negator", "negator_after", "resolved"))
+    is_deniable = not everything.isdisjoint(("negator", "negator_after", "resolved", "fine"))
     reading.muted = _general(reading)
     for i, names in enumerate(reading.concepts):
         if names and i not in reading.muted:
@@ -33,6 +35,8 @@ def mute(reading: Reading) -> None:
 
 def _affirmed(reading: Reading, i: int) -> frozenset[str]:
     names = reading.concepts[i]
+    if not names.isdisjoint(DONE_WELL) and _is_done_well(reading, i):
+        return frozenset()
     if names.isdisjoint(RULES.negatable) or not (_is_negated(reading, i) or _is_resolved(reading, i)):
         return names
     return names - RULES.negatable
@@ -72,7 +76,7 @@ def _general_part(reading: Reading, span: range, names: set[str]) -> range:
         return span
     if "teaching" in names and not names & {"now", "setting", "present_patient"}:
         return span
-    if names & {"now", "setting", "personal"}:
+    if names & {"now", "setting", "personal", "present_patient"}:
         return range(0)
     if "in_general" in names and names.isdisjoint(RULES.live):
         return span
@@ -85,7 +89,8 @@ def _impersonal(reading: Reading, sentence: range) -> Iterator[int]:
     for span in redflag_reading.spans(reading.clause, sentence):
         names = reading.names(span)
         asks = "impersonal" in names
-        listing = (asks or (listing and not names & {"personal", "present_verb"})) and not names & (RULES.live | {"now"})
+        goes_on = listing and not names & {"personal", "present_verb", "contrast"}
+        listing = (asks or goes_on) and not names & (RULES.live | {"now"})
         if listing:
             yield from _from_first(reading, span, "impersonal") if asks else span
 
@@ -196,6 +201,15 @@ def _denies_the_next(reading: Reading, i: int, j: int) -> bool:
     following = j + 1
     return (reading.clause[j] != reading.clause[i] and following < len(reading.words)
             and reading.clause[following] == reading.clause[j])
+
+
+def _is_done_well(reading: Reading, i: int) -> bool:
+    """ "Breathing fine", "schlucken geht"; not "no respira bien" or "schlucken geht kaum"."""
+    clause = reading.clause[i]
+    ahead = [k for k in range(i + 1, min(i + 3, len(reading.words))) if reading.clause[k] == clause]
+    around = [k for k in range(max(0, i - 4), min(i + 9, len(reading.words))) if reading.clause[k] == clause]
+    return (any("fine" in reading.concepts[k] for k in ahead)
+            and all(reading.concepts[k].isdisjoint(NOT_WELL) for k in around))
 
 
 # What is over

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lib import redflag_rules
-from lib.redflag_rules import RULES
+from lib.redflag_rules import RULES, Pattern
 
-TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…\n]|[,:()–—]")
+OPENING, CLOSING = "\x01", "\x02"
+QUOTE = re.compile(
+    r"""(?<!\w)(?:"([^"\n]{8,400})"|“([^“”\n]{8,400})”|«([^«»\n]{8,400})»|„([^„“”"\n]{8,400})[“”"]"""
+    r"""|['‘]((?:[^'’\n]|(?<=\w)['’](?=\w)){8,400})['’](?!\w))""")
+QUOTE_MARK = re.compile(r"""["“«„]|(?<!\w)['‘]""")
+TOKEN = re.compile(r"[\x01\x02]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…\n]|[,:()–—]|(?<=\s)-(?=\s)")
 APOSTROPHE = re.compile(r"['’‘`´ʼ]")
 WORDLESS = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "") | {"🩸": " blood ", "🆘": " emergency "}
 UNUSUAL = re.compile(f"[{''.join(WORDLESS)}]")
+NEGATIONS = {"negator", "denies", "negator_after"}
 NEVER_MASKED = {"pack", "overdose", "hypo", "remedy", "anticoagulant"}
 DOTTED = re.compile(r"\b([^\W\d_])\.\s?([^\W\d_])\.(?!\w)")
 FRACTURE = re.compile(r"#(?!\s?\d)")
@@ -21,7 +27,11 @@ ANSWERED = re.compile(r"\?\s*(?=(?:none|no|nope|nein|keine?r?|non|nada)[.,!]?(?:
 
 @dataclass
 class Reading:
-    """The words of all turns in one row; `places` says where each concept was affirmed, `muted` what was taken back."""
+    """The words of all turns in one row; `places` says where each concept was affirmed, `muted` what was taken back.
+
+    `asked` holds the sentences that end with a question mark, `hits` the rules that match and the words they match, `bound` the
+    words that are part of a sign ("can't" of "can't breathe"), `quoted` those between quotation marks.
+    """
 
     words: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
@@ -31,6 +41,10 @@ class Reading:
     concepts: list[frozenset[str]] = field(default_factory=list)
     places: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     muted: set[int] = field(default_factory=set)
+    asked: set[int] = field(default_factory=set)
+    bound: set[int] = field(default_factory=set)
+    quoted: set[int] = field(default_factory=set)
+    hits: list[tuple[Pattern, tuple[int, ...]]] = field(default_factory=list)
 
     def affirmed(self, span: range) -> list[str]:
         return [self.words[i] for i in span if i not in self.muted]
@@ -41,14 +55,20 @@ class Reading:
 
 def read(turns: Sequence[str]) -> Reading:
     reading = Reading()
-    sentence = clause = 0
+    sentence = clause = opened = 0
     for turn in turns:
         reading.last_turn = len(reading.words)
         sentence, clause = sentence + 1, clause + 1
         for piece in TOKEN.findall(_spelt_out(turn)):
             if piece[0].isalnum():
                 _append(reading, piece, sentence, clause)
+            elif piece == OPENING:
+                opened = len(reading.words)
+            elif piece == CLOSING:
+                reading.quoted.update(range(opened, len(reading.words)))
             else:
+                if piece == "?":
+                    reading.asked.add(sentence)
                 clause += 1
                 sentence += piece in ".!?;…\n"
     _mark(reading)
@@ -60,6 +80,8 @@ def _spelt_out(turn: str) -> str:
     plain = turn if turn.isascii() else unicodedata.normalize("NFKC", UNUSUAL.sub(lambda found: WORDLESS[found[0]], turn))
     if "?" in plain:
         plain = ANSWERED.sub(" ", plain)
+    if QUOTE_MARK.search(plain):
+        plain = QUOTE.sub(lambda found: f"{OPENING}{found[found.lastindex or 0]}{CLOSING}", plain)
     if "#" in plain:
         plain = FRACTURE.sub(" fracture ", plain)
     return DOTTED.sub(r"\1\2 ", plain).replace("++", " severely ")
@@ -112,6 +134,7 @@ def _mark_phrases(reading: Reading) -> set[int]:
                 masked.update(range(i, end + 1))
             else:
                 reading.concepts[end] |= {concept}
+                reading.bound.update(range(i, end + (concept not in NEGATIONS)))
     return masked | {i for i, names in enumerate(reading.concepts) if "mask" in names}
 
 
@@ -123,6 +146,7 @@ def _drop_names(reading: Reading) -> None:
                 if not reading.shown[k].istitle() or reading.clause[k] != reading.clause[i + 1]:
                     break
                 reading.concepts[k] = frozenset()
+                reading.words[k] = ""  # nor are its letters those of a sign
 
 
 def _addressed(reading: Reading, i: int) -> bool:

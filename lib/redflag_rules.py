@@ -23,7 +23,9 @@ TYPO_LENGTHS = range(5, 17)
 class Pattern:
     """Concepts in a fixed order with at most `reach` words between two, or in any order within `reach` words.
 
-    `unless` excuses it in its sentence, `absent` anywhere in the message.
+    `unless` excuses it in its sentence, `absent` anywhere in the message. A `firm` rule decides
+    also in a clause about other things: hardly any harmless message is known that it flags. A `weak` one, a bare noun, decides
+    only where its clause says "now" or "my patient".
     """
 
     name: str
@@ -35,6 +37,8 @@ class Pattern:
     barrier: str
     unless: tuple[str, ...]
     absent: tuple[str, ...]
+    firm: bool
+    weak: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,15 @@ class RuleSet:
     not_typos: frozenset[str]
     negatable: frozenset[str]
     live: frozenset[str]
+    detached: frozenset[str]
+    neutral: frozenset[str]
+    serious: frozenset[str]
+    pressing: frozenset[str]
+    errands: frozenset[str]
+    frames_everywhere: frozenset[str]
+    question_verbs: frozenset[str]
+    conditionals: frozenset[str]
+    requests: Mapping[str, tuple[tuple[str, ...], ...]]
     not_before: Mapping[str, str]
     frames: tuple[Pattern, ...]
     signs: tuple[Pattern, ...]
@@ -106,6 +119,15 @@ def _load(path: Path) -> RuleSet:
         not_typos=frozenset(map(fold, data["not_typos"].split())),
         negatable=frozenset(data["negatable"].split()),
         live=frozenset(data["live"].split()),
+        detached=frozenset(data["detached"].split()),
+        neutral=frozenset(data["neutral"].split()),
+        serious=frozenset(data["serious"].split()),
+        pressing=frozenset(data["pressing"].split()),
+        errands=frozenset(data["errands"].split()),
+        frames_everywhere=frozenset(data["frames_everywhere"].split()),
+        question_verbs=frozenset(map(fold, data["question_verbs"].split())),
+        conditionals=frozenset(data["conditionals"].split()),
+        requests=_requests(data["requests"]),
         not_before=data["not_before"],
         frames=tuple(_pattern(row) for row in data["frames"]),
         signs=tuple(_pattern(row) for row in data["signs"]),
@@ -138,6 +160,15 @@ def _learn(lexicon: Lexicon, concept: str, term: str) -> None:
         lexicon.exact[term].add(concept)
 
 
+def _requests(terms: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """By their first word the words that follow."""
+    phrases: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for term in map(fold, terms.split()):
+        first, *tail = term.split("_")
+        phrases[first].append(tuple(tail))
+    return {first: tuple(tails) for first, tails in phrases.items()}
+
+
 def _rules(tiers: Mapping[str, Mapping[str, Iterable[Mapping[str, Any]]]]) -> Iterator[Pattern]:
     for tier, categories in tiers.items():
         for category, rows in categories.items():
@@ -157,6 +188,8 @@ def _pattern(row: Mapping[str, Any], tier: str = "", category: str = "") -> Patt
         barrier=row.get("barrier", ""),
         unless=tuple(row.get("unless", ())),
         absent=tuple(row.get("absent", ())),
+        firm=row.get("firm", False),
+        weak=row.get("weak", False),
     )
 
 

@@ -1,14 +1,14 @@
 """Finds danger signs in a message, in English, Spanish, French and German, without asking anyone else.
 
 The signs live in redflags.toml. A message is read (redflag_reading), what is denied, over or not about a patient now is
-taken back (redflag_muting), and the rules are matched against what is left (redflag_matching). A classifier
-(redflag_classifier) may raise what they say, for words that no rule knows.
+taken back (redflag_muting), and the rules are matched against what is left (redflag_matching). Those whose words are affirmed of
+somebody now decide (redflag_deciding). A classifier (redflag_classifier) may raise what they say.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib import redflag_classifier, redflag_matching, redflag_muting, redflag_reading
+from lib import redflag_classifier, redflag_deciding, redflag_hearing, redflag_matching, redflag_muting, redflag_reading
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, Pattern
 
@@ -26,6 +26,7 @@ class Finding:
 
 
 VERSION = f"{RULES.version}+{redflag_classifier.MODEL.version}"
+SIGNS = RULES.live.union(name for rule in RULES.rules for part in rule.parts for name in part) - RULES.neutral
 RANK = {None: 0, "U": 1, "E": 2}
 
 
@@ -54,6 +55,7 @@ def read(text: str, earlier: Sequence[str] = ()) -> Reading:
     for sign in RULES.signs:
         if not found.isdisjoint(sign.parts[0]):
             _add_sign(reading, sign)
+    reading.hits = list(_hits(reading))
     return reading
 
 
@@ -62,28 +64,47 @@ def highest(findings: Sequence[Finding]) -> str | None:
 
 
 def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | None:
-    """One of a list of lasting complaints is no emergency on the word of the classifier alone."""
+    """On the word of the classifier alone, one of a list of lasting complaints is no emergency, and a message that names no sign
+    at all is nothing: staff ask for letters and summaries, too."""
     if above == "E":
         return None
-    words = redflag_classifier.hear(reading, range(len(reading.words)))
+    words = redflag_hearing.hear(reading)
     raised = redflag_classifier.judge(words[reading.last_turn:], words[:reading.last_turn], above=above)
-    if raised is None or (raised.tier == "E" and "lingering" in reading.places):
+    if raised is None or (raised.tier == "E" and "lingering" in reading.places) or not _names_a_sign(reading, raised.tier):
         return None
     return Finding(raised.tier, raised.category, "classifier", "")
 
 
+def _names_a_sign(reading: Reading, tier: str) -> bool:
+    """In the words of the rules, or in those of a hint that stands for one."""
+    named = SIGNS | RULES.serious | (RULES.pressing if tier == "U" else frozenset())
+    return not named.isdisjoint(redflag_deciding.ideas(reading, range(len(reading.words))))
+
+
 def _add_sign(reading: Reading, sign: Pattern) -> None:
-    found = {max(match) for match in redflag_matching.matches(reading, sign)}
+    matches = list(redflag_matching.matches(reading, sign))
+    found = {max(match) for match in matches}
     if found:
+        reading.bound.update(*matches)
         reading.places[sign.name] = sorted(found.union(reading.places[sign.name]))
 
 
 def by_rules(reading: Reading) -> Iterator[Finding]:
+    for rule, match in redflag_deciding.deciding(reading):
+        yield Finding(rule.tier, rule.category, rule.name, " ".join(reading.shown[i] for i in sorted(match)))
+
+
+def _hits(reading: Reading) -> Iterator[tuple[Pattern, tuple[int, ...]]]:
+    """Of each rule the first match in the earlier turns and the first that ends in the last turn."""
     found = reading.places.keys()
     for rule in RULES.rules:
         if found.isdisjoint(rule.parts[0]):
             continue
+        earlier: set[bool] = set()
         for match in redflag_matching.matches(reading, rule):
-            if max(match) >= reading.last_turn:
-                yield Finding(rule.tier, rule.category, rule.name, " ".join(reading.shown[i] for i in sorted(match)))
+            is_earlier = max(match) < reading.last_turn
+            if is_earlier not in earlier:
+                earlier.add(is_earlier)
+                yield rule, match
+            if not is_earlier:
                 break

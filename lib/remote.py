@@ -4,17 +4,18 @@ scales by itself. Everything else, from the red flags to the bill, stays here.""
 import asyncio
 import json
 import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
 import httpx
 import structlog
 from httpx_sse import EventSource
+from pybreaker import CircuitBreaker, CircuitBreakerError
 from pydantic import TypeAdapter
 
-from lib import providers, settings
+from lib import providers, quarantine, settings
 from lib.events import Delta, Done, Draining, Event, Stop
 from lib.prompts import Context
 from lib.streams import Stream
@@ -27,27 +28,74 @@ DONE = TypeAdapter(Done)  # on the line between the two
 
 def converse(question: str, context: Context, stop: Stop) -> Iterator[Event]:
     """As `providers.converse`. A stopped answer is always read to its end: only the service knows whether its bill runs on."""
+    if quarantine.is_on():
+        yield Done(status="error_before", problem="unavailable", billed=False)
+        return
+    done = Done(status="error_before", problem="unavailable", billed=False)
+    try:
+        with breaker().calling():
+            done = yield from _listen(question, context, stop)
+            if done.problem in providers.BROKEN and done.provider is None:  # it was the service, and nobody behind it
+                raise _Broken
+    except (CircuitBreakerError, _Broken):  # it rests, or has just given up: `done` says which
+        log.info("assistant's service is not answering", problem=done.problem)
+    yield done
+
+
+class _Broken(Exception):
+    """What the breaker counts."""
+
+
+@cache
+def breaker() -> CircuitBreaker:
+    """In each process, as a provider's."""
+    return providers.make_breaker()
+
+
+def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, None, Done]:
+    """Returns the `Done` instead of yielding it."""
     stream: Stream[Event] = Stream(lambda put: _talk({"message": question, "context": asdict(context)}, put))
     stop.listen(lambda final: stream.hang_up() if final else stream.put(Draining()))
     try:
         for event in stream:
-            if not stop.wanted or not isinstance(event, Delta):
+            if isinstance(event, Done):
+                return event
+            if not stop.wanted or isinstance(event, Draining):
                 yield event
     finally:
         stream.hang_up()
+    return Done(status="error_before", problem="network")
 
 
 async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
-    done = Done(status="error_before", problem="network", billed=False)
+    line = _Line(put)
+    done = Done(status="stopped")
     try:
         async with asyncio.timeout(providers.IN_ALL + PATIENCE):
-            done = await _exchange(body, put)
+            done = await _exchange(body, line)
     except asyncio.CancelledError:
-        done = Done(status="stopped")
+        pass
     except (httpx.HTTPError, OSError, ValueError) as error:  # TimeoutError is an OSError
         log.warning("assistant's service not reached", error=type(error).__name__)
+        done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent)
     finally:
         put(done)
+
+
+@dataclass
+class _Line:
+    """How far it came: what was sent may be billed, and what it costs is then unknown."""
+
+    put: Callable[[Event], None]
+    sent: bool = False
+    said: bool = False
+
+    async def note(self, step: str, _facts: object) -> None:
+        self.sent = self.sent or step.endswith("send_request_headers.started")
+
+    def say(self, text: str) -> None:
+        self.said = True
+        self.put(Delta(text))
 
 
 @cache
@@ -55,19 +103,27 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _exchange(body: dict[str, Any], put: Callable[[Event], None]) -> Done:
+async def _exchange(body: dict[str, Any], line: _Line) -> Done:
     configured = settings.get()
     key = configured.ai_service_key.get_secret_value() if configured.ai_service_key else ""
     timeout = httpx.Timeout(None, connect=PATIENCE)
     async with (httpx.AsyncClient(verify=_tls(), timeout=timeout, trust_env=False) as client,
                 client.stream("POST", f"{configured.ai_service_url}/api/chat/converse", json=body,
-                              headers={"Authorization": f"Bearer {key}", "Accept": "text/event-stream"}) as response):
+                              headers={"Authorization": f"Bearer {key}", "Accept": "text/event-stream"},
+                              extensions={"trace": line.note}) as response):
         if response.status_code != 200:
             log.warning("assistant's service refused", status=response.status_code)
             return Done(status="error_before", problem="unavailable", billed=False)
         async for event in EventSource(response).aiter_sse():
             if event.event == "done":
                 return DONE.validate_json(event.data)
-            put(Delta(json.loads(event.data)["text"]))
+            line.say(json.loads(event.data)["text"])
     return Done(status="truncated", problem="network")
 
+
+def is_up() -> bool:
+    """By the service's own word that it lives; asked by monitors, never on the way to an answer."""
+    try:
+        return httpx.get(f"{settings.get().ai_service_url}/health", timeout=2, trust_env=False, verify=_tls()).is_success
+    except (httpx.HTTPError, OSError):
+        return False

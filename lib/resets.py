@@ -3,12 +3,12 @@
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from uuid import UUID
 
 import structlog
 
-from lib import audit, auth, db, mail, passwords, rate_limits, settings, tokens
+from lib import audit, auth, db, jobs, mail, passwords, rate_limits, settings, tokens
 from lib.errors import AppError, Invalid
+from lib.jobs import Job
 from lib.texts import _
 
 log = structlog.get_logger()
@@ -24,31 +24,30 @@ class Reset:
 
 
 def ask(email: str, *, address: str = "", request_id: str = "") -> None:
-    """Sends a link to a known address, in the background: an unknown one gets the same answer, at the same pace."""
+    """Queues the mail to a known address, in the background: an unknown one gets the same answer, at the same pace."""
     auth.limited("reset_limited", "", address, lambda: rate_limits.spend("reset", address))
-    _post.submit(_send, email, address, request_id)
+    _post.submit(_queue, email, address, request_id)
 
 
-def _send(email: str, address: str, request_id: str) -> None:
-    token = secrets.token_urlsafe(32)
+def _queue(email: str, address: str, request_id: str) -> None:
     try:
-        known = _issue(email, token)
-        audit.record_security("reset_asked", account=email, user_id=known[0] if known else None, address=address,
-                              request_id=request_id)
+        with db.nobody() as connection:
+            known = connection.execute(db.statement("select app.ask_reset(:email)"), {"email": auth.clean(email)}).scalar()
+        audit.record_security("reset_asked", account=email, user_id=known, address=address, request_id=request_id)
     except AppError as error:
-        log.error("a reset was not sent", error=type(error).__name__)
-        return
-    if known:
-        mail.send(known[1], _("A new password for Chairside"), _(
+        log.error("a reset was not queued", error=type(error).__name__)
+
+
+def mail_link(job: Job) -> None:
+    """Each try has a token of its own: none waits in the queue."""
+    token = secrets.token_urlsafe(32)
+    with jobs.transaction() as connection:
+        email = connection.execute(db.statement("select app.issue_reset_of(:person, :token)"),
+                                   {"person": job.id, "token": tokens.digest(token)}).scalar()
+    if email:
+        mail.send(email, _("A new password for Chairside"), _(
             "Somebody, hopefully you, asked for a new password.\n\n{link}\n\nThe link works once, for 30 minutes. "
             "If it was not you, do nothing: your password stays as it is.").format(link=link(token, str(settings.get().url))))
-
-
-def _issue(email: str, token: str) -> tuple[UUID, str] | None:
-    with db.nobody() as connection:
-        row = connection.execute(db.statement("select id, email from app.issue_reset(:email, :token)"),
-                                 {"email": auth.clean(email), "token": tokens.digest(token)}).first()
-    return (row.id, row.email) if row else None
 
 
 def link(token: str, origin: str) -> str:

@@ -22,6 +22,13 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _keys(setting: SecretStr | None) -> list[str]:
+    return [key.strip() for key in setting.get_secret_value().split(",")] if setting else []
+
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/*]+$")]
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -30,16 +37,27 @@ class Settings(BaseSettings):
     signup: Literal["open", "first", "closed"] | None = Field(None, validation_alias="CHAIRSIDE_SIGNUP")
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     database_owner_url: SecretStr | None = Field(None, validation_alias="DATABASE_OWNER_URL")
+    database_worker_url: SecretStr | None = Field(None, validation_alias="DATABASE_WORKER_URL")
+    database_replica_url: SecretStr | None = Field(None, validation_alias="DATABASE_REPLICA_URL")
+    database_replica_lag: int = Field(30, ge=1, le=3600, validation_alias="DATABASE_REPLICA_LAG")
+    worker: bool = Field(True, validation_alias="CHAIRSIDE_WORKER")
+    worker_jobs: int = Field(4, ge=1, le=32, validation_alias="CHAIRSIDE_WORKER_JOBS")
+    worker_timeout: int = Field(60, ge=2, le=120, validation_alias="CHAIRSIDE_WORKER_TIMEOUT")
     url: str | None = Field(None, pattern=r"^https?://[^/]+$", validation_alias="CHAIRSIDE_URL")
     jwt_secret: SecretStr | None = Field(None, validation_alias="JWT_SECRET")
     jwt_secret_previous: SecretStr | None = Field(None, validation_alias="JWT_SECRET_PREVIOUS")
     encryption_keys: SecretStr | None = Field(None, validation_alias="CHAIRSIDE_ENCRYPTION_KEYS")
+    backups: Path = Field(ROOT / ".backups", validation_alias="CHAIRSIDE_BACKUPS")
+    backup_keys: SecretStr | None = Field(None, validation_alias="CHAIRSIDE_BACKUP_KEYS")
+    database_backup_url: SecretStr | None = Field(None, validation_alias="DATABASE_BACKUP_URL")
     smtp_url: SecretStr | None = Field(None, validation_alias="SMTP_URL")
     mail_from: str | None = Field(None, validation_alias="CHAIRSIDE_MAIL_FROM")
     bcrypt_rounds: int = Field(12, ge=12, le=16, validation_alias="CHAIRSIDE_BCRYPT_ROUNDS")
     tls: bool = Field(False, validation_alias="CHAIRSIDE_TLS")
     pool_size: int = Field(5, ge=1, le=100, validation_alias="CHAIRSIDE_POOL_SIZE")
     hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field((), validation_alias="CHAIRSIDE_HOSTS")
+    frontend_url: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), validation_alias="FRONTEND_URL")
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), validation_alias="CHAIRSIDE_TRUSTED_PROXIES")
     openrouter_api_key: SecretStr | None = Field(None, validation_alias="OPENROUTER_API_KEY")
@@ -51,6 +69,12 @@ class Settings(BaseSettings):
     ai_installation_budget: float = Field(1000.0, gt=0, validation_alias="AI_INSTALLATION_BUDGET")
     ai_service_url: str | None = Field(None, pattern=r"^https?://[^/?#]+$", validation_alias="AI_SERVICE_URL")
     ai_service_key: SecretStr | None = Field(None, validation_alias="AI_SERVICE_KEY")
+    metrics_token: SecretStr | None = Field(None, min_length=16, validation_alias="CHAIRSIDE_METRICS_TOKEN")
+    alert_mail: str | None = Field(None, pattern=r"^[^@\s,]+@[^@\s,]+$", validation_alias="CHAIRSIDE_ALERT_MAIL")
+    alert_webhook: SecretStr | None = Field(None, validation_alias="CHAIRSIDE_ALERT_WEBHOOK")
+    alert_secret: SecretStr | None = Field(None, min_length=16, validation_alias="CHAIRSIDE_ALERT_SECRET")
+    sentry_dsn: SecretStr | None = Field(None, validation_alias="SENTRY_DSN")
+    archive_after: int = Field(0, ge=0, le=1200, validation_alias="CHAIRSIDE_ARCHIVE_AFTER")
     redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
     limit_seconds: int = Field(900, ge=1, le=86400, validation_alias="LIMIT_SECONDS")
     limit_sign_in_account: int = Field(5, ge=1, validation_alias="LIMIT_SIGN_IN_ACCOUNT")
@@ -60,6 +84,7 @@ class Settings(BaseSettings):
     limit_factor: int = Field(5, ge=1, validation_alias="LIMIT_FACTOR")
     limit_chats: int = Field(20, ge=1, validation_alias="LIMIT_CHATS")
     limit_changes: int = Field(100, ge=1, validation_alias="LIMIT_CHANGES")
+    limit_service: int = Field(300, ge=1, validation_alias="LIMIT_SERVICE")
     limit_reads: int = Field(6000, ge=1, validation_alias="LIMIT_READS")
 
     @property
@@ -79,7 +104,11 @@ class Settings(BaseSettings):
 
     @property
     def encryption_key_list(self) -> list[str]:
-        return [key.strip() for key in self.encryption_keys.get_secret_value().split(",")] if self.encryption_keys else []
+        return _keys(self.encryption_keys)
+
+    @property
+    def backup_key_list(self) -> list[str]:
+        return _keys(self.backup_keys)
 
     @classmethod
     def settings_customise_sources(
@@ -128,6 +157,10 @@ def _check(settings: Settings) -> None:
     _check_keys(settings)
     if settings.smtp_url and not (settings.url and settings.mail_from):
         raise SetUpError("SMTP_URL needs CHAIRSIDE_URL (where links in mails lead) and CHAIRSIDE_MAIL_FROM.")
+    if settings.alert_mail and not settings.smtp_url:
+        raise SetUpError("CHAIRSIDE_ALERT_MAIL needs SMTP_URL, the server that takes mails.")
+    if settings.alert_webhook and not settings.alert_secret:
+        raise SetUpError("CHAIRSIDE_ALERT_WEBHOOK needs CHAIRSIDE_ALERT_SECRET, with which what is sent there is signed.")
     if settings.ai_base_url and not settings.ai_api_key:
         raise SetUpError("AI_BASE_URL needs AI_API_KEY; a local server that asks for none takes any word.")
     if settings.ai_service_url and not settings.ai_service_key:
@@ -152,7 +185,8 @@ def _is_guessable(secret: SecretStr | None) -> bool:
 
 
 def _check_keys(settings: Settings) -> None:
-    for key in settings.encryption_key_list:
-        if not re.fullmatch(r"[\w-]{43}=", key, re.ASCII):
-            raise SetUpError("CHAIRSIDE_ENCRYPTION_KEYS holds something that is no key. `make key` prints one; several are "
-                             "parted by commas, the newest first.")
+    for name, keys in (("CHAIRSIDE_ENCRYPTION_KEYS", settings.encryption_key_list),
+                       ("CHAIRSIDE_BACKUP_KEYS", settings.backup_key_list)):
+        if not all(re.fullmatch(r"[\w-]{43}=", key, re.ASCII) for key in keys):
+            raise SetUpError(f"{name} holds something that is no key. `make key` prints one; several are parted by commas, the "
+                             "newest first.")

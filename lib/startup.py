@@ -3,17 +3,18 @@
 import atexit
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 from sqlalchemy.pool import NullPool
 
-from lib import audit, chats, db, embedded, knowledge, migrations, prices, settings
+from lib import answers, archivist, audit, backup, db, embedded, knowledge, migrations, prices, replica, settings
 from lib.errors import SetUpError, Unavailable
 
 log = structlog.get_logger()
 _stopping = threading.Event()
 _server: embedded.Server | None = None
-_keeper: threading.Thread | None = None
+_keepers: list[threading.Thread] = []
 _failing: set[str] = set()
 
 
@@ -25,39 +26,94 @@ def start() -> None:
         raise SetUpError(f"The database of DATABASE_URL or DATABASE_OWNER_URL can't be reached. {error.reason}") from None
 
 
+def start_worker() -> str:
+    """For a process that only does jobs: the address of their role, which is all it needs to know."""
+    configured = settings.get()
+    if configured.database_worker_url is None:
+        start()
+        url = worker_address()
+        if url is None:
+            raise SetUpError("DATABASE_WORKER_URL is missing: the address of the database as the role chairside_worker.")
+        return url
+    url = configured.database_worker_url.get_secret_value()
+    try:
+        _keep(url, configured.worker_jobs)
+    except Unavailable as error:
+        raise SetUpError(f"The database of DATABASE_WORKER_URL can't be reached. {error.reason}") from None
+    return url
+
+
+def app_address() -> str:
+    """Of the restricted role, for processes that this one starts."""
+    configured = settings.get()
+    if configured.database_url:
+        return configured.database_url.get_secret_value()
+    if _server is not None:
+        return _server.url("chairside_app")
+    assert configured.database_owner_url
+    return migrations.make_role(configured.database_owner_url.get_secret_value(), configured.data, "app")
+
+
+def worker_address() -> str | None:
+    """None where nobody gave it: with only the restricted role's address, jobs are other processes' work."""
+    configured = settings.get()
+    if configured.database_worker_url:
+        return configured.database_worker_url.get_secret_value()
+    if _server is not None:
+        return _server.url("chairside_worker")
+    if configured.database_owner_url and not configured.database_url:
+        return migrations.make_role(configured.database_owner_url.get_secret_value(), configured.data, "worker")
+    return None
+
+
 def _open(configured: settings.Settings) -> None:
-    global _keeper
     app_url, owner_url = _addresses(configured)
     if owner_url:
         migrations.bring_up_to_date(owner_url)
         publish(owner_url)
-    db.connect(app_url, configured.pool_size)
+    if configured.database_replica_url:
+        replica.connect(configured.database_replica_url.get_secret_value(), configured.pool_size)
+    _keep(app_url, configured.pool_size)
+
+
+def _keep(url: str, pool_size: int) -> None:
+    db.connect(url, pool_size)
     with db.nobody() as connection:
         migrations.check(connection)
     tidy()
     _stopping.clear()
-    _keeper = threading.Thread(target=_keep_house, daemon=True, name="housekeeper")
-    _keeper.start()
+    for name, chore in (("housekeeper", _keep_house), ("watchman", _keep_watch), ("backups", _keep_backups),
+                        ("archivist", _keep_archives)):
+        keeper = threading.Thread(target=chore, daemon=True, name=name)
+        _keepers.append(keeper)
+        keeper.start()
 
 
 def stop() -> None:
-    global _server, _keeper
+    global _server
     _stopping.set()
-    if _keeper is not None:
-        _keeper.join()  # or it could revive what is stopped on purpose
+    for keeper in _keepers:  # the housekeeper could revive what is stopped on purpose; a backup ends with its connection
+        keeper.join(None if keeper.name == "housekeeper" else 5)
+    if _keepers:
         _attempt(seal)  # nothing stays open to changes while nobody is looking
-    _keeper = None
+    _keepers.clear()
+    replica.disconnect()
     db.disconnect()
     if _server is not None:
         _server.stop()
     _server = None
 
 
+def folders() -> list[Path]:
+    """Where this installation writes on this machine: secrets, and the embedded database where there is one."""
+    return [settings.get().data, *([_server.home] if _server else [])]
+
+
 def tidy() -> None:
-    """Months made ahead, and answers that a crash left open closed."""
+    """Months made ahead, and answers that a crash left open closed: before anybody is served, and then by the worker."""
     with db.nobody() as connection:
         connection.execute(db.statement("select app.make_partitions()"))
-    chats.sweep()
+    answers.sweep()
 
 
 def seal() -> None:
@@ -67,14 +123,58 @@ def seal() -> None:
 
 
 def _keep_house() -> None:
-    """Every second the audit log is sealed, every other one a killed embedded server is brought back, every minute the house
-    is tidied."""
+    """Every second the audit log is sealed, every other one a killed embedded server is brought back."""
     beat = 0
     while not _stopping.wait(1):
         beat += 1
-        for every, chore in ((2, _revive), (1, seal), (60, tidy)):
+        for every, chore in ((2, _revive), (1, seal)):
             if beat % every == 0:
                 _attempt(chore)
+
+
+def _keep_watch() -> None:
+    """Every minute it is written down what this process saw, and looked whether a worker lives. By a thread of its own: a mail
+    server may take its time."""
+    while not _stopping.wait(60):
+        for chore in (_note, miss_worker):
+            _attempt(chore)
+
+
+def _keep_backups() -> None:
+    """By a thread of its own: a large clinic's backup takes minutes, and the log is sealed meanwhile."""
+    while not _stopping.wait(60):
+        _attempt(back_up)
+
+
+def back_up() -> None:
+    backup.run_if_due(_server)
+
+
+def _keep_archives() -> None:
+    """Every hour, from a minute after the start on. By a thread of its own, too: backups and the write-ahead log don't wait."""
+    pause = 60
+    while not _stopping.wait(pause):
+        _attempt(archive)
+        pause = 3600
+
+
+def archive() -> None:
+    """Where this process has the address of the tables' owner; elsewhere it is `make archive` by cron."""
+    owner = _owner_address()
+    if owner:
+        archivist.run_if_due(owner)
+
+
+def _owner_address() -> str | None:
+    if _server is not None:
+        return _server.url("chairside_owner")
+    owner = settings.get().database_owner_url
+    return owner.get_secret_value() if owner else None
+
+
+def embedded_server() -> embedded.Server | None:
+    """The one this process holds on to, if any."""
+    return _server
 
 
 def _attempt(chore: Callable[[], None]) -> None:
@@ -95,6 +195,20 @@ def _revive() -> None:
         _server.revive()
 
 
+def _note() -> None:
+    from lib import watching  # with the HTTP clients of providers, which no start should wait for
+
+    watching.note(folders())
+
+
+def miss_worker() -> None:
+    from lib import alert_news, alerts
+
+    missed = alerts.miss_worker()
+    if missed:
+        alert_news.tell_at_once(missed)
+
+
 def publish(owner_url: str) -> None:
     """Without a pool: the owner's connection may not stay behind in a process that serves."""
     with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
@@ -108,7 +222,7 @@ def _addresses(configured: settings.Settings) -> tuple[str, str | None]:
     if app:
         return app, owner
     if owner:
-        return migrations.make_app_role(owner, configured.data), owner
+        return migrations.make_role(owner, configured.data, "app"), owner
     return _start_embedded(configured)
 
 

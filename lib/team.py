@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lib import audit, auth, db, mail, mailbox, passwords, search_words, settings, tokens
+from lib import audit, auth, db, jobs, mail, mailbox, passwords, search_words, settings, tokens
 from lib.db import Scope
 from lib.errors import Conflict, Forbidden, Invalid, NotFound
 from lib.identity import Identity
+from lib.jobs import Job
 from lib.texts import _
 
 ROLES = ("owner", "manager", "clinician", "receptionist")
@@ -181,14 +182,21 @@ def invite(scope: Scope, email: str, role: str) -> str:
         update invitations set withdrawn_at = now()
         where clinic_id = :clinic_id and email_norm = app.fold_email(:email) and accepted_at is null and withdrawn_at is null
         """, email=email)
-    token = f"{scope.identity.clinic_id.hex}.{secrets.token_urlsafe(32)}"
-    invitation_id = scope.value("""
-        insert into invitations (clinic_id, email, role, token_hash, invited_by)
-        values (:clinic_id, :email, :role, :token, :me)
-        returning id
-        """, email=email, role=role, token=tokens.digest(token), me=scope.identity.user_id)
+    invitation_id: UUID = scope.value("select uuidv7()")
+    token = _tokens(scope.identity.clinic_id, invitation_id)[0]
+    scope.run("""
+        insert into invitations (clinic_id, id, email, role, token_hash, invited_by)
+        values (:clinic_id, :id, :email, :role, :token, :me)
+        """, id=invitation_id, email=email, role=role, token=tokens.digest(token), me=scope.identity.user_id)
     audit.record(scope, "invite", "invitation", invitation_id, fields=("email", "role"))
+    if mail.is_on():
+        jobs.defer(scope, "mail_invitation", invitation_id)
     return token
+
+
+def _tokens(clinic_id: UUID, invitation_id: UUID) -> list[str]:
+    """Derived from the id, so that a mail can be written when it is sent and no secret waits in the queue."""
+    return [f"{clinic_id.hex}.{secret}" for secret in tokens.derive(f"invitation {invitation_id}")]
 
 
 def invitation_link(token: str, origin: str) -> str:
@@ -196,15 +204,31 @@ def invitation_link(token: str, origin: str) -> str:
     return f"{origin}/?invite={token}"
 
 
-def send_invitation(identity: Identity, email: str, token: str) -> bool:
-    """Whether a mail goes out. Call it once the invitation is committed."""
-    if not mail.is_on():
-        return False
-    mail.send_later(email.strip(), _("An invitation to Chairside"), _(
-        "{name} invites you to work with {clinic} in Chairside.\n\n{link}\n\nThe link works once, for 72 hours, and only for "
-        "this email address.").format(name=identity.full_name, clinic=identity.clinic_name,
-                                      link=invitation_link(token, str(settings.get().url))))
-    return True
+@dataclass(frozen=True)
+class Addressed:
+    """An invitation that still holds, as its mail tells of it."""
+
+    email: str
+    clinic_name: str
+    invited_by: str
+
+
+def mail_invitation(job: Job) -> None:
+    """Nothing goes out where the invitation was withdrawn, used or replaced in the meantime."""
+    assert job.clinic_id
+    for token in _tokens(job.clinic_id, job.id):
+        with jobs.scope(job.clinic_id) as scope:
+            found = scope.first(Addressed, """
+                select f.email, f.clinic_name, m.display_name as invited_by
+                from app.find_invitation(:clinic_id, :token) f
+                join invitations i on i.clinic_id = :clinic_id and i.id = :id
+                join memberships m on m.clinic_id = i.clinic_id and m.user_id = i.invited_by
+                """, token=tokens.digest(token), id=job.id)
+        if found:
+            return mail.send(found.email, _("An invitation to Chairside"), _(
+                "{name} invites you to work with {clinic} in Chairside.\n\n{link}\n\nThe link works once, for 72 hours, and only "
+                "for this email address.").format(name=found.invited_by, clinic=found.clinic_name,
+                                                  link=invitation_link(token, str(settings.get().url))))
 
 
 def invitations(scope: Scope) -> list[Open]:

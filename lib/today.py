@@ -22,6 +22,9 @@ class Counts:
     oldest_emergency: datetime | None
     spend: Decimal
     unpriced: int
+    alerts: int
+    """That stand and show nowhere else on Today: the installation's, for the owner of its only clinic, and for managers those of
+    emergencies."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,14 @@ def count(scope: Scope) -> Counts:
             select (select count(*) from patients where clinic_id = :clinic_id and archived_at is null) as patients,
                    (select count(*) from patients where clinic_id = :clinic_id and archived_at is null
                        and id > app.uuid_floor(now() - interval '7 days')) as added_this_week
+        ), watched as (
+            select (select count(*) from clinic_alerts where clinic_id = :clinic_id and cleared_at is null
+                       and kind = 'emergency' and app.role() = 'manager')
+                   + (select count(*) from app.installation_alerts() where cleared_at is null) as alerts
         )
-        select patients, added_this_week, questions, questions_yesterday, open_emergencies, oldest_emergency, spend, unpriced
-        from people, calls, alarms
+        select patients, added_this_week, questions, questions_yesterday, open_emergencies, oldest_emergency, spend, unpriced,
+               alerts
+        from people, calls, alarms, watched
         """, zone=scope.identity.time_zone)
 
 
@@ -89,7 +97,7 @@ def recently_opened(scope: Scope, limit: int = 6) -> list[Known]:
         )
         select p.id, p.full_name, p.date_of_birth, l.at
         from looks l
-        join patients p on p.clinic_id = :clinic_id and p.id = l.patient_id
+        join patients p on p.clinic_id = :clinic_id and p.id = l.patient_id and p.merged_into is null and p.erased_at is null
         order by l.at desc
         """, me=scope.identity.user_id, limit=limit)
 

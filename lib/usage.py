@@ -7,6 +7,7 @@ from typing import Any
 
 from lib.events import Done
 
+SILENT = ("timeout", "network")  # nobody knows what became of a request that was sent
 STATUS = {"busy": "rate_limited", "timeout": "timeout"}
 FINISHES = {"length": "truncated", "content_filter": "filtered"}
 LONGEST_NAME = 200
@@ -21,6 +22,7 @@ class Tally:
     model: str
     prompt_characters: int = 0
     characters: int = 0
+    sent: bool = False
     ended: bool = False
     cut: bool = False
     half: str = ""
@@ -35,7 +37,8 @@ class Tally:
     def failed(self, problem: str, billed: bool = True) -> "Tally":
         """The first failure is the reason. `billed`: whether the provider may have begun to count."""
         if not self.problem:
-            self.problem, self.billed = problem, billed and (self.characters > 0 or problem == "timeout")
+            begun = self.characters > 0 or (self.sent and problem in SILENT)
+            self.problem, self.billed = problem, billed and begun
         return self
 
     def take(self, chunk: dict[str, Any]) -> str:
@@ -66,7 +69,7 @@ class Tally:
 
     def _whole(self, content: object) -> str:
         """With the first half of a character that the chunk before ended in."""
-        text = self.half + (content if isinstance(content, str) else "")
+        text = self.half + _joined(content)
         self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
         return _text(text[:len(text) - len(self.half)])
 
@@ -99,11 +102,23 @@ class Tally:
                 "cost_usd": cost, "cost_source": None if cost is None else "provider"}
 
     def _estimated(self) -> dict[str, Any]:
-        """Four characters a token, OpenAI's own rule of thumb; nothing where nothing was billed."""
-        if not self.billed or not self.prompt_characters:
+        """Nothing where nothing was billed, or where nothing came by which it could be estimated."""
+        if not self.billed or not self.prompt_characters or (self.problem in SILENT and not self.characters):
             return {}
-        return {"tokens_in": math.ceil(self.prompt_characters / 4), "tokens_out": math.ceil(self.characters / 4),
-                "usage_source": "estimated"}
+        return {"tokens_in": tokens(self.prompt_characters), "tokens_out": tokens(self.characters), "usage_source": "estimated"}
+
+
+def _joined(content: object) -> str:
+    """A text, or those of its parts that are one: some send [{"type": "text", "text": …}], thoughts among them."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else ""
+    texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type", "text") == "text"]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def tokens(characters: int) -> int:
+    """Four characters a token, OpenAI's own rule of thumb."""
+    return math.ceil(characters / 4)
 
 
 def _text(value: object) -> str:

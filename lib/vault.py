@@ -17,15 +17,24 @@ def require_keys() -> None:
 
 
 def seal(text: str) -> str:
-    return _keys().encrypt(text.encode()).decode()
+    return seal_bytes(text.encode()).decode()
+
+
+def seal_bytes(data: bytes) -> bytes:
+    """One line of base64."""
+    return _keys().encrypt(data)
 
 
 def unseal(sealed: str) -> str:
     """Raises SetUpError when no key fits: the one it was sealed with is no longer in CHAIRSIDE_ENCRYPTION_KEYS."""
+    return unseal_bytes(sealed.encode()).decode()
+
+
+def unseal_bytes(sealed: bytes) -> bytes:
     from cryptography.fernet import InvalidToken
 
     try:
-        return _keys().decrypt(sealed.encode()).decode()
+        return _keys().decrypt(sealed)
     except InvalidToken:
         raise SetUpError(_("A stored secret can't be read with this installation's keys. Please tell whoever runs it.")) from None
 
@@ -37,10 +46,15 @@ def renew(sealed: str) -> str:
 
 @cache
 def _keys() -> "MultiFernet":
-    """The first key seals, every key opens (docs/operating.md tells how to change them)."""
+    """The first key seals, every key opens (docs/operations.md tells how to change them)."""
     from cryptography.fernet import Fernet, MultiFernet  # what a visitor sees first needs no cryptography
 
-    return MultiFernet([Fernet(key) for key in settings.get().encryption_key_list or [_development_key()]])
+    return MultiFernet([Fernet(key) for key in keys()])
+
+
+def keys() -> list[str]:
+    """The newest first, for files too large for `seal_bytes`."""
+    return settings.get().encryption_key_list or [_development_key()]
 
 
 def _development_key() -> str:

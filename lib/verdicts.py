@@ -44,6 +44,7 @@ class Current:
     deceased_on: date | None
     medical_notes: str
     alerts: str
+    merged_into: UUID | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def _verdict(row: Row, someone: Someone, current: Current | None, met: Mapping[M
              there: Mapping[Mark, Marked]) -> Decision:
     if row.form is None:
         return reach(row, "rejected", row.problem)
+    if current and current.merged_into:
+        return reach(row, "duplicate", _("Merged into another patient here."), current.merged_into)
     if current and likeness.marks(someone)[0] not in met:
         return _compare(row, row.form, current)
     sharing = list(likeness.sharing(someone, met, there))
@@ -113,7 +116,7 @@ def _known(scope: Scope, people: list[Someone]) -> list[Current]:
     """Locked, so that nobody's change of this second is written over."""
     return scope.many(Current, """
         select p.id, p.external_id, p.full_name, p.email, p.phone, p.date_of_birth, p.deceased, p.deceased_on,
-               coalesce(n.medical_notes, '') as medical_notes, coalesce(n.alerts, '') as alerts
+               coalesce(n.medical_notes, '') as medical_notes, coalesce(n.alerts, '') as alerts, p.merged_into
         from patients p
         left join patient_notes n on n.clinic_id = p.clinic_id and n.patient_id = p.id
         where p.clinic_id = :clinic_id

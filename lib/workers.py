@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
 
 from lib.calls import Ending
+from lib.errors import Unavailable
 from lib.events import Delta, Done, Draining, Event, Stop
 
 log = structlog.get_logger()
@@ -17,26 +18,42 @@ log = structlog.get_logger()
 # Each waits far more than it works. Those that wait for a provider have places of their own: however many it keeps waiting, what
 # is built in is answered at once.
 PLACES = {"built in": 16, "outside": 64}
+# A slow provider holds a place for a minute. If that is one clinic's own, its questions end here at a quarter of the places: it
+# takes four such clinics to keep any other waiting.
+OF_ONE_CLINIC = PLACES["outside"] // 4
+BEAT = 1.0  # seconds between two looks after a running answer
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Of an answer that somebody outside gives. `wish`: heard by whoever the answer waits for. `keep`: takes the text so far, and
+    says "" to go on, "stop", or "gone", where nobody waits for it or for its bill any more. `crowded`: what is said where its
+    clinic has all its places taken."""
+
+    clinic_id: UUID
+    wish: Stop
+    keep: Callable[[str], str]
+    crowded: Iterator[Event]
 
 
 class Answering:
     """One answer in the making: its text so far, the wish to stop, and the end. `known`: its cost as far as that is certain.
-    `wish`: heard by whoever the answer waits for; None where it waits for nobody."""
+    `outside`: None where it waits for nobody."""
 
     def __init__(self, message_id: UUID, user_id: UUID, events: Iterator[Event], settle: Callable[[Ending], None],
-                 known: Done, began: float, wish: Stop | None = None) -> None:
+                 known: Done, began: float, outside: Outside | None = None) -> None:
         self.message_id = message_id
         self.user_id = user_id
         self.events = events
         self.settle = settle
         self.known = known
         self.began = began
-        self.wish = wish
+        self.outside = outside
         self.text = ""
         self.first_token_ms: int | None = None
         self.finished = False
-        self._is_billed = False
+        self._is_ending = self._is_billed = False
         self._ended_after: int | None = None
         self._wanted: str | None = None
         self._news = threading.Condition()
@@ -50,8 +67,21 @@ class Answering:
     def stop(self, status: str, final: bool = False) -> None:
         """End with what is there, as soon as the next event comes. `final`: without waiting for the exact bill either."""
         self._wanted = self._wanted or status
-        if self.wish:
-            self.wish.ask(final)
+        if self.outside:
+            self.outside.wish.ask(final)
+
+    def beat(self) -> None:
+        """Its text so far is kept, should this process die, and a stop that was asked for elsewhere is heard."""
+        if self.outside is None or self._is_ending:
+            return
+        wanted = self.outside.keep(self.text)
+        if wanted and not self._is_ending:
+            self.stop("stopped", final=wanted == "gone")
+
+    def turn_away(self) -> None:
+        """No place for it outside: what is built in answers."""
+        assert self.outside
+        self.events, self.outside = self.outside.crowded, None
 
     def run(self) -> None:
         """To the end, whatever happens: the row is written in any case."""
@@ -68,7 +98,7 @@ class Answering:
         """The message once, the bill once: `billed` is False where that comes later."""
         if self._is_billed:
             return
-        self._is_billed = billed
+        self._is_ending, self._is_billed = True, billed
         try:
             self.settle(Ending(done, self.text, self._took(), self.first_token_ms, billed))
         finally:
@@ -87,9 +117,10 @@ class Answering:
                 return replace(event, status=self._wanted) if self._wanted else event
             if isinstance(event, Draining):
                 self._ended_after = self._elapsed()
-                self.save(self.ending(self._wanted or "stopped"), billed=False)
+                status = self._wanted or ("ok" if event.raised else "stopped")
+                self.save(replace(self.ending(status), raised=event.raised), billed=False)
             elif not self.finished:
-                if self._wanted and not self.wish:
+                if self._wanted and not self.outside:
                     return self.ending(self._wanted)
                 self._append(event)
         return self.ending(self._wanted or "truncated")
@@ -113,16 +144,53 @@ _running: dict[UUID, Answering] = {}
 _lock = threading.Lock()
 _pools: dict[str, ThreadPoolExecutor] = {}
 _closing = False
+_keeper: threading.Thread | None = None
 
 
 def start(job: Answering) -> None:
     """Its row is there already, so even one that comes too late is ended properly."""
     with _lock:
         if not _closing:
+            if job.outside and _places_of(job.outside.clinic_id) >= OF_ONE_CLINIC:
+                job.turn_away()
             _running[job.message_id] = job
-            _pool("outside" if job.wish else "built in").submit(job.run)
+            _pool("outside" if job.outside else "built in").submit(job.run)
+            _look_after()
             return
     job.save(job.ending("abandoned"))
+
+
+def _places_of(clinic_id: UUID) -> int:
+    return sum(job.outside is not None and job.outside.clinic_id == clinic_id for job in list(_running.values()))
+
+
+def _look_after() -> None:
+    """One thread for all of them, while there are any."""
+    global _keeper
+    if _keeper is None:
+        _keeper = threading.Thread(target=_keep, daemon=True, name="answers' keeper")
+        _keeper.start()
+
+
+def _keep() -> None:
+    global _keeper
+    while True:
+        time.sleep(BEAT)
+        with _lock:
+            if not _running:
+                _keeper = None
+                return
+        _beat_all()
+
+
+def _beat_all() -> None:
+    for job in list(_running.values()):
+        try:
+            job.beat()
+        except Exception as error:  # the thread's edge
+            log.warning("answer not kept", message_id=str(job.message_id), error=type(error).__name__)
+            if isinstance(error, Unavailable):
+                return  # asked again in a second, and for one answer only
 
 
 def _pool(name: str) -> ThreadPoolExecutor:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from lib import (
     advice,
+    answers,
     assistant,
     audit,
     auth,
@@ -58,16 +59,26 @@ def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
     text = chats.storable(text)
     if not text.strip():
         raise Invalid(_("There is no question yet. Type one and send it again."))
+    verdict = _check(identity, patient_id, text)
+    refused = None if verdict.tier == "E" else _refuse(identity, text)
+    if refused and not verdict.tier:
+        raise refused
+    return _post(identity, patient_id, chats.marked(text), verdict, str(refused or ""), began)
+
+
+def _check(identity: Identity, patient_id: UUID | None, text: str) -> Verdict:
+    """Together with what the same person asked here a moment ago."""
     with db.scope(identity) as scope:
         auth.require(identity, "chat.patient" if patient_id else "chat.ask")
+        thread_id = chats.find_thread(scope, patient_id)
+        recent = chats.recent_questions(scope, thread_id) if thread_id else []
+    return redflags.check(text[:chats.LONGEST], recent)
+
+
+def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdict, refusal: str, began: float) -> Asked:
+    route = "emergency" if verdict.tier == "E" else "blocked" if refusal else ""
+    with db.scope(identity) as scope:
         thread_id = chats.open_thread(scope, patient_id)
-        verdict = redflags.check(text[:chats.LONGEST], chats.recent_questions(scope, thread_id))
-        refused = None if verdict.tier == "E" else _refuse(identity, text)
-        if refused and not verdict.tier:
-            raise refused
-        refusal = str(refused or "")
-        route = "emergency" if verdict.tier == "E" else "blocked" if refusal else ""
-        text = chats.marked(text)
         repeated = chats.find_repeated(scope, thread_id, text, route)
         if repeated:
             return Asked(thread_id, repeated.question_id, repeated.answer_id, verdict.tier, refusal)
@@ -88,7 +99,7 @@ def ask_again(identity: Identity, answer_id: UUID) -> Asked:
         question = _question_of(scope, answer_id)
         if question.tier == "E":
             raise Invalid(_("This message was taken for an emergency. State first that no patient is in danger now."))
-        rate_limits.spend("chats", identity.user_id)
+    rate_limits.spend("chats", identity.user_id)
     return _answer_again(identity, question)
 
 
@@ -99,10 +110,11 @@ def declare_general(identity: Identity, emergency_id: UUID) -> Asked:
         question = chats.get(scope, emergency.message_id)
         if question.user_id != identity.user_id:
             raise Conflict(_("Only who asked can say what was meant."))
+    rate_limits.spend("chats", identity.user_id)
+    with db.scope(identity) as scope:
         emergencies.declare_general(scope, emergency_id)
-        rate_limits.spend("chats", identity.user_id)
     return _answer_again(identity, Question(question.id, question.thread_id, question.patient_id, question.content, None,
-                                            emergency.rule_set, declared=True))
+                                            emergency.rule_set, declared=True, signs=tuple(emergency.categories)))
 
 
 def _answer_again(identity: Identity, question: Question) -> Asked:
@@ -126,9 +138,10 @@ def _question_of(scope: Scope, answer_id: UUID) -> Question:
     question = chats.get(scope, answer.question_id)
     raised = emergencies.of_questions(scope, question.thread_id, [question.id]).get(question.id)
     declared = bool(raised and raised.general)
+    signs = tuple(raised.categories) if raised else ()
     tier = None if declared else answer.metadata.get("tier")
     return Question(question.id, question.thread_id, question.patient_id, question.content, tier,
-                    calls.rule_set_of(scope, answer.id), again=True, declared=declared)
+                    calls.rule_set_of(scope, answer.id), again=True, declared=declared, signs=signs)
 
 
 def tick_off(identity: Identity, patient_id: UUID | None, signs: Collection[str]) -> Asked | None:
@@ -158,9 +171,13 @@ def watch(answer_id: UUID) -> workers.Answering | None:
 
 
 def stop(identity: Identity, answer_id: UUID) -> None:
-    """End one's own running answer with what is there. Nothing happens to one that is not running, or a colleague's."""
+    """End one's own running answer with what is there: at once, or within a second where another process writes it. Nothing
+    happens to one that is not running, or a colleague's."""
     job = workers.find(answer_id)
-    if job and job.user_id == identity.user_id:
+    if job is None:
+        with db.scope(identity) as scope:
+            answers.ask_to_stop(scope, answer_id)
+    elif job.user_id == identity.user_id:
         job.stop("stopped")
 
 
@@ -169,7 +186,8 @@ def shutdown() -> None:
 
 
 def _refuse(identity: Identity, text: str) -> AppError | None:
-    """Why this question gets no answer, if so: it is too long, or one too many."""
+    """Why this question gets no answer, if so: it is too long, or one too many. Outside of any transaction: the counter may be
+    another machine's, and no connection waits for it."""
     if len(text) > LONGEST_QUESTION:
         return Invalid(_("A question has room for {limit:,} characters; this one has {n:,}. Nothing was sent and nothing was "
                          "lost: shorten it and send it again.").format(limit=LONGEST_QUESTION, n=len(text)))
@@ -200,9 +218,9 @@ def _advise(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> 
 
 
 def _answer_whole(scope: Scope, question_id: UUID, call: Call, words: str, began: float, facts: dict[str, Any]) -> UUID:
-    answer_id = chats.start_answer(scope, question_id, call)
+    answer_id = answers.start(scope, question_id, call)
     took = round((time.monotonic() - began) * 1000)
-    chats.finish(scope, answer_id, call, Ending(FREE, words, took, took), facts)
+    answers.finish(scope, answer_id, call, Ending(FREE, words, took, took), facts)
     return answer_id
 
 

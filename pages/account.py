@@ -4,7 +4,16 @@ import streamlit as st
 
 from lib import account
 from lib.texts import _
-from ui import account_codes, account_devices, account_factor, account_profile, guard, state, team_credentials
+from ui import (
+    account_codes,
+    account_devices,
+    account_factor,
+    account_jobs,
+    account_profile,
+    guard,
+    state,
+    team_credentials,
+)
 from ui.markdown import escape
 
 identity = guard.require("account.own")
@@ -25,4 +34,5 @@ with st.container(key="narrow"):
     if not identity.must_enrol:
         account_factor.section(identity, profile)
     account_devices.section(identity)
+    account_jobs.section(identity)
     team_credentials.form(identity)

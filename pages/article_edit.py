@@ -9,7 +9,7 @@ from lib.clinic_articles import ClinicArticle
 from lib.errors import AppError, Changed, NotFound
 from lib.identity import Identity
 from lib.texts import _
-from ui import article_form, guard, keys, markdown, state, widgets
+from ui import article_form, focus, form_draft, guard, markdown, state, widgets
 from ui.state import Editing
 
 
@@ -43,7 +43,7 @@ def buttons(identity: Identity, editing: Editing, *, save: bool) -> bool:
         if st.button(_("Cancel")):
             leave(article_id)
         if (editing.restored or editing.kept) and st.button(_("Discard draft"), icon=":material/delete:", type="tertiary"):
-            article_form.discard(identity, editing)
+            form_draft.discard(identity, editing)
             st.rerun()
     return pressed
 
@@ -58,12 +58,13 @@ with db.scope(identity) as scope:
     editing = state.editing(name, "title") or article_form.begin(scope, name, article)
 typed = article_form.typed()
 if editing.typed:
-    article_form.keep(identity, editing, typed)
+    form_draft.keep(identity, editing, typed)
 
 st.title(markdown.escape(article.title) if article else _("Add article"), anchor=False)
 if editing.restored:
     st.info(_("Your draft of {moment} is back. It is not saved yet.").format(moment=widgets.moment(editing.restored, identity)))
-keys.mount(field="field_title", form="" if article else str(editing.new_id))
+if not article:
+    focus.begin("field_title", str(editing.new_id))
 with article_form.draw(typed):
     late = editing.asked and article_form.differs(article, editing, typed)
     if article and late:

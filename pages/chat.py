@@ -4,7 +4,7 @@ import streamlit as st
 
 from lib import chats, db, patients
 from lib.texts import _
-from ui import conversation, guard, keys, question_draft, state, widgets
+from ui import conversation, guard, patient_more, question_draft, state, widgets
 
 identity = guard.require("chat.ask")
 patient_id = state.patient_in_address()
@@ -12,12 +12,12 @@ if patient_id:
     guard.require("chat.patient")
 with db.scope(identity) as scope:
     patient = patients.read(scope, patient_id) if patient_id else None
+    if patient:
+        patient_more.lead_on(patient)
     thread_id = chats.view(scope, patient_id)
     reading = conversation.read(scope, patient_id, thread_id) if thread_id else None
     question_draft.bring_back(scope, patient_id)
 
-keys.mount()
-question_draft.watch(identity)
 conversation.in_sight(identity, patient)
 conversation.ask_box(patient)
 beginning = st.empty()

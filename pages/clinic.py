@@ -1,34 +1,33 @@
 """Clinic settings: what the owner decides about the house itself."""
 
-from functools import partial
-
 import streamlit as st
 
-from lib import account, clinics, countries, db
+from lib import account, api_clients, clinics, countries, db, drafts
 from lib.clinics import Clinic
 from lib.errors import AppError
 from lib.texts import _
-from ui import guard, markdown, state
+from ui import clinic_clients, clinic_leaving, guard, kept, markdown, state
 
 identity = guard.require("clinic.settings")
 with db.scope(identity) as scope:
-    clinic = clinics.get(scope)
-version = state.began_with(
-    "clinic", clinic.version, name=clinic.name, country=clinic.country, zone=clinic.time_zone, currency=clinic.currency,
-    number=clinic.emergency_number, factor=clinic.factor_required, keep=clinic.keep_allowed,
-    networks="\n".join(clinic.owner_networks))
+    clinic, clients = clinics.get(scope), api_clients.find(scope)
+version = state.began_with("clinic", clinic.version, "clinic_country", country=clinic.country, zone=clinic.time_zone,
+                           factor=clinic.factor_required, keep=clinic.keep_allowed)
+stored = {"clinic:name": clinic.name, "clinic:currency": clinic.currency, "clinic:number": clinic.emergency_number,
+          "clinic:networks": "\n".join(clinic.owner_networks)}
+kept.begin(identity, stored, form="clinic")
 
 
 def fields() -> Clinic:
-    name = st.text_input(_("Clinic name"), key="clinic_name")
+    name = st.text_input(_("Clinic name"), key=kept.key("clinic:name"))
     left, right = st.columns(2)  # a row at a time: keyboard and phone go down a column before the next
     country = left.selectbox(_("Country"), list(countries.names()), key="clinic_country",
                              format_func=countries.names().__getitem__)
     time_zone = right.selectbox(_("Time zone"), countries.time_zones(), key="clinic_zone",
                                 help=_("Days in lists and figures begin at midnight here."))
     left, right = st.columns(2)
-    currency = left.text_input(_("Currency"), key="clinic_currency", help=_("Three letters, such as EUR."))
-    number = right.text_input(_("Emergency number"), key="clinic_number",
+    currency = left.text_input(_("Currency"), key=kept.key("clinic:currency"), help=_("Three letters, such as EUR."))
+    number = right.text_input(_("Emergency number"), key=kept.key("clinic:number"),
                               help=_("Shown at once when a message tells of a life-threatening sign."))
     return Clinic(name, country, time_zone, currency.strip().upper(), number, version, *doors())
 
@@ -43,7 +42,7 @@ def doors() -> tuple[bool, bool, list[str]]:
     keep = st.checkbox(_("Devices may stay signed in for 7 days"), key="clinic_keep",
                        help=_("Otherwise they are signed out after 30 minutes without use, and after 12 hours in any case. "
                               "Switched off, it holds at once for those that stay signed in now."))
-    networks = st.text_area(_("Owner pages open only from these networks"), key="clinic_networks",
+    networks = st.text_area(_("Owner pages open only from these networks"), key=kept.key("clinic:networks"),
                             placeholder="203.0.113.7\n192.168.0.0/24")
     st.caption(_("One address or network per line; empty: from everywhere. Owner pages are the settings, the team, credentials "
                  "and the audit log. You are at {address} now.").format(address=markdown.escape(identity.address)))
@@ -54,10 +53,11 @@ def save(wanted: Clinic) -> None:
     try:
         with db.scope(guard.act("clinic.settings")) as scope:
             clinics.amend(scope, wanted)
+            drafts.discard_texts(scope, list(stored))
     except AppError as error:
         st.error(markdown.escape(str(error)), icon=":material/error:")
         if version != clinic.version:
-            st.button(_("Show what is stored now"), on_click=partial(state.start_over, "clinic"))
+            st.button(_("Show what is stored now"), on_click=kept.start_over, args=("clinic", list(stored)))
         return
     state.start_over("clinic")
     state.notify(_("Settings saved."))
@@ -66,8 +66,11 @@ def save(wanted: Clinic) -> None:
 
 st.title(_("Clinic settings"), anchor=False)
 with st.container(key="narrow"):
+    kept.notice(identity, "clinic", list(stored))
     with st.form("clinic_form"):
         wanted = fields()
         saved = st.form_submit_button(_("Save"), type="primary")
     if saved:
         save(wanted)
+    clinic_clients.section(clients, identity)
+    clinic_leaving.offer()

@@ -13,7 +13,9 @@ from ui import alarm, guard, menu, state, widgets
 from ui.markdown import escape
 
 identity = guard.require("emergencies.read")
+sought = state.emergency_in_address()
 with db.scope(identity) as scope:
+    found = emergencies.get(scope, sought) if sought else None
     waiting, answered = emergencies.view(scope, after=state.cursor("waiting"), before=state.cursor("answered"))
 if state.cursor("waiting") and not waiting.rows:  # all of this page has been answered for; older ones may still be open
     state.first_page("waiting")
@@ -41,6 +43,14 @@ def describe(emergency: Emergency) -> None:
                      query_params={"patient": str(about)})
 
 
+def show(emergency: Emergency) -> None:
+    kind = "answered" if emergency.acknowledged_at else "alarm"
+    with st.container(key=f"{kind}_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
+        describe(emergency)
+        if not emergency.acknowledged_at:
+            alarm.acknowledge_button(emergency.id)
+
+
 def turn(name: str, page: Page[Emergency], *, back: str, on: str) -> None:
     if not state.cursor(name) and not page.more:
         return
@@ -57,18 +67,21 @@ if not waiting.rows and not answered.rows and not state.cursor("answered"):
         "When a question to the assistant describes a danger sign, it appears here until somebody has answered for it."))
     st.stop()
 
+if found:
+    st.subheader(_("The one you were told of"))
+    show(found)
+
 st.subheader(_("Open"))
 if not waiting.rows:
     st.caption(_("Every emergency has been answered for."))
 for emergency in waiting.rows:
-    with st.container(key=f"alarm_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
-        describe(emergency)
-        alarm.acknowledge_button(emergency.id)
+    if emergency.id != sought:
+        show(emergency)
 turn("waiting", waiting, back=_("Older"), on=_("Newer"))
 
 if answered.rows:
     st.subheader(_("Acknowledged"))
 for emergency in answered.rows:
-    with st.container(key=f"answered_{emergency.id}", border=True, horizontal=True, vertical_alignment="center"):
-        describe(emergency)
+    if emergency.id != sought:
+        show(emergency)
 turn("answered", answered, back=_("Newer"), on=_("Older"))

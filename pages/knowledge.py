@@ -8,7 +8,7 @@ from lib import auth, clinic_articles, db, library
 from lib.errors import NotFound
 from lib.identity import Identity
 from lib.texts import _
-from ui import article_list, article_view, guard, keys, markdown, state, widgets
+from ui import article_list, article_view, guard, markdown, state, widgets
 
 
 @st.fragment
@@ -72,7 +72,6 @@ with st.container(horizontal=True, vertical_alignment="center", key="knowledge_h
     st.title(_("Knowledge"), anchor=False)
     if auth.may(identity, "knowledge.write") and st.button(_("Add article"), icon=":material/add:", type="primary", shortcut="n"):
         st.switch_page("../pages/article_edit.py")
-keys.mount()
 left, right = st.columns([4, 5], gap="medium")
 with left:
     browse()

@@ -7,12 +7,15 @@ from lib.errors import NotFound
 from lib.identity import Identity
 from lib.patients import Patient
 from lib.texts import _
-from ui import guard, markdown, menu, patient_card, state, widgets
+from ui import guard, markdown, menu, patient_card, patient_more, state, widgets
 
 
 def banner(patient: Patient, identity: Identity) -> None:
-    """An archived patient says so, and how to get them back."""
-    if patient.archived_at is None:
+    """An archived patient says so, and how to get them back; an erased one says that too."""
+    if patient.erased_at:
+        erased = widgets.moment(patient.erased_at, identity)
+        st.info(_("Erased on {day}. What stands here is all that is left.").format(day=erased), icon=":material/person_remove:")
+    if patient.archived_at is None or patient.erased_at:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="archived_banner"):
         st.markdown(_(":material/inventory_2: Archived on {day}. Not in the list of active patients.").format(
@@ -29,6 +32,9 @@ def banner(patient: Patient, identity: Identity) -> None:
 def actions(patient: Patient, identity: Identity) -> None:
     address = {"patient": str(patient.id)}
     with st.container(horizontal=True, key="actions"):
+        if patient.erased_at:
+            patient_more.menu(patient, identity)
+            return
         if st.button(_("Edit"), icon=":material/edit:", type="primary", shortcut="e"):
             st.switch_page("../pages/patient_edit.py", query_params=address)
         if auth.may(identity, "chat.patient") and st.button(_("Ask the assistant"), icon=":material/forum:"):
@@ -40,6 +46,7 @@ def actions(patient: Patient, identity: Identity) -> None:
             state.set_undo(patient.id)
             state.notify(_("{name} is archived. Undo brings them back.").format(name=patient.full_name), ":material/inventory_2:")
             st.rerun()
+        patient_more.menu(patient, identity)
 
 
 def history(patient: Patient, identity: Identity) -> None:
@@ -56,6 +63,7 @@ if patient_id is None:
     raise NotFound
 with db.scope(identity) as scope:
     patient = patients.get(scope, patient_id)
+patient_more.lead_on(patient)
 st.page_link(menu.page("patients"), label=_("Patients"), icon=":material/arrow_back:")
 with st.container(key="in_sight_card", gap=None):
     st.title(markdown.escape(patient.full_name), anchor=False)

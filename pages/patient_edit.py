@@ -10,7 +10,18 @@ from lib.identity import Identity
 from lib.patient_form import PatientForm
 from lib.patients import Patient
 from lib.texts import _
-from ui import guard, keys, markdown, patient_card, patient_draft, patient_fields, patient_problems, state, widgets
+from ui import (
+    focus,
+    form_draft,
+    guard,
+    markdown,
+    patient_card,
+    patient_fields,
+    patient_more,
+    patient_problems,
+    state,
+    widgets,
+)
 from ui.state import Editing
 
 
@@ -44,7 +55,7 @@ def buttons(identity: Identity, editing: Editing) -> bool:
         if st.button(_("Cancel")):
             leave(patient_id)
         if (editing.restored or editing.kept) and st.button(_("Discard draft"), icon=":material/delete:", type="tertiary"):
-            patient_draft.discard(identity, editing)
+            form_draft.discard(identity, editing)
             st.rerun()
     return pressed
 
@@ -53,12 +64,15 @@ identity = guard.require("patients.write")
 patient_id = state.patient_in_address()
 with db.scope(identity) as scope:
     patient = patients.get(scope, patient_id) if patient_id else None
+    if patient:
+        patient_more.lead_on(patient)
     name = f"patient:{patient_id or 'new'}"
-    editing = state.editing(name) or patient_draft.begin(scope, name, patient)
+    editing = state.editing(name) or form_draft.begin(
+        scope, name, patient_fields.as_typed(patient, identity), patient.versions if patient else (0, 0))
 typed = state.field_values(patient_fields.names(identity))
 form, errors = patient_fields.read(typed, identity)
 if editing.typed:
-    patient_draft.keep(identity, editing, typed)
+    form_draft.keep(identity, editing, typed)
 
 with st.container(key="in_sight_card", gap=None):
     st.title(markdown.escape(patient.full_name) if patient else _("Add patient"), anchor=False)
@@ -67,7 +81,8 @@ with st.container(key="in_sight_card", gap=None):
 if editing.restored:
     st.info(_("Your draft of {moment} is back. It is not saved yet.").format(moment=widgets.moment(editing.restored, identity)))
 patient_fields.draw(typed, errors if editing.asked else {}, identity)
-keys.mount(field="field_full_name", form="" if patient else str(editing.new_id))
+if not patient:
+    focus.begin("field_full_name", str(editing.new_id))
 differences, doubles = patient_problems.find(identity, form, patient, editing) if editing.asked and form else ([], [])
 chosen = patient_problems.compare(differences, patient, identity) if patient and differences else {}
 anyway = bool(doubles) and patient_problems.doubles(doubles, identity)

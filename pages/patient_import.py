@@ -1,14 +1,17 @@
 """Import patients: choose a file, say what its columns mean, check, import, see what became of every row."""
 
+from uuid import UUID
+
 import streamlit as st
 
-from lib import imports
+from lib import db, drafts, import_jobs, imports, long_jobs
 from lib.errors import Invalid
 from lib.identity import Identity
 from lib.imports import Report
+from lib.long_jobs import LongJob
 from lib.texts import _
 from ui import guard, import_steps, markdown, state
-from ui.state import Import, Upload
+from ui.state import Upload
 
 
 def choose(identity: Identity) -> None:
@@ -42,8 +45,9 @@ def chosen_file(identity: Identity) -> Upload | None:
         return kept
     try:
         with st.spinner(_("Reading the file …")):
-            file = imports.read(uploaded.getvalue(), uploaded.name, encoding, identity.country, headless)
-            return state.keep_upload(uploaded.file_id, file)
+            data = uploaded.getvalue()
+            file = imports.read(data, uploaded.name, encoding, identity.country, headless)
+            return state.keep_upload(uploaded.file_id, file, data)
     except Invalid as error:
         st.error(markdown.escape(str(error)), icon=":material/error:")
         return None
@@ -65,8 +69,10 @@ def check(upload: Upload, mapping: dict[str, list[str]], order: str) -> None:
         begin = st.button(_("Import"), type="primary", icon=":material/upload:")
         look = st.button(_("Check without importing"), icon=":material/fact_check:")
     if begin:
-        guard.act("patients.import")
-        state.begin_import(upload.file.name, Report(read_rows(upload, mapping, order)))
+        with db.scope(guard.act("patients.import")) as scope:
+            drafts.discard_texts(scope, [import_steps.draft(upload)] if upload.file.table else [])
+            import_jobs.begin(scope, upload.file, upload.data, mapping, order)
+        state.drop_upload()
         st.rerun()
     if look:
         check_only(upload, Report(read_rows(upload, mapping, order), dry_run=True), choices)
@@ -91,51 +97,76 @@ def check_only(upload: Upload, report: Report, choices: object) -> None:
     upload.check, upload.choices = report, choices
 
 
-def watch(running: Import) -> None:
-    import_steps.heading(1, _("File"), "done", running.name)
+def watch(job: LongJob) -> None:
+    import_steps.heading(1, _("File"), "done", job.name)
     import_steps.heading(2, _("Columns"), "done")
-    import_steps.heading(3, _("Check and import"), "now", _("Please keep this page open."))
+    import_steps.heading(3, _("Check and import"), "now", _("It goes on when you leave this page."))
     bar = st.container()
-    st.button(_("Cancel"), on_click=state.stop_import, help=_("What is imported by then stays."))
+    st.button(_("Cancel"), on_click=cancel, args=(job.id,), help=_("What is imported by then stays."))
     with bar:
-        import_steps.carry_out(running)
+        import_steps.follow(job)
 
 
-def conclude(running: Import) -> None:
-    report = running.report
-    import_steps.heading(1, _("File"), "done", running.name)
+def cancel(job_id: UUID) -> None:
+    with db.scope(guard.act("patients.import")) as scope:
+        long_jobs.cancel(scope, job_id)
+
+
+def conclude(identity: Identity, job: LongJob) -> None:
+    report = read_report(identity, job)
+    import_steps.heading(1, _("File"), "done", job.name)
     import_steps.heading(2, _("Columns"), "done")
-    import_steps.heading(3, _("Check and import"), "now" if report.rest else "done")
-    if report.rest:
-        interrupted(running)
-    else:
+    import_steps.heading(3, _("Check and import"), "done" if job.status == "done" else "now")
+    if job.status == "done":
         import_steps.heading(4, _("Done"), "done", _("Rows: {count}").format(count=f"{len(report):,}"))
+    else:
+        interrupted(job)
     import_steps.counts(report)
     import_steps.details(report, "done")
     with st.container(horizontal=True, key="import_actions"):
         if st.button(_("See the patients"), type="primary", icon=":material/groups:"):
             st.switch_page("../pages/patients.py")
-        st.download_button(_("Download the report"), report.csv().encode("utf-8-sig"), "import-report.csv", "text/csv",
-                           icon=":material/download:", on_click="ignore")
-        st.button(_("Import another file"), icon=":material/upload:", on_click=state.end_import)
+        st.download_button(_("Download the report"), report.csv(stopped=job.status != "done").encode("utf-8-sig"),
+                           "import-report.csv", "text/csv", icon=":material/download:", on_click="ignore")
+        st.button(_("Import another file"), icon=":material/upload:", on_click=dismiss, args=(job.id,))
 
 
-def interrupted(running: Import) -> None:
-    line = running.report.rest[0].line
-    text = _("Stopped. From line {line} on nothing was imported; what came before is in.").format(line=line)
-    st.warning(" ".join(filter(None, [markdown.escape(running.problem), text])), icon=":material/pause_circle:")
-    st.button(_("Go on from line {line}").format(line=line), icon=":material/play_arrow:", on_click=state.go_on_importing)
+def read_report(identity: Identity, job: LongJob) -> Report:
+    kept = state.import_report(job.id, job.done)
+    if kept:
+        return kept
+    with db.scope(identity) as scope:
+        return state.keep_import_report(import_jobs.report(scope, job))
+
+
+def interrupted(job: LongJob) -> None:
+    reason = job.problem or (_("Stopped.") if job.cancelled else _("It could not be finished."))
+    text = _("{done} of {total} rows are done; nothing after them was imported.").format(
+        done=f"{job.done:,}", total=f"{job.total:,}")
+    st.warning(f"{markdown.escape(reason)} {text}", icon=":material/pause_circle:")
+    st.button(_("Go on"), icon=":material/play_arrow:", on_click=go_on, args=(job.id,))
+
+
+def go_on(job_id: UUID) -> None:
+    with db.scope(guard.act("patients.import")) as scope:
+        long_jobs.go_on(scope, job_id)
+
+
+def dismiss(job_id: UUID) -> None:
+    with db.scope(guard.act("patients.import")) as scope:
+        long_jobs.dismiss(scope, job_id)
 
 
 identity = guard.require("patients.import")
 st.title(_("Import patients"))
-running = state.importing()
+with db.scope(identity) as scope:
+    job = long_jobs.latest(scope, "import")
 with st.container(key="import"):
-    if running is None:
+    if job is None:
         # One element, whose place the next stage's first one takes: so all of it goes at once, not when that run ends.
         with st.container():
             choose(identity)
-    elif running.report.rest and not running.stopped:
-        watch(running)
+    elif job.open:
+        watch(job)
     else:
-        conclude(running)
+        conclude(identity, job)

@@ -5,7 +5,7 @@ import streamlit as st
 from lib import auth, db, patients
 from lib.identity import Identity
 from lib.texts import _
-from ui import download, guard, keys, markdown, patient_table, state, widgets
+from ui import download, guard, markdown, patient_table, state, widgets
 
 
 @st.fragment
@@ -61,5 +61,4 @@ def nobody(identity: Identity, term: str, archived: bool) -> None:
 
 guard.require("patients.read")
 st.title(_("Patients"))
-keys.mount()
 browse()

@@ -1,24 +1,23 @@
 """The AI provider: whether anything leaves the clinic, to whom, and what a day may cost."""
 
 from decimal import Decimal
-from functools import partial
 
 import streamlit as st
 
-from lib import assistant, assistant_settings, budgets, db, providers
+from lib import assistant_settings, budgets, db, drafts, providers, remote, trials
 from lib.assistant_settings import AssistantSettings
 from lib.errors import AppError, Changed
 from lib.texts import _
-from ui import guard, state, widgets
+from ui import guard, kept, state, widgets
 from ui.markdown import escape
 
 identity = guard.require("clinic.settings")
 with db.scope(identity) as scope:
     decided = assistant_settings.get(scope)
     today = budgets.today(scope, decided.daily_budget_usd)
-version = state.began_with("provider", decided.version, name="own" if decided.own else "installed", on=decided.provider_on,
-                           baa=decided.baa_on_file, url=decided.base_url or "", model=decided.model or "", key="",
-                           budget=float(decided.daily_budget_usd))
+version = state.began_with("provider", decided.version, "provider_name", name="own" if decided.own else "installed",
+                           on=decided.provider_on, baa=decided.baa_on_file, key="", budget=float(decided.daily_budget_usd))
+stored = {"provider:url": decided.base_url or "", "provider:model": decided.model or ""}
 
 
 def fields() -> AssistantSettings:
@@ -38,12 +37,15 @@ def fields() -> AssistantSettings:
 
 def own() -> tuple[str, str, str]:
     """Address, model and key; the key is never shown again, and an empty field keeps the stored one."""
-    url = st.text_input(_("Address"), key="provider_url", placeholder="https://generativelanguage.googleapis.com/v1beta/openai",
+    kept.begin(identity, stored, form="provider")
+    kept.notice(identity, "provider", list(stored))
+    url = st.text_input(_("Address"), key=kept.key("provider:url"),
+                        placeholder="https://generativelanguage.googleapis.com/v1beta/openai",
                         help=_("Any endpoint that speaks OpenAI's chat completions."))
     left, right = st.columns(2)
-    model = left.text_input(_("Model"), key="provider_model", placeholder=providers.MODEL)
-    stored = _("Stored; leave empty to keep it") if decided.api_key else _("Key of your account there")
-    key = right.text_input(_("Key"), key="provider_key", type="password", placeholder=stored, autocomplete="off")
+    model = left.text_input(_("Model"), key=kept.key("provider:model"), placeholder=providers.MODEL)
+    words = _("Stored; leave empty to keep it") if decided.api_key else _("Key of your account there")
+    key = right.text_input(_("Key"), key="provider_key", type="password", placeholder=words, autocomplete="off")
     return url.strip(), model.strip(), key
 
 
@@ -51,10 +53,11 @@ def save(wanted: AssistantSettings) -> None:
     try:
         with db.scope(guard.act("clinic.settings")) as scope:
             assistant_settings.amend(scope, wanted)
+            drafts.discard_texts(scope, list(stored))
     except AppError as error:
         st.error(escape(str(error)), icon=":material/error:")
         if isinstance(error, Changed):
-            st.button(_("Show what is stored now"), on_click=partial(state.start_over, "provider"))
+            st.button(_("Show what is stored now"), on_click=kept.start_over, args=("provider", list(stored)))
         return
     state.start_over("provider")
     state.notify(_("Settings saved."))
@@ -72,6 +75,9 @@ def standing() -> None:
     except AppError as error:  # its key can't be read any more: a new one can be entered below
         st.error(escape(str(error)), icon=":material/key_off:")
         return
+    if not provider and remote.breaker().current_state != "closed":
+        st.warning(_("The assistant's service failed several times in a row. It is left alone for half a minute at a time; until "
+                     "it answers again, the knowledge base answers."), icon=":material/power_off:")
     if provider and providers.breaker(provider).current_state != "closed":
         st.warning(_("The provider failed several times in a row. It is left alone for half a minute at a time; until it answers "
                      "again, the knowledge base answers."), icon=":material/power_off:")
@@ -79,11 +85,11 @@ def standing() -> None:
 
 def try_out() -> None:
     if not st.button(_("Test connection"), icon=":material/network_check:",
-                     help=_("One short call by what is saved, with nothing of the clinic in it.")):
+                     help=_("One short call by what is saved, with nothing of the clinic in it. It counts in the day's budget.")):
         return
     try:
         with st.spinner(_("Asking …")):
-            trial = assistant.try_out(guard.act("clinic.settings"))
+            trial = trials.try_out(guard.act("clinic.settings"))
     except AppError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return

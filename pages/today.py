@@ -23,6 +23,8 @@ st.title(_("Today"))
 st.caption(widgets.weekday(now.date(), identity))
 if budget:
     widgets.budget_notice(budget)
+if counts.alerts:
+    today_cards.alerts(counts.alerts)
 today_cards.show(identity, counts)
 
 left, right = st.columns(2, gap="large")

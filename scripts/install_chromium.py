@@ -1,31 +1,33 @@
 """Makes sure that there is a Chromium for the browser tests: Playwright's own, or Debian's where one is root."""
 
 import os
-import shutil
 import subprocess
 import sys
 
 from playwright.sync_api import sync_playwright
+
+from lib.errors import SetUpError
+from scripts import packages
 
 
 def main() -> None:
     if usable():
         return
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, check=False)
-    if usable():
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-core"], check=False,
-                       stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
-    if not usable():
-        sys.exit("The browser tests need Chromium, and it could not be installed.\n"
-                 "Run `python -m playwright install --with-deps chromium`, or as root `apt-get install chromium`.")
+    try:
+        if not usable():
+            packages.need({"chromium-headless-shell": "chromium-headless-shell"})
+    except SetUpError as error:
+        sys.exit(f"The browser tests need Chromium. {error}\n  Or: python -m playwright install --with-deps chromium")
 
 
 def usable() -> bool:
+    return packages.find("chromium-headless-shell", "chromium") is not None or _playwrights_own()
+
+
+def _playwrights_own() -> bool:
     with sync_playwright() as playwright:
-        return os.path.exists(playwright.chromium.executable_path) or shutil.which("chromium") is not None
+        return os.path.exists(playwright.chromium.executable_path)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 PORT = 8699
 PAGES = ["today", "patients", "patient", "patient_edit", "patient_import", "chat", "knowledge", "provider", "emergencies",
-         "analytics", "team", "account", "audit", "clinic"]
+         "analytics", "alerts", "team", "account", "audit", "clinic"]
 
 
 def main() -> None:

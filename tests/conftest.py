@@ -1,7 +1,9 @@
 """One cast for every test. Alice owns a clinic; Bob (clinician), Mona (manager) and Rita (receptionist) work in it.
 Charlie owns another clinic and exists to be refused. The database is the real one, as the restricted role."""
 
+import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +20,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import NullPool
 from streamlit.components.v2.component_manager import BidiComponentManager
@@ -26,9 +30,10 @@ os.environ["LIMIT_SIGN_UP"] = "1000"  # every test signs up from this one machin
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("DATABASE_OWNER_URL", None)
 
-from lib import auth, db, embedded, passwords, rate_limits, startup, tokens
+from lib import auth, db, embedded, jobs, logs, passwords, rate_limits, startup, tokens, worker
 from lib.identity import Identity
 from lib.settings import ROOT
+from tests.statements import check_once
 
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 PASSWORD = "correct horse staple 9"
@@ -46,6 +51,17 @@ def clean_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def pytest_unconfigure() -> None:
     """At the very end, and also where no test ran: of several workers' controller, too."""
     shutil.rmtree(os.environ["CHAIRSIDE_DATA"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def portable() -> Iterator[None]:
+    """Each statement that a test makes the app run must be one that a distributed engine takes; it fails where it is run."""
+    prepare, make = db._in_driver_style, db.statement
+    patch = pytest.MonkeyPatch()
+    patch.setattr(db, "_in_driver_style", lambda sql: (check_once(sql), prepare(sql))[1])
+    patch.setattr(db, "statement", lambda sql: (check_once(sql), make(sql))[1])
+    yield
+    patch.undo()
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +132,27 @@ def _add_member(connection: Connection, boss: Identity, role: str, full_name: st
 
 
 @pytest.fixture
+def do_jobs(database: None) -> Callable[[], None]:
+    """What waits in the queue is done by a worker, which goes when nothing is left."""
+    async def work() -> None:
+        assert startup._server
+        url = startup._server.url("chairside_worker")
+        jobs.connect(url, 2)
+        async with worker.make_app(url).open_async() as app:
+            await app.run_worker_async(wait=False, install_signal_handlers=False)
+        jobs.disconnect()
+    return lambda: asyncio.run(work())
+
+
+@pytest.fixture
+def working(database: None) -> Iterator[None]:
+    """A worker beside the test, as the app has one."""
+    worker.start()
+    yield
+    worker.stop()
+
+
+@pytest.fixture
 def alice(open_clinic: Callable[..., Identity]) -> Identity:
     return open_clinic()
 
@@ -149,6 +186,19 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def configured() -> Iterator[None]:
+    """Logs as a server process writes them."""
+    before, hooks = logging.getLogRecordFactory(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    logs.configure()
+    yield
+    logging.setLogRecordFactory(before)
+    logging.getLogger("streamlit.error_util").filters.clear()
+    logging.getLogger("uvicorn.access").disabled = False
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    structlog.reset_defaults()
+
+
+@pytest.fixture
 def token_of(database: None) -> Callable[[Identity], str]:
     """A signed-in session of somebody, as a cookie's token id."""
     def make(identity: Identity) -> str:
@@ -167,7 +217,7 @@ def cookie_of(token_of: Callable[[Identity], str]) -> Callable[[Identity], str]:
     return lambda identity: tokens.make(identity.user_id, identity.email, token_of(identity), auth.NORMAL)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(database: None) -> Iterator[str]:
     """A real server process on this test run's database; its address."""
     with serving() as address:
@@ -178,9 +228,7 @@ def server(database: None) -> Iterator[str]:
 def serving(*program: str) -> Iterator[str]:
     """A fresh process of the whole app, for as long as it is asked for. `program`: a module and its arguments up to the port."""
     program = program or ("streamlit", "run", "app.py", "--server.port")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = Path(os.environ["CHAIRSIDE_DATA"]) / f"server-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen([sys.executable, "-m", *program, str(port)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
@@ -192,6 +240,13 @@ def serving(*program: str) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -21,18 +21,28 @@ from streamlit.testing.v1 import AppTest
 from lib import (
     account,
     answer_ratings,
+    answers,
+    api_clients,
     assistant,
     audit_trail,
     auth,
     calls,
     chats,
+    clinic_alerts,
     clinic_articles,
     credentials,
     db,
     drafts,
     emergencies,
+    erasures,
+    import_jobs,
+    imports,
+    jobs,
+    long_jobs,
+    merges,
     patient_history,
     patient_notes,
+    patient_record,
     patients,
     team,
     thread_export,
@@ -72,7 +82,14 @@ class Drive:
 
 WORDING = clinic_articles.Wording("X", (), "x")
 
+
+def a_job(of: SimpleNamespace) -> long_jobs.LongJob:
+    return long_jobs.LongJob(of.job, "import", "x.csv", "waiting", 0, 1, "", AT, False)
+
+
 ACTIONS = {
+    "api_clients.revoke": Drive(OWNER, lambda scope, of: api_clients.revoke(scope, of.api_client)),
+    "chats.thread": Drive(CLINICAL, lambda scope, of: chats.thread(scope, of.thread)),
     "answer_ratings.rate": Drive(CLINICAL, lambda scope, of: answer_ratings.rate(scope, of.answer, helpful=True)),
     "assistant.begin": Drive(CLINICAL, lambda scope, of: type(assistant.begin(scope, assistant.Question(
         of.question, of.thread, of.patient, "x", None, "test"), 0.0))),
@@ -83,14 +100,32 @@ ACTIONS = {
     "chats.search": Drive(CLINICAL, lambda scope, of: chats.search(scope, of.thread, "a")),
     "chats.sent": Drive(CLINICAL, lambda scope, of: chats.sent(scope, of.answer)),
     "chats.turns_before": Drive(CLINICAL, lambda scope, of: chats.turns_before(scope, of.thread, of.running, limit=5)),
+    "clinic_alerts.outcome": Drive(STAFF, lambda scope, of: clinic_alerts.outcome(scope, of.alert)),
     "clinic_articles.get": Drive(EVERYBODY, lambda scope, of: clinic_articles.get(scope, of.article)),
     "clinic_articles.amend": Drive(OWNER, lambda scope, of: clinic_articles.amend(scope, of.article, WORDING, version=1)),
     "clinic_articles.archive": Drive(OWNER, lambda scope, of: clinic_articles.archive(scope, of.article)),
     "clinic_articles.restore": Drive(OWNER, lambda scope, of: clinic_articles.restore(scope, of.article)),
     "emergencies.declare_general": Drive(EVERYBODY - {"receptionist"},
                                          lambda scope, of: emergencies.declare_general(scope, of.emergency)),
+    "import_jobs.report": Drive(NOBODY, lambda scope, of: import_jobs.report(scope, a_job(of)).outcomes),  # nothing came of it yet
+    "import_jobs.counts": Drive(NOBODY, lambda scope, of: import_jobs.counts(scope, a_job(of))),
+    "jobs.defer": Drive(NOBODY, lambda scope, of: jobs.defer(scope, "mail_invitation", of.invitation)),
+    "long_jobs.get": Drive(OWNER, lambda scope, of: long_jobs.get(scope, of.job)),  # Alice began it
+    "long_jobs.cancel": Drive(OWNER, lambda scope, of: long_jobs.cancel(scope, of.job)),
+    "long_jobs.go_on": Drive(OWNER, lambda scope, of: long_jobs.go_on(scope, of.job)),
+    "long_jobs.dismiss": Drive(OWNER, lambda scope, of: long_jobs.dismiss(scope, of.job)),
+    "long_jobs.take": Drive(NOBODY, lambda scope, of: long_jobs.take(scope, of.job)),  # this one and the next: the worker's alone
+    "long_jobs.advance": Drive(NOBODY, lambda scope, of: long_jobs.advance(scope, of.job, 0, 1)),
+    "long_jobs.stop": Drive(NOBODY, lambda scope, of: long_jobs.stop(scope, of.job)),
+    "long_jobs.settle": Drive(NOBODY, lambda scope, of: long_jobs.settle(scope, of.job, "done")),
     "patient_notes.append": Drive(CLINICAL, lambda scope, of: patient_notes.append(scope, of.patient, "x", "x")),
     "thread_export.export": Drive(CLINICAL, lambda scope, of: thread_export.export(scope, of.patient)),
+    "erasures.erase": Drive(OWNER, lambda scope, of: erasures.erase(scope, of.patient, version=1, name="Ann own", reason="x")),
+    "merges.preview": Drive(CLINICAL, lambda scope, of: merges.preview(scope, of.patient, of.twin)),
+    "merges.merge": Drive(CLINICAL, lambda scope, of: merges.merge(scope, of.patient, of.twin, versions=(1, 1, 1, 0), wins={})),
+    "merges.found": Drive(CLINICAL, lambda scope, of: merges.found(scope, of.sister)),
+    "merges.unmerge": Drive(CLINICAL, lambda scope, of: merges.unmerge(scope, of.sister, of.merged, versions=(1, 0))),
+    "patient_record.export": Drive(CLINICAL, lambda scope, of: patient_record.export(scope, of.patient)),
     "account.sign_out": Drive(EVERYBODY, lambda who, of: account.sign_out(who, of.session)),
     "audit_trail.find": Drive(OWNER, lambda scope, of: audit_trail.find(scope, audit_trail.Filter(patient=of.patient))),
     "audit_trail.find by": Drive(OWNER, lambda scope, of: audit_trail.find(scope, audit_trail.Filter(person=of.boss))),
@@ -104,14 +139,20 @@ ACTIONS = {
     "chats.recent_questions": Drive(OWNER, lambda scope, of: chats.recent_questions(scope, of.thread)),  # Alice asked them
     "chats.find_repeated": Drive(NOBODY, lambda scope, of: chats.find_repeated(scope, of.thread, "never asked")),
     "chats.post_question": Drive(CLINICAL, lambda scope, of: chats.post_question(scope, of.thread, "x")),
-    "chats.start_answer": Drive(CLINICAL, lambda scope, of: chats.start_answer(scope, of.question, CALL)),
-    "chats.finish": Drive(CLINICAL, lambda scope, of: chats.finish(scope, of.running, CALL, ENDED, {})),
+    "answers.start": Drive(CLINICAL, lambda scope, of: answers.start(scope, of.question, CALL)),
+    "answers.keep": Drive(CLINICAL, lambda scope, of: answers.keep(scope, of.running, "so far")),
+    "answers.ask_to_stop": Drive(NOBODY, lambda scope, of: answers.ask_to_stop(scope, of.running)),
+    "answers.finish": Drive(CLINICAL, lambda scope, of: answers.finish(scope, of.running, CALL, ENDED, {})),
     "credentials.get": Drive(OWNER, lambda scope, of: credentials.get(scope, of.clinician)),
     "credentials.decide": Drive(OWNER, lambda scope, of: credentials.decide(scope, of.clinician, "approved", version=1)),
     "credentials.document": Drive(OWNER, lambda scope, of: credentials.document(scope, of.clinician)),
-    "drafts.load_question": Drive(CLINICAL, lambda scope, of: drafts.load_question(scope, of.patient)),
-    "drafts.keep_question": Drive(CLINICAL, lambda scope, of: drafts.keep_question(scope, of.patient, "x")),
-    "drafts.discard_question": Drive(NOBODY, lambda scope, of: drafts.discard_question(scope, of.patient, "x")),
+    "drafts.load_texts": Drive(CLINICAL, lambda scope, of: drafts.load_texts(scope, [f"question:{of.patient}"])),
+    "drafts.keep_text": Drive(CLINICAL, lambda scope, of: drafts.keep_text(scope, f"question:{of.patient}", "x")),
+    "drafts.keep_text about an emergency": Drive(CLINICAL, lambda scope, of: drafts.keep_text(scope, f"acknowledge:{of.emergency}", "x")),
+    "drafts.keep_text about an answer": Drive(CLINICAL, lambda scope, of: drafts.keep_text(scope, f"rate:{of.answer}", "x")),
+    "drafts.keep_text about credentials": Drive(OWNER, lambda scope, of: drafts.keep_text(scope, f"review:{of.clinician}", "x")),
+    "drafts.discard_text": Drive(NOBODY, lambda scope, of: drafts.discard_text(scope, f"question:{of.patient}", "x")),
+    "drafts.discard_texts": Drive(NOBODY, lambda scope, of: drafts.discard_texts(scope, [f"question:{of.patient}"])),
     "emergencies.raise_alarm": Drive(CLINICAL, lambda scope, of: emergencies.raise_alarm(scope, of.question, categories=["airway"],
                                                                                          rule_set="test")),
     "emergencies.of_questions": Drive(EVERYBODY - {"receptionist"},
@@ -121,6 +162,8 @@ ACTIONS = {
     "patient_history.read": Drive(EVERYBODY, lambda scope, of: patient_history.read(scope, of.patient)),
     "patients.get": Drive(EVERYBODY, lambda scope, of: patients.get(scope, of.patient)),
     "patients.read": Drive(EVERYBODY, lambda scope, of: patients.read(scope, of.patient)),
+    "patients.as_of": Drive(EVERYBODY, lambda scope, of: patients.as_of(scope, of.patient, (1, 1))),
+    "patients.family": Drive(EVERYBODY, lambda scope, of: len(patients.family(scope, of.sister))),
     "patients.duplicates": Drive(EVERYBODY, lambda scope, of: patients.duplicates(scope, PatientForm(
         full_name="X", email="own@example.org"), of.patient)),
     "patients.amend": Drive(EVERYBODY, lambda scope, of: patients.amend(scope, of.patient, PatientForm(full_name="X"), versions=(1, 1))),
@@ -143,9 +186,12 @@ ACTIONS = {
     "clinic_articles.add": Drive(NOBODY, lambda scope, of: clinic_articles.add(scope, WORDING, article_id=of.article)),  # last, as it makes one's own of them
     "patients.register": Drive(NOBODY, lambda scope, of: patients.register(scope, PatientForm(full_name="X"), patient_id=of.patient)),  # last: it makes a patient of one's own
 }
+# Counted by the housekeeper whenever it likes.
+ROLLUPS = {"figure_marks", "figure_changes", "usage_hours", "usage_days", "latency_days", "member_days", "patient_days", "article_days",
+           "emergency_days", "budget_days"}
 # They write down, compare or store what their caller has reached already, or fill one's own form with it.
-EXEMPT = {"audit.record", "audit.record_view", "patients.differences", "likeness.find", "imports.write", "import_steps.advance",
-          "team_credentials._fields"}
+EXEMPT = {"audit.record", "audit.record_view", "patients.differences", "patients.write", "likeness.find", "imports.write",
+          "import_steps.advance", "team_credentials._fields", "settlement.priced", "settlement.settle_budget"}
 PLACES = {"after", "before"}  # where a page of a list begins: an order, and no way to a row
 
 # What the screens do with one ------------------------------------------------------------------------------------------
@@ -156,6 +202,10 @@ def a_member(of: SimpleNamespace) -> team.Member:
 
 def some_credentials(of: SimpleNamespace) -> credentials.Credentials:
     return credentials.Credentials(of.clinician, "X", "S", "1", "pending", "", AT, None, None, 1, None)
+
+
+def a_patient(of: SimpleNamespace) -> patients.Patient:
+    return patients.Patient(of.sister, "X", None, None, None, False, None, None, None, 1, AT, AT, "X")
 
 
 def an_answer(of: SimpleNamespace) -> chats.Message:
@@ -169,21 +219,31 @@ def ask(run: Callable[..., object], of: SimpleNamespace) -> None:
 
 SCREENS = {
     "account_devices._sign_out": Drive(EVERYBODY, lambda run, of: run(of.session)),
+    "account_jobs._cancel": Drive(OWNER, lambda run, of: run(of.job)),
     "alarm._declare_general": Drive(OWNER, lambda run, of: run(of.emergency)),
     "answer_actions._again": Drive(CLINICAL, lambda run, of: run(an_answer(of))),
+    "answer_actions._ask_why": Drive(NOBODY, lambda run, of: run(of.answer, "chat.patient")),
     "answer_actions._notes": Drive(NOBODY, lambda run, of: run(an_answer(of))),
     "answer_actions._rate": Drive(NOBODY, lambda run, of: run(of.answer, "chat.patient", True, "")),
     "answer_actions._show_sent": Drive(CLINICAL, lambda run, of: run(of.answer, "chat.patient")),
     "article_view._archive": Drive(NOBODY, lambda run, of: run(of.article, "X")),
     "article_view._restore": Drive(NOBODY, lambda run, of: run(of.article, "X")),
-    "thread_tools._search": Drive(NOBODY, lambda run, of: run(of.patient)),
+    "patient_more._export": Drive(NOBODY, lambda run, of: run(of.patient)),
+    "patient_more._merge": Drive(CLINICAL, lambda run, of: run(of.patient)),
+    "patient_more._erase": Drive(OWNER, lambda run, of: run(of.patient)),
+    "patient_more._offer_undo": Drive(NOBODY, lambda run, of: run(a_patient(of), merges.Merged(of.merged, "X", "X", 0))),
+    "patient_more._go_through": Drive(NOBODY, lambda run, of: run(of.patient, 1, "X", "X")),
+    "thread_tools.search": Drive(NOBODY, lambda run, of: run(of.patient)),
+    "import_steps.follow": Drive(NOBODY, lambda run, of: run(a_job(of))),
     "thread_tools._tick_off": Drive(NOBODY, lambda run, of: run(of.patient)),
     "alarm._acknowledge": Drive(NOBODY, lambda run, of: run(of.emergency)),
-    "conversation._ask": Drive(CLINICAL, ask),
+    "clinic_clients._revoke": Drive(OWNER, lambda run, of: run(of.api_client, "X")),
     "conversation._choose": Drive(NOBODY, lambda run, of: run(of.patient)),
+    "conversation._ask": Drive(CLINICAL, ask),
     "conversation._is_settled": Drive(CLINICAL, lambda run, of: st.write(run(an_answer(of)))),
     "conversation._read_anew": Drive(CLINICAL, lambda run, of: st.write(run(of.patient, of.thread)[1].page.rows)),
     "conversation._stop": Drive(NOBODY, lambda run, of: run(of.running)),
+    "kept.start_over": Drive(NOBODY, lambda run, of: run("form", [f"question:{of.patient}"])),
     "team_credentials._decide": Drive(OWNER, lambda run, of: run(some_credentials(of), "approved", "", "form", 1)),
     "team_credentials.decide": Drive(OWNER, lambda run, of: run(of.clinician)),
     "team_invitations._withdraw": Drive(STAFF, lambda run, of: run(team.Open(of.invitation, "x@example.org", "receptionist", "X", AT))),
@@ -224,9 +284,9 @@ def is_id(kind: object) -> bool:
 
 
 def names_a_thing(name: str, kind: object) -> bool:
-    """An id, or what the code hands on with one in it."""
+    """An id, or what the code hands on with one in it. The field of a draft is a text that ends in one."""
     inside = [part for part in (kind, *typing.get_args(kind)) if is_dataclass(part) and part is not Identity]
-    return name not in PLACES and (is_id(kind) or name == "session_id" or audit_trail.Filter in inside or any(
+    return name not in PLACES and (is_id(kind) or name in ("session_id", "field", "fields") or audit_trail.Filter in inside or any(
         field == "id" or field.endswith("_id") for part in inside for field in part.__dataclass_fields__))
 
 
@@ -268,18 +328,24 @@ def furnish(boss: Identity, hire: Callable[..., Identity], word: str) -> SimpleN
     with db.scope(boss) as scope:
         form = PatientForm(full_name=f"Ann {word}", email=f"{word}@example.org", medical_notes=word)
         patient = patients.register(scope, form)
+        twin, sister, merged = (patients.register(scope, PatientForm(full_name=f"{name} {word}")) for name in ("Ann", "Sis", "Sister"))
+        merges.merge(scope, sister, merged, versions=(1, 0, 1, 0), wins={})
         team.invite(scope, f"{uuid4().hex}@example.org", "receptionist")
         invitation = team.invitations(scope)[0].id
     asked = workflows.ask(boss, patient, ALARM)
     with db.scope(boss) as scope:
-        running = chats.start_answer(scope, chats.post_question(scope, asked.thread_id, word), CALL)
-        drafts.keep_question(scope, patient, word)
+        running = answers.start(scope, chats.post_question(scope, asked.thread_id, word), CALL)
+        drafts.keep_text(scope, f"question:{patient}", word)
         article = patients.new_id()
         clinic_articles.add(scope, clinic_articles.Wording(word, (), word), article_id=article)
         emergency = emergencies.waiting(scope).rows[0].id
-    return SimpleNamespace(patient=patient, thread=asked.thread_id, question=asked.question_id, answer=asked.answer_id,
-                           running=running, article=article, emergency=emergency, member=receptionist.user_id, clinician=clinician.user_id,
-                           boss=boss.user_id, invitation=invitation, clinic=boss.clinic_id)
+        file = f"name\n{word}".encode()
+        alert = clinic_alerts.test(scope)
+        api_client, _token = api_clients.add(scope, api_clients.Wanted(word, "owner", ["patients.read"]))
+        job = import_jobs.begin(scope, imports.read(file, f"{word}.csv"), file, {"full_name": ["name"]}, "ymd")
+    return SimpleNamespace(patient=patient, twin=twin, sister=sister, merged=merged, thread=asked.thread_id, question=asked.question_id, answer=asked.answer_id,
+                           running=running, article=article, emergency=emergency, alert=alert, job=job, member=receptionist.user_id, clinician=clinician.user_id,
+                           boss=boss.user_id, invitation=invitation, clinic=boss.clinic_id, api_client=api_client)
 
 
 @pytest.fixture
@@ -292,7 +358,7 @@ def world(alice, charlie, staff, hire, open_clinic, owner, token_of) -> Iterator
     """What is one's own, what is Charlie's, and what is nobody's."""
     own, foreign = furnish(alice, hire, "own"), furnish(charlie, hire, FOREIGN)
     with db.scope(staff["clinician"]) as scope:
-        drafts.keep_question(scope, own.patient, "own")
+        drafts.keep_text(scope, f"question:{own.patient}", "own")
     third = open_clinic("Dora Dunn", "Dunn Dental")
     with owner.begin() as connection:
         for who in staff.values():
@@ -317,7 +383,7 @@ def untouched(owner: Engine, charlie, world) -> Iterator[None]:
 
 def contents(owner: Engine, boss: Identity) -> dict[str, str]:
     people = "select user_id from memberships where clinic_id = :clinic"
-    where = dict.fromkeys(TENANTS - {"audit_log", "audit_seals", "clinics"}, "clinic_id = :clinic") | {
+    where = dict.fromkeys(TENANTS - {"audit_log", "audit_seals", "clinics"} - ROLLUPS, "clinic_id = :clinic") | {
         "clinics": "id = :clinic", "users": f"id in ({people})", "sessions": f"user_id in ({people})",
         "password_resets": f"user_id in ({people})"}
     with owner.begin() as connection:
@@ -429,8 +495,10 @@ def test_callbacks_do_with_a_foreign_id_what_they_do_with_a_random_one(role, wor
 
 # the ids of an address -------------------------------------------------------------------------------------------------
 
-ADDRESSES = {"patient": "patient", "person": "boss"}  # what a page takes from its address, and of what that is an id
-NO_IDS = {"action", "form", "moved", "ended", "invite", "reset", "article"}  # the last in tests/pages/test_knowledge.py
+# What a page takes from its address, of what that is an id, and who is shown it.
+ADDRESSES = {"patient": ("audit", "patient", OWNER), "person": ("audit", "boss", OWNER),
+             "emergency": ("emergencies", "emergency", CLINICAL)}
+NO_IDS = {"action", "form", "section", "moved", "ended", "invite", "reset", "article"}  # the last in tests/pages/test_knowledge.py
 
 
 def test_every_id_of_an_address_is_driven():
@@ -443,14 +511,14 @@ def test_every_id_of_an_address_is_driven():
 
 @pytest.mark.parametrize("name", ADDRESSES)
 @pytest.mark.parametrize("role", ROLES)
-def test_the_audit_page_of_a_foreign_id_is_that_of_a_random_one(role, name, world, staff, token_of, untouched):
-    seen = {}
+def test_a_page_of_a_foreign_id_is_that_of_a_random_one(role, name, world, staff, token_of, untouched):
+    (page, kind, readers), seen = ADDRESSES[name], {}
     for whose, of in vars(world).items():
         at = AppTest.from_file(str(ROOT / "ui" / "main.py"), default_timeout=20)
         at.user = {"session": token_of(staff[role])}
-        at.query_params[name] = str(getattr(of, ADDRESSES[name]))
-        at.switch_page("../pages/audit.py")
+        at.query_params[name] = str(getattr(of, kind))
+        at.switch_page(f"../pages/{page}.py")
         seen[whose] = nameless(sent(at.run()))
     assert seen["foreign"] == seen["random"]
     assert FOREIGN not in seen["foreign"]
-    assert (seen["own"] != seen["random"]) == (role == "owner")
+    assert (seen["own"] != seen["random"]) == (role in readers)

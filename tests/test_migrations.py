@@ -1,5 +1,6 @@
 """schema.sql and the migrations end in the same catalogue; the file loads by itself and makes its roles."""
 
+import re
 import secrets
 import subprocess
 from pathlib import Path
@@ -9,17 +10,18 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.pool import NullPool
 
-from lib import db, embedded, migrations, startup
+from lib import db, embedded, migrations, programs, startup
 from lib.settings import ROOT
 
 CATALOGUE = {
     "columns": """
         select table_schema, table_name, column_name, data_type, column_default, is_nullable, is_generated, generation_expression
-        from information_schema.columns where table_schema in ('public', 'app') order by 1, 2, 3""",
+        from information_schema.columns where table_schema in ('public', 'app', 'procrastinate') order by 1, 2, 3""",
     "constraints": """
         select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
-        where connamespace = 'public'::regnamespace order by 1, 2""",
-    "indexes": "select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2",
+        where connamespace::regnamespace::text in ('public', 'procrastinate') order by 1, 2""",
+    "indexes": """
+        select tablename, indexname, indexdef from pg_indexes where schemaname in ('public', 'procrastinate') order by 1, 2""",
     "policies": """
         select tablename, policyname, cmd, roles::text, qual, with_check from pg_policies order by 1, 2""",
     "security": """
@@ -27,18 +29,22 @@ CATALOGUE = {
         where relnamespace = 'public'::regnamespace order by 1""",
     "grants": """
         select table_name, grantee, privilege_type from information_schema.role_table_grants
-        where table_schema = 'public' order by 1, 2, 3""",
+        where table_schema in ('public', 'procrastinate') order by 1, 2, 3""",
     "column grants": """
         select table_name, column_name, grantee, privilege_type from information_schema.role_column_grants
         where table_schema = 'public' order by 1, 2, 3, 4""",
     "functions": """
         select p.oid::regprocedure::text, pg_get_functiondef(p.oid), p.proacl::text, obj_description(p.oid, 'pg_proc')
-        from pg_proc p where pronamespace = 'app'::regnamespace order by 1""",
+        from pg_proc p where pronamespace::regnamespace::text in ('app', 'procrastinate') order by 1""",
+    "views": """
+        select v.relname, pg_get_viewdef(v.oid), v.reloptions::text, v.relacl::text from pg_class v
+        where v.relkind = 'v' and v.relnamespace = 'public'::regnamespace order by 1""",
     "triggers": """
         select tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) from pg_trigger
         where not tgisinternal order by 1, 2""",
     "comments": """
         select relname, obj_description(oid, 'pg_class') from pg_class where relnamespace = 'public'::regnamespace order by 1""",
+    "schemas": "select nspname, nspacl::text from pg_namespace where nspname in ('app', 'procrastinate') order by 1",
     "version": "select version_num from alembic_version",
 }
 
@@ -81,6 +87,31 @@ def test_schema_and_migrations_end_in_the_same_catalogue(empty_database):
     assert len(left["policies"]) > 15
 
 
+def test_the_job_queue_can_be_taken_out_and_put_back(empty_database):
+    from alembic import command
+    address, never = empty_database(), empty_database()
+    migrations.bring_up_to_date(address)
+    before = catalogue(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.downgrade(migrations.configuration(connection), "0007-1")
+    with db.open_engine(never, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0007-1")
+    assert catalogue(address) == catalogue(never)
+    migrations.bring_up_to_date(address)
+    after = catalogue(address)
+    for part in CATALOGUE:
+        assert after[part] == before[part], part
+
+
+def test_the_queue_is_the_installed_packages_word_for_word():
+    """A new version of the package fails here until its changes stand in schema.sql and in a migration (ADR 015)."""
+    from importlib.metadata import version
+    from importlib.resources import files
+    kept = re.search(r"^-- procrastinate (\S+)\n(.*)\n-- end of procrastinate$", (ROOT / "schema.sql").read_text(), re.M | re.S)
+    assert kept[1] == version("procrastinate")
+    assert kept[2] == (files("procrastinate.sql") / "schema.sql").read_text().strip()
+
+
 def test_the_files_names_tell_the_versions_that_alembic_knows():
     from alembic.script import ScriptDirectory
     scripts = ScriptDirectory.from_config(migrations.configuration())
@@ -98,7 +129,7 @@ def test_starting_twice_changes_nothing(empty_database):
 
 def test_psql_loads_the_schema_into_an_empty_database(empty_database):
     address = empty_database()
-    psql = embedded._binaries() / "psql"
+    psql = programs.binaries() / "psql"
     done = subprocess.run([psql, "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-q", "-f", ROOT / "schema.sql", address],
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr[-500:]
@@ -114,7 +145,7 @@ def test_psql_makes_the_roles_that_are_missing(tmp_path):
             connection.execute("drop role chairside_app")
             connection.execute("drop role chairside_worker")
             connection.execute("alter role chairside_owner createrole")
-        done = subprocess.run([embedded._binaries() / "psql", "-X", "-v", "ON_ERROR_STOP=1", "-q", "-f", ROOT / "schema.sql", owner],
+        done = subprocess.run([programs.binaries() / "psql", "-X", "-v", "ON_ERROR_STOP=1", "-q", "-f", ROOT / "schema.sql", owner],
                               capture_output=True, text=True, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stderr[-500:]
         with psycopg.connect(superuser) as connection:
@@ -125,7 +156,7 @@ def test_psql_makes_the_roles_that_are_missing(tmp_path):
 
 
 @pytest.mark.parametrize(("stands_at", "reason"), [("0001", "drop every clinic's data"), ("0002", "second factors and the seals"),
-                                                    ("0004", "people who left")])
+                                                    ("0004", "people who left"), ("0005", "callers and tests"), ("0006", "what was done")])
 def test_a_migration_without_a_way_back_says_why(empty_database, stands_at, reason):
     from alembic import command
     address = empty_database()
@@ -133,6 +164,36 @@ def test_a_migration_without_a_way_back_says_why(empty_database, stands_at, reas
         command.upgrade(migrations.configuration(connection), stands_at)
     with pytest.raises(NotImplementedError, match=reason), db.open_engine(address, poolclass=NullPool).begin() as connection:
         command.downgrade(migrations.configuration(connection), "-1")
+
+
+def test_the_roll_ups_go_and_come_back(empty_database):
+    from alembic import command
+    address = empty_database()
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0008")
+    there = catalogue(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.downgrade(migrations.configuration(connection), "-1")
+    assert not [name for name, *_more in catalogue(address)["security"] if "figure" in name or name.startswith("usage")]
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0008")
+    assert catalogue(address) == there
+
+
+@pytest.mark.parametrize(("former", "version"), [("0008", "0009"), ("0010", "0011"), ("0011", "0012"), ("0012", "0013")])
+def test_a_step_goes_there_and_back_and_there_again(empty_database, former, version):
+    from alembic import command
+    address, behind = empty_database(), empty_database()
+    for where, to in ((address, version), (behind, former)):
+        with db.open_engine(where, poolclass=NullPool).begin() as connection:
+            command.upgrade(migrations.configuration(connection), to)
+    new = catalogue(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.downgrade(migrations.configuration(connection), "-1")
+    assert catalogue(address) == catalogue(behind)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), version)
+    assert catalogue(address) == new
 
 
 def test_a_live_database_keeps_its_people_and_seals_its_old_log(empty_database):
@@ -189,6 +250,57 @@ def test_approvals_of_those_who_left_before_are_not_taken_along(empty_database):
     assert dict(tuple(row) for row in found) == {"stays@example.org": "approved", "left@example.org": "pending"}
 
 
+def test_calls_and_answers_of_before_fit_the_newer_rules(empty_database):
+    """Some calls bear their message's own id, as those of the demo do."""
+    from alembic import command
+    address = empty_database()
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0004")
+        owner, clinic = connection.execute(text("""
+            select user_id, clinic_id
+            from app.sign_up('a@example.org', 'A', 'x', 'A Dental', 'DE', 'Europe/Berlin', 'EUR', 'en', '112', false)
+            """)).one()
+        connection.execute(text("select app.make_partitions()"))
+        connection.execute(text("select app.enter(:clinic, :owner)"), {"clinic": clinic, "owner": owner})
+        connection.execute(text("""
+            insert into ai_calls (clinic_id, id, message_id, user_id, route, status)
+            select :clinic, m.id, m.id, :owner, 'kb', 'started' from (select uuidv7() as id) m
+            """), {"clinic": clinic, "owner": owner})
+    migrations.bring_up_to_date(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        assert connection.execute(text("select count(*) from ai_calls")).scalar() == 1
+
+
+def test_what_was_done_and_drafts_of_articles_are_taken_along(empty_database):
+    from alembic import command
+    address = empty_database()
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0004")
+        member, clinic = connection.execute(text("""
+            select user_id, clinic_id
+            from app.sign_up('a@example.org', 'A', 'x', 'A Dental', 'DE', 'Europe/Berlin', 'EUR', 'en', '112', false)
+            """)).one()
+        ids = {"clinic": clinic, "member": member}
+        connection.execute(text("select app.enter(:clinic, :member)"), ids)
+        thread = connection.execute(text("""
+            insert into chat_threads (clinic_id, user_id) values (:clinic, :member) returning id
+            """), ids).scalar_one()
+        connection.execute(text("""
+            insert into emergencies (clinic_id, message_id, thread_id, user_id, categories, rule_set, action_taken)
+            values (:clinic, uuidv7(), :thread, :member, '{airway}', '1', 'Called 112'), (:clinic, uuidv7(), :thread, :member, '{}', '1', '')
+            """), ids | {"thread": thread})
+        connection.execute(text("""
+            insert into drafts (clinic_id, user_id, form, data)
+            values (:clinic, :member, 'article:new', '{"values": {"title": "Crowns"}, "version": 3, "tab": "t"}')
+            """), ids)
+    migrations.bring_up_to_date(address)
+    with db.open_engine(address, poolclass=NullPool).begin() as connection:
+        connection.execute(text("select app.enter(:clinic, :member)"), ids)
+        assert connection.execute(text("select action_taken from emergency_actions")).scalars().all() == ["Called 112"]
+        assert connection.execute(text("select data from drafts")).scalar() == {
+            "values": {"title": "Crowns"}, "versions": [3, 0], "tab": "t"}
+
+
 def test_an_older_database_is_refused_by_a_process_that_may_not_migrate(empty_database):
     address = empty_database()
     migrations.bring_up_to_date(address)
@@ -212,9 +324,9 @@ def test_an_outside_owner_gets_an_app_role_for_development(tmp_path):
             connection.execute("drop role chairside_app")
             connection.execute("alter role chairside_owner createrole")
         owner = server.url("chairside_owner")
-        app = migrations.make_app_role(owner, tmp_path / "data")
+        app = migrations.make_role(owner, tmp_path / "data", "app")
         migrations.bring_up_to_date(owner)
-        assert migrations.make_app_role(owner, tmp_path / "data") == app
+        assert migrations.make_role(owner, tmp_path / "data", "app") == app
         with db.open_engine(app, poolclass=NullPool).begin() as connection:
             migrations.check(connection)
         assert Path(tmp_path / "data" / "outside_app.password").stat().st_mode & 0o077 == 0

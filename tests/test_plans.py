@@ -1,13 +1,13 @@
 """The queries everybody waits for use an index, also with enough rows that it matters."""
 
 import re
-from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
-from lib import chats, db, patients
+from lib import audit, chats, db, patients
+from tests.statements import explained, listening
 
 
 def plan(connection: Connection, sql: str, **values) -> str:
@@ -77,22 +77,14 @@ def test_a_threads_history_reads_the_partitions_index(alice, owner):
 
 
 def test_a_threads_history_reads_no_month_before_the_thread(alice):
-    asked = []
     with db.scope(alice) as scope:
         scope.run("select app.make_partitions(current_date - 365)")
         thread = chats.open_thread(scope, None)
-        with listening(lambda _connection, _cursor, *statement: asked.append(statement[:2])):
+        with listening() as asked:
             chats.history(scope, thread)
         (sql, values), = asked
-        found = "\n".join(line for (line,) in scope.connection.exec_driver_sql("explain " + sql, values))
+        found = explained(scope, sql, values)
     assert 0 < found.count(" on chat_messages_") <= 5, found
-
-
-@contextmanager
-def listening(listen):
-    event.listen(db._engine, "before_cursor_execute", listen)
-    yield
-    event.remove(db._engine, "before_cursor_execute", listen)
 
 
 def test_months_outside_the_range_are_not_read(alice):
@@ -101,3 +93,15 @@ def test_months_outside_the_range_are_not_read(alice):
             select count(*) from ai_calls where clinic_id = :clinic_id and id >= app.uuid_floor(now() - interval '1 day')
             """, clinic_id=alice.clinic_id)
     assert found.count(" on ai_calls_") <= 5
+
+
+def test_a_look_for_the_same_view_plans_these_days_only(alice):
+    """Planning all months took ten times as long as all else of a request (ADR 022)."""
+    with db.scope(alice) as scope:
+        scope.run("select app.make_partitions(current_date - 365)")
+        with listening() as asked:
+            audit.record_view(scope, "view", "patient", "x")
+        (sql, values), = asked
+        found = explained(scope, sql, values)
+    assert 0 < found.count(" on audit_log_") <= 2, found
+    assert "Subplans Removed" not in found

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 from sqlalchemy import text
 
-from lib import auth, embedded, passwords, startup
+from lib import auth, passwords, programs, startup
 from lib.settings import ROOT
 
 ROWS = re.findall(r"^\| (\d+) \| .*? \| (.*) \|$", (ROOT / "docs" / "security.md").read_text(), re.M)
@@ -72,7 +72,7 @@ def test_finding_20_no_secret_stands_in_the_repository():
 def test_finding_21_the_owners_dump_fails_and_is_not_empty(database, alice):
     """Under forced policies; backups are made by a role that may bypass them, and compared by count."""
     assert startup._server
-    dump = subprocess.run([embedded._binaries() / "pg_dump", "--data-only", "-t", "patients", startup._server.url("chairside_owner")],
+    dump = subprocess.run([programs.binaries() / "pg_dump", "--data-only", "-t", "patients", startup._server.url("chairside_owner")],
                           capture_output=True, text=True, env={**os.environ, "PGOPTIONS": ""})
     assert dump.returncode != 0
     assert "row-level security" in dump.stderr
@@ -82,10 +82,11 @@ CALLING_OUT = {"httpx", "requests", "urllib.request", "http.client", "aiohttp", 
 
 
 def test_finding_22_nothing_calls_out():
-    """But these: where a provider's address is looked up and checked, where it is called, and the assistant's own service."""
+    """But these: where a provider's address is looked up and checked, where it is called, the assistant's own service,
+    and the operator's webhook."""
     modules = [*(ROOT / "lib").glob("*.py"), *(ROOT / "api").glob("*.py"), *(ROOT / "ui").glob("*.py"), *(ROOT / "pages").glob("*.py")]
     imported = {path.name: {alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import)
                             for alias in node.names} | {node.module or "" for node in ast.walk(ast.parse(path.read_text()))
                                                         if isinstance(node, ast.ImportFrom)} for path in modules}
-    assert {name for name, found in imported.items() if found & CALLING_OUT} == {"addresses.py", "providers.py", "remote.py"}
-    assert "addresses.resolve(" in (ROOT / "lib" / "providers.py").read_text()
+    assert {name for name, found in imported.items() if found & CALLING_OUT} == {"addresses.py", "providers.py", "remote.py", "webhooks.py"}
+    assert all("addresses.resolve(" in (ROOT / "lib" / name).read_text() for name in ("providers.py", "webhooks.py"))

@@ -124,6 +124,21 @@ startup.stop()
     assert written == "['before', 'after']"
 
 
+def test_no_thread_outlives_the_house(tmp_path):
+    code = """
+import threading
+from lib import startup
+startup.start()
+print(sorted(thread.name for thread in threading.enumerate() if thread.name in ("archivist", "housekeeper")))
+startup.stop()
+print(sorted(thread.name for thread in threading.enumerate() if thread.name in ("archivist", "housekeeper")))
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CHAIRSIDE", "JWT"))}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60,
+                          env={**clean, "CHAIRSIDE_DATA": str(tmp_path / "data")})
+    assert done.stdout.strip().split("\n")[-2:] == ["['archivist', 'housekeeper']", "[]"], done.stderr[-900:]
+
+
 def test_the_first_page_imports_only_what_it_shows():
     done = subprocess.run([sys.executable, "-c", "import app, ui.frame, sys; print(*sys.modules)"], cwd=ROOT, capture_output=True,
                           text=True)

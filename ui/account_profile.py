@@ -7,15 +7,17 @@ from lib.account import Profile
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
-from ui import guard, state
+from ui import guard, kept, state
 from ui.markdown import escape
 
 
 def section(identity: Identity, profile: Profile) -> None:
     st.subheader(_("Profile"), anchor=False)
+    kept.begin(identity, {"profile:name": profile.full_name}, form="profile")
+    kept.notice(identity, "profile", ["profile:name"])
     languages = {"": _("As the clinic has it"), **account.LANGUAGES}
     with st.form("profile"):
-        name = st.text_input(_("Full name"), profile.full_name, key="profile_name", autocomplete="name")
+        name = st.text_input(_("Full name"), key=kept.key("profile:name"), autocomplete="name")
         language = st.selectbox(_("Language"), list(languages), list(languages).index(profile.language or ""),
                                 key="profile_language", format_func=languages.__getitem__)
         st.caption(_("Dates and numbers follow this. The texts are in English for now: their translations are not here yet."))
@@ -26,10 +28,13 @@ def section(identity: Identity, profile: Profile) -> None:
 
 def _save(name: str, language: str | None) -> None:
     try:
-        account.amend(guard.act("account.own"), name, language)
+        identity = guard.act("account.own")
+        account.amend(identity, name, language)
+        kept.drop(identity, ["profile:name"])
     except AppError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
+    state.start_over("profile")
     state.notify(_("Profile saved."))
     st.rerun()
 

@@ -4,12 +4,12 @@ from uuid import UUID
 
 import streamlit as st
 
-from lib import auth, db, emergencies, workflows
+from lib import auth, db, drafts, emergencies, workflows
 from lib.emergencies import Emergency
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
-from ui import guard, state, widgets
+from ui import guard, kept, state, widgets
 from ui.markdown import escape
 
 
@@ -39,19 +39,23 @@ def acknowledge_button(emergency_id: UUID) -> None:
         _acknowledge(emergency_id)
 
 
-@st.dialog(_("Acknowledge this emergency"))
+@st.dialog(_("Acknowledge this emergency"), on_dismiss="rerun")
 def _acknowledge(emergency_id: UUID) -> None:
-    identity = guard.require("emergencies.read")
+    identity, field = guard.require("emergencies.read"), f"acknowledge:{emergency_id}"
+    kept.begin(identity, {field: ""})
     st.markdown(_("Recorded as {name}, once and for good.").format(name=f"**{escape(identity.full_name)}**"))
     with st.form(f"acknowledge_form_{emergency_id}", border=False):
-        action = st.text_area(_("What was done"), placeholder=_("Called the ambulance, patient handed over at 14:05"))
+        action = st.text_area(_("What was done"), key=kept.key(field),
+                              placeholder=_("Called the ambulance, patient handed over at 14:05"))
         false_alarm = st.checkbox(_("False alarm: nobody was in danger"))
         if not st.form_submit_button(_("Acknowledge"), type="primary"):
             return
     try:
         with db.scope(guard.act("emergencies.read")) as scope:
             emergencies.acknowledge(scope, emergency_id, action_taken=action, false_alarm=false_alarm)
+            drafts.discard_texts(scope, [field])
     except AppError as error:
+        kept.keep(identity, field, action)
         st.error(escape(str(error)), icon=":material/info:")
         return
     state.notify(_("Acknowledged."))

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import streamlit as st
 
-from lib import answer_ratings, auth, chats, db, workflows
+from lib import answer_ratings, auth, chats, db, drafts, workflows
 from lib.chats import Message
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
-from ui import clipboard, guard, state
+from ui import clipboard, guard, kept, state
 from ui.markdown import escape
 
 
@@ -58,10 +58,13 @@ def _bad(message: Message) -> None:
     _ask_why(message.id, _permission(message))
 
 
-@st.dialog(_("What was wrong with this answer?"))
+@st.dialog(_("What was wrong with this answer?"), on_dismiss="rerun")
 def _ask_why(message_id: UUID, permission: str) -> None:
+    field = f"rate:{message_id}"
+    kept.begin(guard.require(permission), {field: ""})
     with st.form(f"rate_{message_id}", border=False):
-        reason = st.text_area(_("Reason"), max_chars=1000, placeholder=_("Wrong, unclear, too long, beside the question …"))
+        reason = st.text_area(_("Reason"), max_chars=1000, key=kept.key(field),
+                              placeholder=_("Wrong, unclear, too long, beside the question …"))
         if st.form_submit_button(_("Send"), type="primary"):
             _rate(message_id, permission, False, reason)
 
@@ -70,6 +73,7 @@ def _rate(message_id: UUID, permission: str, helpful: bool, reason: str) -> None
     def write() -> None:
         with db.scope(guard.act(permission)) as scope:
             answer_ratings.rate(scope, message_id, helpful=helpful, reason=reason)
+            drafts.discard_texts(scope, [f"rate:{message_id}"])
     _attempt(write, _("Thank you, noted."))
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from lib import workflows
+from lib import advice, workflows
 from lib.chats import Message
 from lib.emergencies import Emergency
 from lib.identity import Identity
@@ -49,7 +49,7 @@ def _footnote(message: Message, identity: Identity) -> str:
     lines = [f":orange-badge[:material/schedule: {_('Dentist today')}]"] if facts.get("tier") == "U" else []
     lines += [f":small[:material/info: {ended}]"] if ended else []
     lines += [f":small[:gray[{_sources(facts, identity)}]]"] if facts.get("title") and not facts.get("own") else []
-    lines += [f":small[:gray[{_origin(message, identity)}]]"] if facts else []
+    lines += [f":small[:gray[{_origin(message, identity)}]]"] if "route" in facts else []
     return "  \n".join(lines)
 
 
@@ -59,6 +59,13 @@ def _ended(message: Message) -> str:
         return _("Writing …")
     if message.status == "truncated" and message.metadata.get("finish") == "length":
         return _("This answer reached its greatest length and ends here.")
+    because = {"left": _("Stopped: whoever asked can't read this any more."),
+               "crowded": _("Answered here: the clinic had as many answers on their way as it can have at once.")}
+    problem = message.metadata.get("problem")
+    if problem in because:
+        return because[problem]
+    if problem and message.content.startswith(advice.apology(problem)):
+        return ""  # a whole answer from here, which begins by saying why the provider gave none
     known = {"ok": "", "stopped": _("Stopped before the end."), "truncated": _("This answer was cut short."),
              "filtered": _("The provider withheld the rest of this answer."),
              "timeout": _("The provider took too long; what had come is kept."),

@@ -1,36 +1,31 @@
-"""The form of one of the clinic's articles: its fields, its draft, and what to do when somebody else saved meanwhile."""
+"""The form of one of the clinic's articles: its fields, and what to do when somebody else saved meanwhile."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lib import clinic_articles, db, drafts
+from lib import clinic_articles
 from lib.clinic_articles import ClinicArticle, Wording
 from lib.db import Scope
-from lib.errors import Invalid
 from lib.identity import Identity
 from lib.texts import _
-from ui import markdown, state, widgets
+from ui import form_draft, markdown, state, widgets
+from ui.form_draft import Typed
 from ui.markdown import escape
 from ui.state import Editing
 
 FIELDS = ["title", "other_names", "body"]
 
 
+def as_typed(wording: Wording) -> Typed:
+    return {"title": wording.title, "other_names": "\n".join(wording.other_names), "body": wording.body}
+
+
 def begin(scope: Scope, name: str, article: ClinicArticle | None) -> Editing:
     """The fields as they are stored, or as their author left them."""
-    values = as_typed(article.wording) if article else dict.fromkeys(FIELDS, "")
-    version, tab, restored = (article.version if article else 0), str(uuid4()), None
-    draft = drafts.load(scope, name)
-    if draft:
-        values |= {field: value for field, value in draft.data["values"].items() if field in FIELDS}
-        version, tab, restored = draft.data["version"], draft.data["tab"], draft.updated_at
-    return state.edit(Editing(name, (version, 0), uuid4(), tab, restored=restored), dict(values))
-
-
-def as_typed(wording: Wording) -> dict[str, str]:
-    return {"title": wording.title, "other_names": "\n".join(wording.other_names), "body": wording.body}
+    return form_draft.begin(scope, name, as_typed(article.wording if article else Wording("", (), "")),
+                            (article.version if article else 0, 0))
 
 
 def typed() -> dict[str, str]:
@@ -39,24 +34,6 @@ def typed() -> dict[str, str]:
 
 def wording(values: dict[str, str]) -> Wording:
     return Wording(values.get("title", ""), tuple(values.get("other_names", "").splitlines()), values.get("body", ""))
-
-
-def keep(identity: Identity, editing: Editing, values: dict[str, str]) -> None:
-    """Called in the run after a field changed. A text too long for a draft stays on the screen and is told of."""
-    editing.typed = False
-    try:
-        with db.scope(identity) as scope:
-            drafts.save(scope, editing.form, {"values": values, "version": editing.versions[0], "tab": editing.tab})
-    except Invalid:
-        st.toast(_("This text is too long to be kept as a draft. It stays here until you leave the page."))
-        return
-    editing.kept = True
-
-
-def discard(identity: Identity, editing: Editing) -> None:
-    with db.scope(identity) as scope:
-        drafts.discard(scope, editing.form, editing.tab)
-    state.close_form()
 
 
 # what is seen --------------------------------------------------------------------------------------------------------
@@ -98,7 +75,7 @@ def compare(article: ClinicArticle, identity: Identity, editing: Editing) -> Non
         st.button(_("Save mine instead"), type="primary", icon=":material/check:", on_click=state.go_on_from,
                   args=(article.version,))
         if st.button(_("Take theirs"), icon=":material/undo:"):
-            discard(identity, editing)
+            form_draft.discard(identity, editing)
             st.rerun()
 
 

@@ -29,7 +29,7 @@ def show(rows: list[Listed], identity: Identity, *, current: str, archived: bool
                 for heading, built_in in ((own, False), (_("Built in"), True))]
     data = {"label": _("Articles"), "current": current, "sections": [section for section in sections if section["rows"]]}
     opened = _component(key="article_list", data=data, on_opened_change=_listen).opened
-    return opened if opened in {key(row) for row in rows} else None
+    return opened if opened and any(key(row) == opened for row in rows) else None
 
 
 def _listen() -> None:

@@ -28,7 +28,8 @@ def own(article: ClinicArticle, identity: Identity) -> None:
     if article.archived_at:
         _archived(article, identity)
     st.markdown(markdown.inert(article.body))
-    _other_names(article.other_names)
+    for names in _other_names(article.other_names):
+        st.caption(names)
 
 
 def built_in(article: Article, identity: Identity, *, approved: bool) -> None:
@@ -36,8 +37,7 @@ def built_in(article: Article, identity: Identity, *, approved: bool) -> None:
     st.header(escape(article.title), anchor=False)
     _badge(article, identity)
     st.markdown(markdown.inert(article.body))
-    _sources(article, identity)
-    _other_names(article.other_names)
+    st.markdown("\n\n".join([_sources(article, identity), *(f":small[{names}]" for names in _other_names(article.other_names))]))
     if auth.may(identity, "knowledge.review"):
         _offer_review(article, approved)
 
@@ -47,9 +47,8 @@ def read(scope: Scope, slug: str) -> tuple[Article, bool]:
     return article_reviews.stamped(scope, articles.get(scope, slug)), article_reviews.may_review(scope)
 
 
-def _other_names(names: tuple[str, ...]) -> None:
-    if names:
-        st.caption(_("Also found as: {names}").format(names=escape(" · ".join(names))))
+def _other_names(names: tuple[str, ...]) -> list[str]:
+    return [_("Also found as: {names}").format(names=escape(" · ".join(names)))] if names else []
 
 
 # what somebody may do ------------------------------------------------------------------------------------------------
@@ -127,12 +126,12 @@ def _badge(article: Article, identity: Identity) -> None:
     st.html(f"<span class='mark {kind}'>{html.escape(text)}</span>")
 
 
-def _sources(article: Article, identity: Identity) -> None:
+def _sources(article: Article, identity: Identity) -> str:
     cited = [_("{source} (read {day})").format(source=_source(source), day=widgets.day(source.read_on, identity))
              for source in article.sources]
     note = [escape(article.source_note)] if article.source_note else []
     lines = "\n".join(f"- :small[{line}]" for line in [*cited, *note])
-    st.markdown(f":small[**{_('Sources')}**]\n\n{lines or _('none')}")
+    return f":small[**{_('Sources')}**]\n\n{lines or _('none')}"
 
 
 def _source(source: Source) -> str:

@@ -28,6 +28,10 @@ def tell(verdict: Verdict, noted: str, identity: Identity) -> None:
         st.error(f"{_broken(verdict.broken, identity)}  \n{_proved(verdict)}", icon=":material/gpp_bad:")
     else:
         st.success(_proved(verdict), icon=":material/verified_user:")
+    if verdict.archived:
+        st.info(count("Of {n} row only the seal was checked: its month is in an archive.",
+                      "Of {n} rows only the seals were checked: their months are in archives.", verdict.archived),
+                icon=":material/archive:")
     if noted and not verdict.passed:
         st.error(_("The chain does not pass through the head you noted: rows at its end were cut off since, or it was written "
                    "anew."), icon=":material/link_off:")

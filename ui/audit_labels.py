@@ -1,5 +1,7 @@
 """The audit log in words. Every action that the code records has its label here; a test sees to it."""
 
+from functools import lru_cache
+
 from lib.texts import _
 
 
@@ -13,8 +15,10 @@ def _of_patients() -> dict[str, str]:
         "view": _("Opened"), "list": _("Looked through a list"), "search": _("Searched"),
         "register": _("Added a patient"), "amend": _("Changed a patient"), "archive": _("Archived"), "restore": _("Restored"),
         "import": _("Imported patients"), "import_check": _("Checked a file before import"),
+        "import_begin": _("Began to import patients"),
         "export": _("Exported"), "ask": _("Asked the assistant"), "raise_emergency": _("Raised an emergency"),
         "acknowledge_emergency": _("Acknowledged an emergency"),
+        "erase": _("Erased a patient"), "merge": _("Merged two patients"), "unmerge": _("Undid a merge of patients"),
         "ask_again": _("Asked for another answer"), "rate": _("Rated an answer"),
         "declare_general": _("Stated that an emergency was a general question"),
         "tick_off": _("Went through the checklist of danger signs"),
@@ -29,6 +33,7 @@ def _of_people() -> dict[str, str]:
         "enter_clinic": _("Changed to this clinic"), "leave_clinic": _("Changed to another clinic"),
         "change_password": _("Changed the password"), "set_factor": _("Set up a second factor"),
         "drop_factor": _("Removed the second factor"), "renew_recovery_codes": _("Made new recovery codes"),
+        "refresh_reused": _("Was signed out: a refresh token was used twice"),
         "sign_out_device": _("Signed a device out"), "sign_out_devices": _("Signed other devices out"),
     }
 
@@ -43,6 +48,9 @@ def _of_the_clinic() -> dict[str, str]:
         "reset_member_factor": _("Removed a member's second factor"), "submit": _("Submitted credentials"),
         "decide": _("Decided on credentials"), "download": _("Downloaded a document"),
         "switch_on": _("Switched the AI provider on"), "switch_off": _("Switched the AI provider off"),
+        "mute_alert": _("Muted an alert"), "unmute_alert": _("Ended the muting of an alert"),
+        "test_alert": _("Tested the alerts"),
+        "add_client": _("Let an API client in"), "revoke_client": _("Revoked an API client"),
         "try_out": _("Tested the connection to the AI provider"), "verify": _("Verified the audit chain"),
     }
 
@@ -57,7 +65,12 @@ def _deeds() -> dict[tuple[str, str], str]:
         ("list", "emergencies"): _("Looked through the emergencies"), ("list", "audit_log"): _("Looked through the audit log"),
         ("list", "credentials"): _("Looked through credentials"), ("list", "invitations"): _("Looked through the invitations"),
         ("search", "patients"): _("Searched the patients"), ("export", "patients"): _("Exported patients"),
+        ("export", "patient_record"): _("Exported everything about a patient"),
+        ("export", "clinic"): _("Exported the whole clinic"),
+        ("list", "patient_costs"): _("Saw what questions about patients cost"),
+        ("list", "unmatched_questions"): _("Saw questions that no article answers"),
         ("export", "analytics"): _("Exported figures"), ("export", "audit_log"): _("Exported the audit log"),
+        ("list", "chat_threads"): _("Looked through the conversations"),
         ("search", "chat_thread"): _("Searched a conversation"), ("export", "chat_thread"): _("Exported a conversation"),
         ("change", "assistant"): _("Changed the AI provider's settings"),
         ("change", "clinic"): _("Changed the clinic's settings"), ("change", "account"): _("Changed the own account"),
@@ -68,6 +81,7 @@ def _deeds() -> dict[tuple[str, str], str]:
     }
 
 
+@lru_cache(maxsize=500)
 def deed(action: str, resource: str) -> str:
     """What no code records any more is told as it stands."""
     return _deeds().get((action, resource)) or actions().get(action) or action.replace("_", " ").capitalize()

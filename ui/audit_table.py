@@ -1,14 +1,11 @@
 """The audit log as rows that read like sentences: a table, cards on a phone. Every text that somebody typed is escaped here."""
 
 from html import escape
-from zoneinfo import ZoneInfo
-
-from babel.dates import format_datetime
 
 from lib.audit_trail import Entry
 from lib.identity import Identity
 from lib.texts import _, count
-from ui import audit_labels, menu, patient_fields
+from ui import audit_labels, menu, patient_fields, widgets
 
 
 def table(entries: list[Entry], identity: Identity) -> str:
@@ -18,7 +15,7 @@ def table(entries: list[Entry], identity: Identity) -> str:
 
 
 def _row(entry: Entry, identity: Identity) -> str:
-    at = format_datetime(entry.happened_at, "d MMM y, HH:mm:ss", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
+    at = widgets.second(entry.happened_at, identity)
     mark = " class='refused'" if entry.action in ("refused", "sign_in_failed", "factor_failed", "confirm_failed") else ""
     return (f"<tr{mark}><td class='quiet'>{at}</td><td>{_name(entry.person)}</td><td>{_what(entry)}</td>"
             f"<td>{_patient(entry)}</td><td class='quiet'>{escape(entry.address)}</td></tr>")

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
 
-from lib import assistant_settings, auth, chats, db, emergencies, patients, workflows
+from lib import assistant_settings, auth, chats, db, emergencies, logs, patients, workflows
 from lib.chats import Message
 from lib.db import Page, Scope
 from lib.emergencies import Emergency
@@ -36,14 +37,21 @@ def in_sight(identity: Identity, patient: Patient | None) -> None:
     with st.container(key="in_sight", gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.title(escape(patient.full_name) if patient else _("General question"), anchor=False)
-            if auth.may(identity, "chat.patient"):
-                _choose(patient.id if patient else None)
-            thread_tools.offer(patient.id if patient else None)
+            thread_tools.checklist(patient.id if patient else None)
+            _tools(patient.id if patient else None, auth.may(identity, "chat.patient"))
         if patient:
             st.html(patient_card.marks(patient, identity))
 
 
 @st.fragment
+def _tools(current: UUID | None, chooses: bool) -> None:
+    """One fragment for both: each costs as much as ten elements."""
+    with st.container(horizontal=True, key="tools"):
+        if chooses:
+            _choose(current)
+        thread_tools.search(current)
+
+
 def _choose(current: UUID | None) -> None:
     label = _("Change") if current else _("Choose a patient")
     with st.popover(label, icon=":material/person_search:", key=f"choose_{current}", on_change="rerun") as picker:
@@ -196,6 +204,7 @@ def _alarming(messages: Sequence[Message]) -> list[UUID]:
 
 def follow(message: Message, identity: Identity, name: str = "") -> None:
     """Show the answer as it grows. Stop ends it; leaving the page, or closing the tab, does not."""
+    logs.note(kind="answer")  # and lasts as long as one
     mine = message.user_id == identity.user_id
     with st.chat_message("assistant", avatar=answers.ANSWERED):
         place, button = st.empty(), st.empty()
@@ -204,7 +213,8 @@ def follow(message: Message, identity: Identity, name: str = "") -> None:
             _watch(message, place, button if mine else None, name)
         except StopException:
             if mine and _still_here():
-                workflows.stop(identity, message.id)
+                with suppress(AppError):  # the run ends in any case
+                    workflows.stop(identity, message.id)
                 _draw(button, f":small[:material/info: {_('Stopped before the end.')}]")
             raise
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from lib import auth
+from lib import auth, quarantine
 from lib.identity import Identity
 from lib.texts import _
 from ui import bridge, guard, menu, roles, sign_in, state
@@ -20,7 +20,18 @@ ICON = "data:image/svg+xml," + quote(
     "-2-5-3-8c-1.500-4-1-9 3-9z' fill='#fff'/></svg>")
 # On one line and without comments: Streamlit looks through all of it in every run.
 SHEET = (Path(__file__).parent / "style.css").read_text()
-STYLE = "<style>" + " ".join(re.sub(r"/\*.*?\*/", "", SHEET, flags=re.DOTALL).split()) + "</style>"
+
+
+class Style:
+    """The sheet as HTML that Streamlit need not clean any more."""
+
+    html = "<style>" + " ".join(re.sub(r"/\*.*?\*/", "", SHEET, flags=re.DOTALL).split()) + "</style>"
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+STYLE = Style()
 
 
 def navigation(identity: Identity | None) -> st.Page:
@@ -37,6 +48,15 @@ def navigation(identity: Identity | None) -> st.Page:
         shown = bool(section) and auth.may(identity, permission)
         sections.setdefault(section if shown else _("Clinic"), []).append(menu.page(file, hidden=not shown))
     return st.navigation(sections)
+
+
+def warn_of_copy() -> None:
+    """Whoever meant to open the clinic's own records has to see that these are not."""
+    taken_at = quarantine.copied()
+    if taken_at:
+        st.warning(_("This is a restored copy of {moment} (UTC), not released yet. It sends no mail and asks no AI provider. If "
+                     "you did not expect to see this, write nothing here and ask your operator.").format(
+            moment=f"{taken_at:%Y-%m-%d %H:%M}"), icon=":material/history:")
 
 
 def surround(identity: Identity) -> None:

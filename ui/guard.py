@@ -9,7 +9,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from lib import audit, auth, rate_limits
+from lib import audit, auth, logs, rate_limits
 from lib.errors import Forbidden, NotSignedIn
 from lib.identity import Identity
 from lib.texts import _
@@ -25,6 +25,7 @@ def known(someone: Identity) -> Iterator[None]:
 
     Callbacks and fragments that run by themselves stand outside, and `act` and `watch` always ask anew.
     """
+    logs.note(page=state.page())
     token = _reading.set((replace(someone, place=place()), time.monotonic()))
     try:
         yield
@@ -38,10 +39,13 @@ def identity(*, active: bool = True) -> Identity | None:
     if not token_id:
         return None
     try:
-        return auth.resume(str(token_id), address=address(), request_id=state.begin_request(), place=place(),
-                           active=active and not state.drowsy())
+        someone = auth.resume(str(token_id), address=address(), request_id=logs.request_id(), place=place(),
+                              active=active and not state.drowsy())
     except NotSignedIn:
         return None
+    logs.know(someone)
+    logs.note(page=state.page())
+    return someone
 
 
 def require(permission: str) -> Identity:

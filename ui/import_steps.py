@@ -1,27 +1,31 @@
 """The steps of an import as a person sees them: the file, its columns, what would become of it, what became of it."""
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
-from itertools import islice
+from itertools import chain, islice, repeat
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
-from streamlit.runtime.scriptrunner import StopException
 
-from lib import charsets, db, imports, intake, verdicts
-from lib.errors import AppError
+from lib import charsets, db, drafts, imports, intake, jobs, long_jobs, tokens, verdicts
+from lib.errors import Invalid
 from lib.identity import Identity
 from lib.imports import File, Report
 from lib.intake import Mapping, Row
+from lib.long_jobs import LongJob
 from lib.tables import Table
 from lib.texts import _
 from lib.verdicts import Kind, Outcome
-from ui import guard, markdown, patient_fields
-from ui.state import Import, Upload
+from ui import guard, markdown, patient_fields, state
+from ui.state import Upload
 
 PREVIEWED = 20
 LONGEST_VALUE = 30
 MOST_SHOWN = 1_000
+LONG = 1.0
+BEATS = 20 * [0.1] + 20 * [0.3]  # seconds between looks at a job: most are done in a few, the others need no hurry
 
 
 def heading(number: int, title: str, status: str, detail: str = "") -> None:
@@ -46,17 +50,40 @@ def describe(file: File) -> str:
 def columns(upload: Upload, identity: Identity) -> tuple[Mapping, str]:
     """Which columns each field is read from, and how dates are written: guessed, and open to correction."""
     header, title = upload.file.table.header, _titles(upload.file.table)
-    guess, names = intake.guess(upload.file.table), patient_fields.labels()
+    opened, names = _chosen_before(upload, identity), patient_fields.labels()
     st.checkbox(_("The first row is already a patient"), upload.headless, key=headless_key(upload.file_id, upload.encoding))
     with st.grid(3, min_column_width=250, key="import_columns"):
-        mapping = {field: st.multiselect(names[field], header, guess.get(field, []), title, key=f"import_{field}_{upload.key}",
+        mapping = {field: st.multiselect(names[field], header, opened.get(field, []), title, key=f"import_{field}_{upload.key}",
                                          placeholder=_("Not in this file"), select_all=False) for field in verdicts.FIELDS}
+        _keep(upload, {field: chosen for field, chosen in mapping.items() if chosen}, identity)
         order = _date_order(upload, mapping, identity)
         _encoding(upload)
     left_out = [title(name) for name in header if not any(name in chosen for chosen in mapping.values())]
     if left_out:
         st.caption(_("Left out: {columns}.").format(columns=markdown.escape(", ".join(left_out))))
     return mapping, order
+
+
+def draft(upload: Upload) -> str:
+    """Of the choice of columns: the same file chosen again, or the next one of this kind, has the same headings."""
+    return f"import:{tokens.digest(chr(0).join(upload.file.table.header)).hex()}"
+
+
+def _chosen_before(upload: Upload, identity: Identity) -> Mapping:
+    """By this person for such a file that was not imported yet; else a guess."""
+    if upload.opened is None:
+        with db.scope(identity) as scope:
+            left = drafts.load(scope, draft(upload))
+        guess = {field: chosen for field, chosen in intake.guess(upload.file.table).items() if chosen}
+        upload.opened = upload.kept = left.data["mapping"] if left else guess
+    return upload.opened
+
+
+def _keep(upload: Upload, mapping: Mapping, identity: Identity) -> None:
+    if mapping != upload.kept:
+        upload.kept = mapping
+        with suppress(Invalid), db.scope(identity) as scope:  # headings too long or odd for a draft do no other harm
+            drafts.save(scope, draft(upload), {"mapping": mapping})
 
 
 def _titles(table: Table) -> Callable[[str], str]:
@@ -126,19 +153,27 @@ def advance(report: Report, sentence: str) -> None:
     """Row by row to the end, each batch for whoever is signed in by then. A click or Stop ends it between two batches."""
     bar = st.progress(0.0, sentence)
     for done, rows in imports.run(report, lambda: db.scope(guard.require("patients.import"))):
-        bar.progress(done / rows, _("{done} of {rows} rows").format(done=f"{done:,}", rows=f"{rows:,}"))
+        bar.progress(done / rows, _rows_done(done, rows))
 
 
-def carry_out(running: Import) -> None:
-    """Until it is done, stopped, or the database is gone; what is written stays written."""
-    try:
-        advance(running.report, _("Starting …"))
-    except StopException:
-        running.stopped = True
-        raise
-    except AppError as error:
-        running.stopped, running.problem = True, str(error)
-    st.rerun()
+def _rows_done(done: int, rows: int) -> str:
+    return _("{done} of {rows} rows").format(done=f"{done:,}", rows=f"{rows:,}")
+
+
+def follow(job: LongJob) -> None:
+    """Watch a job until it ends. A click ends the watching, a reload begins it again; the job goes on by itself."""
+    bar = st.progress(0.0, _("Waiting for its turn …"))
+    for pause in chain(BEATS, repeat(LONG)):
+        if not job.open:
+            st.rerun()
+        if job.status == "waiting" and pause == LONG and not jobs.state().workers:
+            bar.progress(0.0, _("Nobody works on imports right now. It begins once whoever runs Chairside starts a worker."))
+        if job.status == "running":
+            bar.progress(job.done / max(job.total, 1), _rows_done(job.done, job.total))
+        time.sleep(pause)
+        state.touch()
+        with db.scope(guard.watch("patients.import")) as scope:
+            job = long_jobs.get(scope, job.id)
 
 
 def counts(report: Report) -> None:

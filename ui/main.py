@@ -19,6 +19,7 @@ else:
     rate_limits.spend("reads", identity.user_id)
 page = frame.navigation(identity)
 state.set_page(page.url_path)
+frame.warn_of_copy()
 if identity is not None:
     frame.surround(identity)
     if moved:

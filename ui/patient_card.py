@@ -66,6 +66,7 @@ def _change(change: Change, identity: Identity) -> str:
     rows = [f"<dt>{labels[field]}</dt><dd>{_values(field, before.get(field), change.after.get(field), identity)}</dd>"
             for field in change.fields if field in change.after and (change.before or change.after[field])]
     added = f" · {_('added')}" if change.before is None else ""
+    added += f" · {_('merged record')}" if change.duplicate else ""
     return f"<li>{head}{added}</div><dl class='facts'>{''.join(rows)}</dl></li>"
 
 

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from lib import auth, dates, patient_form, patients
 from lib.identity import Identity
 from lib.patient_form import PatientForm
+from lib.patients import Patient
 from lib.texts import _
 from ui import state, widgets
+from ui.form_draft import Typed
 
 DAYS = ("date_of_birth", "deceased_on")
 _habit = cache(dates.habit)  # parsing a locale takes a millisecond, and a run of the form asks ten times
-Typed = dict[str, str | bool]
 
 
 def labels() -> dict[str, str]:
@@ -43,8 +44,9 @@ def say(value: Any, identity: Identity) -> str:
 # what is typed -------------------------------------------------------------------------------------------------------
 
 
-def as_typed(values: dict[str, Any], identity: Identity) -> Typed:
-    """A form's values as its inputs hold them."""
+def as_typed(patient: Patient | None, identity: Identity) -> Typed:
+    """A patient's values, or a new one's, as the inputs hold them."""
+    values = patient.values() if patient else dict.fromkeys(names(identity), "") | {"deceased": False}
     return {name: _day_text(value, identity.country) if isinstance(value, date) else "" if value is None else value
             for name, value in values.items()}
 

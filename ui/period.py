@@ -4,10 +4,10 @@ from datetime import date
 
 import streamlit as st
 
-from lib import analytics
-from lib.analytics import Period
+from lib import periods
 from lib.errors import Invalid
 from lib.identity import Identity
+from lib.periods import Period
 from lib.texts import _
 from ui import state, widgets
 
@@ -15,7 +15,7 @@ USUAL = "30d"
 
 
 def pick(identity: Identity) -> Period:
-    today = analytics.today(identity)
+    today = periods.today(identity)
     period, choice, problem = _from_url(today)
     state.show("period", choice)
     with st.container(key="period_bar", horizontal=True, vertical_alignment="center"):
@@ -36,7 +36,7 @@ def _labels() -> dict[str, str]:
 def _pick_dates(period: Period, today: date) -> None:
     """The key follows the URL: between the first and the second click the widget keeps its half of an answer."""
     key = f"dates {period.first} {period.last}"
-    st.date_input(_("From and to"), (period.first, period.last), key=key, min_value=analytics.EARLIEST, max_value=today,
+    st.date_input(_("From and to"), (period.first, period.last), key=key, min_value=periods.EARLIEST, max_value=today,
                   format="DD/MM/YYYY", on_change=_take_dates, args=(key,), label_visibility="collapsed", width=260)
 
 
@@ -45,22 +45,28 @@ def _from_url(today: date) -> tuple[Period, str, str]:
     asked = st.query_params
     try:
         if "from" in asked or "to" in asked:
-            return analytics.parse(asked.get("from", ""), asked.get("to", ""), today), "dates", ""
-        return analytics.preset(asked.get("period", USUAL), today), asked.get("period", USUAL), ""
+            return periods.parse(asked.get("from", ""), asked.get("to", ""), today), "dates", ""
+        return periods.preset(asked.get("period", USUAL), today), asked.get("period", USUAL), ""
     except Invalid as error:
-        return analytics.preset(USUAL, today), USUAL, str(error)
+        return periods.preset(USUAL, today), USUAL, str(error)
 
 
 def _take_choice(shown: Period) -> None:
     """Free dates begin with what is on the screen."""
     choice = state.shown("period")
-    st.query_params.from_dict({"from": str(shown.first), "to": str(shown.last)} if choice == "dates" else {"period": choice})
+    _put({"from": str(shown.first), "to": str(shown.last)} if choice == "dates" else {"period": choice})
 
 
 def _take_dates(key: str) -> None:
     if len(state.shown(key)) == 2:
         first, last = state.shown(key)
-        st.query_params.from_dict({"from": str(first), "to": str(last)})
+        _put({"from": str(first), "to": str(last)})
+
+
+def _put(period: dict[str, str]) -> None:
+    """Beside what else the address holds."""
+    rest = {name: value for name, value in st.query_params.items() if name not in ("period", "from", "to")}
+    st.query_params.from_dict({**rest, **period})
 
 
 def label(period: Period, identity: Identity) -> str:

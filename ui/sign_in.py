@@ -13,7 +13,7 @@ from streamlit_authenticator.models import AuthenticationModel, cookie_model
 
 from lib import auth, countries, factors, tokens
 from lib.auth import Account
-from lib.errors import AppError, NotSignedIn
+from lib.errors import AppError, Invalid, NotSignedIn
 from lib.texts import _
 from ui import bridge, forgotten, guard, invited, state
 from ui.markdown import escape
@@ -36,6 +36,11 @@ class Accounts(dict[str, dict[str, Any]]):
 
 class Credentials(AuthenticationModel):  # type: ignore[misc]
     """Its password check, by lib.auth: bounded, limited, equal in time for strangers, recorded when it fails."""
+
+    def login(self, username: str, *arguments: Any, **options: Any) -> bool:
+        if not username.strip():  # of which the package says nothing
+            raise Invalid(_("Type your email and your password."))
+        return bool(super().login(username, *arguments, **options))
 
     def check_credentials(self, username: str, password: str) -> bool:
         return auth.verify(self.credentials["usernames"][username]["account"], password, address=guard.address())

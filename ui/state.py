@@ -1,10 +1,9 @@
 """Every key of st.session_state, typed. Nothing from the database is kept there: only where somebody is on a screen."""
 
-import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import streamlit as st
@@ -14,8 +13,9 @@ from lib.errors import NotFound
 from lib.factors import Enrolment
 from lib.imports import File, Report
 
+T = TypeVar("T")
 OWN = ("cursors", "notice", "ticket", "leaving", "undo", "began", "editing", "patients_search", "patients_filter",
-       "knowledge_search", "knowledge_filter", "refusal", "upload", "import", "clinic", "task", "codes")
+       "knowledge_search", "knowledge_filter", "refusal", "upload", "import", "clinic", "task", "codes", "restored", "seen")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Upload:
 
     file_id: str
     file: File
+    data: bytes
     guess: str
     """The encoding the file seemed to have when it was read first."""
     orders: dict[tuple[str, ...], str] = field(default_factory=dict)
@@ -74,6 +75,10 @@ class Upload:
     choices: object = None
     check: Report | None = None
     """The dry run of those choices."""
+    opened: dict[str, list[str]] | None = None
+    """The columns of each field as this person chose them before for such a file, or as they were guessed."""
+    kept: dict[str, list[str]] | None = None
+    """What of the choice is a draft already."""
 
     @property
     def encoding(self) -> str:
@@ -87,16 +92,6 @@ class Upload:
     def key(self) -> str:
         """Of what is asked about the columns: in another encoding, or without headings, they have other names."""
         return f"{self.file_id}_{self.encoding}_{self.headless}"
-
-
-@dataclass
-class Import:
-    """The import that was begun in this tab and goes on in every run of its page, until it is done or somebody stops it."""
-
-    name: str
-    report: Report
-    stopped: bool = False
-    problem: str = ""
 
 
 def notify(text: str, icon: str = ":material/check_circle:") -> None:
@@ -167,16 +162,6 @@ def set_page(name: str) -> None:
 
 def page() -> str:
     return str(st.session_state.get("page", "today"))
-
-
-def begin_request() -> str:
-    """An id for what happens next in this tab, the same in the audit log and in the sentence of a failure."""
-    st.session_state["request"] = secrets.token_hex(8)
-    return str(st.session_state["request"])
-
-
-def request() -> str:
-    return str(st.session_state.get("request", ""))
 
 
 def drowsy() -> bool:
@@ -276,6 +261,15 @@ def patient_in_address() -> UUID | None:
         raise NotFound from None
 
 
+def emergency_in_address() -> UUID | None:
+    """`?emergency=` of this page, as an alert's link has it."""
+    text = st.query_params.get("emergency")
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise NotFound from None
+
+
 def article_in_address() -> UUID | str | None:
     """`?article=` of this page: `own:` and the id of one of the clinic's, or the slug of a built-in one."""
     text = st.query_params.get("article", "")
@@ -308,6 +302,13 @@ def edit(opened: Editing, values: dict[str, str | bool]) -> Editing:
     return opened
 
 
+def show_again() -> None:
+    """The browser has forgotten the fields that a failed run left out, and would draw them empty; this tab's state has them."""
+    for name, value in st.session_state.items():
+        if str(name).startswith("field_") or isinstance(value, str):
+            st.session_state[name] = value
+
+
 def field_values(names: list[str]) -> dict[str, str | bool]:
     """What stands in those fields; a field that is not shown is left out."""
     return {name: st.session_state[f"field_{name}"] for name in names if f"field_{name}" in st.session_state}
@@ -336,34 +337,28 @@ def upload(file_id: str) -> Upload | None:
     return kept if kept and kept.file_id == file_id else None
 
 
-def keep_upload(file_id: str, file: File) -> Upload:
+def keep_upload(file_id: str, file: File, data: bytes) -> Upload:
     """The same file in another encoding keeps its first guess."""
     former = upload(file_id)
-    kept = Upload(file_id, file, "")
+    kept = Upload(file_id, file, data, "")
     kept.guess = former.guess if former else kept.encoding
     st.session_state["upload"] = kept
     return kept
 
 
-def importing() -> Import | None:
-    return st.session_state.get("import")
-
-
-def begin_import(name: str, report: Report) -> None:
-    st.session_state["import"] = Import(name, report)
+def drop_upload() -> None:
     st.session_state.pop("upload", None)
 
 
-def stop_import() -> None:
-    st.session_state["import"].stopped = True
+def import_report(job_id: UUID, rows: int) -> Report | None:
+    """What became of that many rows, where this tab read it already."""
+    kept: Report | None = st.session_state.get("import")
+    return kept if kept and (kept.id, len(kept)) == (job_id, rows) else None
 
 
-def go_on_importing() -> None:
-    st.session_state["import"] = replace(st.session_state["import"], stopped=False, problem="")
-
-
-def end_import() -> None:
-    st.session_state.pop("import", None)
+def keep_import_report(report: Report) -> Report:
+    st.session_state["import"] = report
+    return report
 
 
 def refuse(sentence: str) -> None:
@@ -380,24 +375,45 @@ def touch() -> None:
     st.session_state.get("notice")
 
 
-def began_with(form: str, version: int, **stored: object) -> int:
-    """The version a form was opened with, for as long as its fields are on the screen. Its name field is `{form}_name`.
+def began_with(form: str, version: int, field: str, **stored: object) -> int:
+    """The version a form was opened with, for as long as its fields are on the screen. `field`: the key of one of them.
 
     `stored`: what its fields `{form}_…` begin with. Set here, because a browser keeps what was typed into a field whose default
     changes, and would send it again under the newer version.
     """
     versions = st.session_state.setdefault("began", {})
-    if f"{form}_name" not in st.session_state:
+    if field not in st.session_state:
         versions[form] = version
         for name, value in stored.items():
             st.session_state[f"{form}_{name}"] = value
     return int(versions[form])
 
 
+def seen(dialog: str, now: T) -> T:
+    """What somebody was shown when they began with this dialog: the versions that they agree to."""
+    shown: T = st.session_state.setdefault("seen", {}).setdefault(dialog, now)
+    return shown
+
+
+def look_anew() -> None:
+    """A dialog opens, or was refused because of what changed meanwhile."""
+    st.session_state.pop("seen", None)
+
+
 def start_over(form: str) -> None:
     """Let a form's fields show what is stored again."""
-    for key in [key for key in st.session_state if str(key).startswith(f"{form}_")]:
+    for key in [key for key in st.session_state if str(key).removeprefix("kept_").startswith(f"{form}_")]:
         del st.session_state[key]
+    set_restored(form, None)
+
+
+def set_restored(form: str, moment: datetime | None) -> None:
+    """When its author typed what this form was opened with; None: it was opened as it is stored."""
+    st.session_state.setdefault("restored", {})[form] = moment
+
+
+def restored(form: str) -> datetime | None:
+    return st.session_state.get("restored", {}).get(form)  # type: ignore[no-any-return]
 
 
 def forget() -> None:

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import streamlit as st
 
-from lib import auth, credentials, db
+from lib import auth, credentials, db, drafts
 from lib.credentials import Credentials
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
-from ui import guard, state, widgets
+from ui import guard, kept, state, widgets
 from ui.markdown import escape
 
 COLOURS = {"pending": "orange", "approved": "green", "rejected": "red", "suspended": "red"}
@@ -32,7 +32,7 @@ def form(identity: Identity) -> None:
     else:
         _state(found, identity)
     if found is None or found.status != "suspended":
-        _fields(found)
+        _fields(found, identity)
 
 
 def _state(found: Credentials, identity: Identity) -> None:
@@ -43,11 +43,14 @@ def _state(found: Credentials, identity: Identity) -> None:
         _download(found, _("Your document"))
 
 
-def _fields(found: Credentials | None) -> None:
+def _fields(found: Credentials | None, identity: Identity) -> None:
+    stored = {"credentials:specialization": found.specialization if found else "",
+              "credentials:licence": found.licence_number if found else ""}
+    kept.begin(identity, stored, form="credentials")
+    kept.notice(identity, "credentials", list(stored))
     with st.form("credentials_form"):
-        specialization = st.text_input(_("Specialization"), found.specialization if found else "",
-                                       key="credentials_specialization")
-        licence = st.text_input(_("Licence number"), found.licence_number if found else "", key="credentials_licence")
+        specialization = st.text_input(_("Specialization"), key=kept.key("credentials:specialization"))
+        licence = st.text_input(_("Licence number"), key=kept.key("credentials:licence"))
         file = st.file_uploader(_("Document"), ENDINGS, max_upload_size=5, key=f"credentials_file_{found and found.submitted_at}",
                                 help=_("PDF, PNG or JPEG, up to 5 MB. Only you and the clinic's owners can open it."))
         if found and found.status == "approved":
@@ -58,9 +61,11 @@ def _fields(found: Credentials | None) -> None:
         document = credentials.read_document(file.name, file.getvalue()) if file else None
         with db.scope(guard.act("credentials.submit")) as scope:
             credentials.submit(scope, specialization, licence, document)
+            drafts.discard_texts(scope, list(stored))
     except AppError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
+    state.start_over("credentials")
     state.notify(_("Your credentials are saved."))
     st.rerun()
 
@@ -93,7 +98,7 @@ def decide(user_id: UUID) -> None:
     with db.scope(identity) as scope:
         found = credentials.get(scope, user_id)
     form = f"review_{user_id}"
-    version = state.began_with(form, found.version)
+    version = state.began_with(form, found.version, kept.key(f"review:{user_id}"))
     st.markdown(f"**{escape(found.display_name)}**")
     st.markdown(f"{_badge(found.status)} :small[{_history(found, identity)}]  \n{_facts(found)}")
     if found.reason:
@@ -102,16 +107,18 @@ def decide(user_id: UUID) -> None:
         _download(found, found.file_name)
     else:
         st.caption(_("No document was submitted."))
-    _buttons(found, form, version)
+    _buttons(found, form, version, identity)
 
 
-def _buttons(found: Credentials, form: str, version: int) -> None:
+def _buttons(found: Credentials, form: str, version: int, identity: Identity) -> None:
     labels = {"approved": _("Lift the suspension") if found.status == "suspended" else _("Approve"), "rejected": _("Reject"),
               "suspended": _("Suspend")}
     steps = credentials.STEPS[found.status]
     reason = ""
     if set(steps) - {"approved"}:
-        reason = st.text_area(_("Reason"), key=f"{form}_name", max_chars=1000,
+        field = f"review:{found.user_id}"
+        kept.begin(identity, {field: ""})
+        reason = st.text_area(_("Reason"), key=kept.key(field), max_chars=1000,
                               help=_("Needed to reject or suspend. The clinician reads it."))
     with st.container(horizontal=True):
         for status in steps:
@@ -126,6 +133,7 @@ def _decide(found: Credentials, status: str, reason: str, form: str, version: in
     try:
         with db.scope(guard.act("credentials.decide")) as scope:
             credentials.decide(scope, found.user_id, status, reason, version=version)
+            drafts.discard_texts(scope, [f"review:{found.user_id}"])
     except AppError as error:
         st.error(escape(str(error)), icon=":material/error:")
         if version != found.version:

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from lib import db, team
+from lib import db, drafts, mail, team
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.team import Open
 from lib.texts import _
-from ui import guard, roles, state, team_members, widgets
+from ui import guard, kept, roles, state, team_members, widgets
 from ui.markdown import escape
 
 
@@ -16,9 +16,11 @@ def invite() -> None:
     identity = guard.require("team.manage")
     with db.scope(identity) as scope:
         managed = team.roles(scope)
+    kept.begin(identity, {"invite:email": ""})
     place = st.empty()
     with place.form("invite_form", border=False):
-        email = st.text_input(_("Email"), autocomplete="off", help=_("The invitation works for this address alone."))
+        email = st.text_input(_("Email"), key=kept.key("invite:email"), autocomplete="off",
+                              help=_("The invitation works for this address alone."))
         offered = managed[::-1]
         role = st.radio(_("Role"), offered, format_func=roles.name, captions=[team_members.about(one) for one in offered])
         problem = st.empty()
@@ -27,18 +29,19 @@ def invite() -> None:
     try:
         with db.scope(guard.act("team.manage")) as scope:
             token = team.invite(scope, email, role)
+            drafts.discard_texts(scope, ["invite:email"])
     except AppError as error:
+        kept.keep(identity, "invite:email", email)
         problem.error(escape(str(error)), icon=":material/info:")
         return
-    mailed = team.send_invitation(identity, email, token)
     with place.container():
-        _show(email, role, token, mailed=mailed)
+        _show(email, role, token)
 
 
-def _show(email: str, role: str, token: str, *, mailed: bool) -> None:
+def _show(email: str, role: str, token: str) -> None:
     sentence = _("The link makes **{email}**, and nobody else, a member of this clinic ({role}). It works once, for 72 hours.")
     st.markdown(sentence.format(email=escape(email.strip()), role=roles.name(role)))
-    if mailed:
+    if mail.is_on():
         st.caption(_("A mail with the link is on its way."))
     team_members.hand_over(team.invitation_link(token, team_members.origin()))
 

@@ -17,11 +17,10 @@ def place(patient_id: UUID | None) -> str:
     return f"thread_{patient_id}"
 
 
-def offer(patient_id: UUID | None) -> None:
+def checklist(patient_id: UUID | None) -> None:
     if st.button(_("Checklist"), icon=":material/checklist:", key=f"checklist_{patient_id}",
                  help=_("Seven danger signs to ask for, with yes or no.")):
         _tick_off(patient_id)
-    _search(patient_id)
 
 
 @st.dialog(_("Danger signs"))
@@ -43,8 +42,7 @@ def _tick_off(patient_id: UUID | None) -> None:
     st.rerun()
 
 
-@st.fragment
-def _search(patient_id: UUID | None) -> None:
+def search(patient_id: UUID | None) -> None:
     with st.popover(_("Search"), icon=":material/search:", key=f"search_{patient_id}", on_change="rerun") as opened:
         if not opened.open:
             return

@@ -15,17 +15,19 @@ def show(identity: Identity, counts: Counts) -> None:
     cards = [(permission, card) for permission, card in (
         ("emergencies.read", _emergencies), ("patients.read", _patients), ("chat.ask", _questions),
         ("analytics.read", _spend)) if auth.may(identity, permission)]
-    with st.container(key="cards"):
-        columns = st.columns(len(cards))
-    for column, (_permission, card) in zip(columns, cards, strict=True):
-        with column:
+    with st.grid(len(cards), min_column_width=150, gap="small", key="cards"):
+        for _permission, card in cards:
             card(identity, counts)
 
 
+def alerts(standing: int) -> None:
+    st.page_link(menu.page("alerts"), icon=":material/notifications_active:",
+                 label=count("**{n} alert stands.** See what it is", "**{n} alerts stand.** See what they are", standing))
+
+
 def _card(name: str, label: str, value: str, note: str, page: str, link: str) -> None:
-    with st.container(border=True, key=f"card_{name}"):
-        st.metric(label, value)
-        st.caption(note)
+    with st.container(border=True, height="stretch", key=f"card_{name}"):
+        st.metric(label, value, note, delta_color="off", delta_arrow="off")
         _onwards(page, link)
 
 
@@ -84,9 +86,9 @@ def questions(identity: Identity, asked: list[Question]) -> None:
         for question in asked:
             who = escape(question.full_name) if question.full_name else _("General question")
             told = f"{widgets.when(question.created_at, identity)} · {escape(question.asked_by)}"
-            st.page_link(menu.page("chat"), label=f"**{who}** :gray[{told}]",
+            st.page_link(menu.page("chat"), width="stretch",
+                         label=f"**{who}** :gray[{told}] :small[{escape(shorten(question.content))}]",
                          query_params={"patient": str(question.patient_id)} if question.patient_id else None)
-            st.caption(escape(shorten(question.content)))
 
 
 def shorten(text: str, length: int = 110) -> str:

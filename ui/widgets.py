@@ -33,18 +33,33 @@ def budget_notice(day: Day) -> None:
 
 def moment(at: datetime, identity: Identity) -> str:
     """A stored UTC time in the clinic's zone, as that clinic writes it."""
-    return format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
+    return _time(at, "d MMM y, HH:mm", identity.time_zone, identity.language)
+
+
+def second(at: datetime, identity: Identity) -> str:
+    """The same to the second."""
+    return _time(at, "d MMM y, HH:mm:ss", identity.time_zone, identity.language)
+
+
+@lru_cache(maxsize=5000)
+def _time(at: datetime, pattern: str, zone: str, language: str) -> str:
+    return str(format_datetime(at, pattern, tzinfo=ZoneInfo(zone), locale=language))
 
 
 def when(at: datetime, identity: Identity) -> str:
     """The same, with the date left out where it is today's: what a day's work reads at a glance."""
     zone = ZoneInfo(identity.time_zone)
     today = at.astimezone(zone).date() == datetime.now(zone).date()
-    return format_datetime(at, "HH:mm" if today else "d MMM, HH:mm", tzinfo=zone, locale=identity.language)
+    return _time(at, "HH:mm" if today else "d MMM, HH:mm", identity.time_zone, identity.language)
 
 
 def day(on: date, identity: Identity) -> str:
-    return format_date(on, "d MMM y", locale=identity.language)
+    return _date(on, identity.language)
+
+
+@lru_cache(maxsize=5000)
+def _date(on: date, language: str) -> str:
+    return str(format_date(on, "d MMM y", locale=language))
 
 
 def weekday(on: date, identity: Identity) -> str:

@@ -9,13 +9,14 @@ import time
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from api import assistant
-from lib import advice, providers, settings, workflows
+from lib import advice, providers, remote, settings, workflows
 from lib.settings import ROOT
 from tests.lib import fake_provider
+from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 from tests.lib.fake_provider import END, chunk, usage
-from tests.lib.test_assistant import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 
 KEY = {"authorization": "Bearer service-key"}
 
@@ -178,8 +179,8 @@ def test_production_does_not_start_without_a_key():
 
 def test_production_answers_nobody_without_a_key(monkeypatch):
     monkeypatch.setattr(settings, "get", lambda: settings.Settings(CHAIRSIDE_ENV="production"))
-    with pytest.raises(assistant.Refused):
-        assistant.admitted("Bearer ")
+    for service in (assistant.make(), assistant.make(alone=True)):
+        assert TestClient(service).post("/generate", json={"message": "hi"}, headers={"authorization": "Bearer "}).status_code == 401
 
 
 # the app that asks it
@@ -191,9 +192,11 @@ def through_the_service(service, fake, alice, monkeypatch):
     monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
     settings.get.cache_clear()
     switch(alice)
+    remote.breaker.cache_clear()
     yield fake
     settings.get.cache_clear()
     providers.breaker.cache_clear()
+    remote.breaker.cache_clear()
 
 
 def test_the_app_gets_its_answers_through_the_service_with_their_bill(through_the_service, alice):
@@ -212,6 +215,46 @@ def test_a_service_that_is_down_leaves_the_knowledge_base(through_the_service, a
     found = answer_of(alice, ask(alice))
 
     assert found.content.startswith("Cannot connect to the AI service.")
+
+
+def test_a_service_that_was_asked_and_breaks_off_costs_what_nobody_knows(through_the_service, alice, monkeypatch):
+    with fake_provider.serving() as (broken, address):
+        broken.answer = lambda handler: setattr(handler, "close_connection", True)
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        settings.get.cache_clear()
+        call = call_of(alice, ask(alice))
+
+    assert (call.status, call.cost_usd, call.cost_source) == ("error_before", None, None)
+    assert day_of(alice).spent_usd == call.reserved_usd
+
+
+def test_a_service_that_keeps_failing_is_left_alone_and_comes_back(through_the_service, service, alice, monkeypatch):
+    with fake_provider.serving() as (broken, address):
+        broken.says(b"{}", status=500)
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        settings.get.cache_clear()
+        for number in range(7):
+            ask(alice, f"Which moon is number {number}?")
+    assert len(broken.requests) == providers.FAILURES
+    assert remote.breaker().current_state == "open"
+
+    monkeypatch.setenv("AI_SERVICE_URL", service)
+    settings.get.cache_clear()
+    remote.breaker().reset_timeout = 0
+    assert answer_of(alice, ask(alice)).content.startswith("Hello there.")
+    assert remote.breaker().current_state == "closed"
+
+
+def test_a_provider_that_fails_behind_the_service_is_no_failure_of_the_service(through_the_service, alice, monkeypatch):
+    with fake_provider.serving() as (relay, address):
+        relay.says(b'event: done\ndata: {"status": "error_before", "problem": "unavailable", "billed": false, "provider": "x"}\n\n')
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        settings.get.cache_clear()
+        for number in range(7):
+            ask(alice, f"Which moon is number {number}?")
+
+    assert len(relay.requests) == 7
+    assert remote.breaker().current_state == "closed"
 
 
 def test_a_stopped_answer_of_the_service_is_hidden_and_billed(through_the_service, alice):

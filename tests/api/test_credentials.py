@@ -1,4 +1,4 @@
-"""The document's route: its person and the owners get it, everybody else the same 404."""
+"""The document's route: its person and the owners get it, everybody else what an id that nobody has gets."""
 
 from urllib.parse import quote
 from uuid import uuid4
@@ -51,13 +51,13 @@ def test_a_picture_called_a_page_is_served_as_a_picture(ask, bob, licence):
     assert ask(bob, bob.user_id).headers["content-type"] == "image/png"
 
 
-def test_everybody_else_gets_the_404_of_an_id_that_nobody_has(ask, alice, bob, mona, rita, charlie, hire, licence):
+def test_everybody_else_gets_the_answer_of_an_id_that_nobody_has(ask, alice, bob, mona, rita, charlie, hire, licence):
     """SECURITY 17."""
     licence()
-    answers = [ask(somebody, user_id) for somebody in (hire(alice, "clinician", "Clara Cole"), mona, rita, charlie)
-               for user_id in (bob.user_id, uuid4(), "no-id")]
-    assert {answer.status_code for answer in answers} == {404}
-    assert len({answer.json()["detail"] for answer in answers}) == 1
+    for people, status in (((hire(alice, "clinician", "Clara Cole"), charlie), 404), ((mona, rita), 403)):
+        answers = [ask(somebody, user_id) for somebody in people for user_id in (bob.user_id, uuid4(), "no-id")]
+        assert {answer.status_code for answer in answers} == {status}
+        assert len({answer.json()["detail"] for answer in answers}) == 1
 
 
 def test_a_stranger_and_a_revoked_session_get_401(server, ask, bob, licence, cookie_of):

@@ -1,4 +1,4 @@
-"""What stands in the chat box, as a tab sends it by itself."""
+"""What stands in a field, as a tab sends it by itself."""
 
 from uuid import uuid4
 
@@ -19,16 +19,20 @@ def patient(alice):
 @pytest.fixture
 def send(server, cookie_of):
     """The status of the answer."""
-    def put(who, patient_id, words, before="", clinic=None, **headers) -> int:
-        body = {"clinic": str(clinic or who.clinic_id), "patient": patient_id and str(patient_id), "text": words, "before": before}
-        return httpx.put(f"{server}/api/v1/drafts/question", json=body, cookies={"chairside": cookie_of(who)},
+    def put(who, patient_id, words, before="", clinic=None, late=False, **headers) -> int:
+        body = {"clinic": str(clinic or who.clinic_id), "field": question(patient_id), "text": words, "before": before, "late": late}
+        return httpx.put(f"{server}/api/v1/drafts", json=body, cookies={"chairside": cookie_of(who)},
                          headers={"Origin": server, **headers}).status_code
     return put
 
 
+def question(patient_id) -> str:
+    return f"question:{patient_id or 'general'}"
+
+
 def kept(who, patient_id) -> str:
     with db.scope(who) as scope:
-        return drafts.load_question(scope, patient_id)
+        return "".join(found.text for found in drafts.load_texts(scope, [question(patient_id)]).values())
 
 
 def test_each_thread_keeps_what_its_author_is_typing(send, alice, patient):
@@ -42,6 +46,21 @@ def test_an_emptied_box_takes_away_what_was_kept_and_nothing_newer(send, alice, 
     assert kept(alice, patient) == "Does ibuprofen"
     assert send(alice, patient, "", before="Does ibuprofen") == 204
     assert kept(alice, patient) == ""
+
+
+def test_words_that_a_form_refused_stay_however_late_the_tab_takes_them_back(send, alice):
+    """The tab sent them as the button was pressed, and can't know what became of the form."""
+    send(alice, None, "How long")
+    with db.scope(alice) as scope:
+        drafts.keep_text(scope, question(None), "How long", refused=True)
+    send(alice, None, "How long")
+    send(alice, None, "", before="How long", late=True)
+    assert kept(alice, None) == "How long"
+    send(alice, None, "", before="How long")
+    assert kept(alice, None) == ""
+    send(alice, None, "How long")
+    send(alice, None, "", before="How long", late=True)
+    assert kept(alice, None) == ""
 
 
 def test_nobody_else_gets_it(send, alice, bob, charlie, patient):
@@ -78,8 +97,8 @@ def test_keeping_a_draft_keeps_no_session_awake(server, cookie_of, owner, alice)
     cookie = cookie_of(alice)
     with owner.begin() as connection:
         connection.execute(text("update sessions set seen_at = now() - interval '20 minutes' where user_id = :id"), {"id": alice.user_id})
-    body = {"clinic": str(alice.clinic_id), "patient": None, "text": "x", "before": ""}
-    httpx.put(f"{server}/api/v1/drafts/question", json=body, cookies={"chairside": cookie}, headers={"Origin": server})
+    body = {"clinic": str(alice.clinic_id), "field": "question:general", "text": "x", "before": ""}
+    httpx.put(f"{server}/api/v1/drafts", json=body, cookies={"chairside": cookie}, headers={"Origin": server})
     assert kept(alice, None) == "x"
     with owner.connect() as connection:
         assert connection.execute(text("select max(seen_at) < now() - interval '19 minutes' from sessions where user_id = :id"),

@@ -57,7 +57,7 @@ def test_another_site_can_neither_sign_in_nor_out(browser, alice, headers):
 @pytest.mark.parametrize("body", ["", "[]", '{"ticket": 1}', '{"ticket": ""}', '{"ticket": "' + "x" * 5000 + '"}', "\x00"])
 def test_a_malformed_ticket_is_refused_without_a_trace(browser, body):
     answer = browser.post("/api/v1/session", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422
+    assert answer.status_code == (400 if body == "\x00" else 422)
     assert "Traceback" not in answer.text
 
 

@@ -1,7 +1,7 @@
 """A real headless Chromium against the real server."""
 
 import os
-import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -9,8 +9,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from lib.identity import Identity
-from tests.conftest import PASSWORD
+from scripts import packages
+from tests.clusters import serving_cluster
+from tests.conftest import PASSWORD, serving
 
+CLUSTER = bool(os.environ.get("CHAIRSIDE_TEST_CLUSTER"))  # `make test-cluster`: the same tests through a cluster's door
 expect.set_options(timeout=10_000)
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]
@@ -18,34 +21,69 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 HARMLESS = ("status of 404", "status of 401")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def server(database: None) -> Iterator[str]:
+    """One for all that a browser does; gone before other tests ask what the queue holds, for its worker would do their jobs."""
+    with serving_cluster() if CLUSTER else serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
         flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-        browser = playwright.chromium.launch(executable_path=own if os.path.exists(own) else shutil.which("chromium"), args=flags)
+        browser = playwright.chromium.launch(
+            executable_path=own if os.path.exists(own) else packages.find("chromium-headless-shell", "chromium"), args=flags)
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def rested(chromium: Browser) -> dict[str, list[BrowserContext]]:
+    """Browsers that no test uses now, by the server they know: empty, but for the app's scripts, which cost a new one a second."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def new_browser(chromium: Browser, server: str) -> Iterator[Callable[..., BrowserContext]]:
+def new_browser(chromium: Browser, server: str, rested: dict[str, list[BrowserContext]]) -> Iterator[Callable[..., BrowserContext]]:
     """A browser of its own, with its own cookies. What its console complains about fails the test."""
-    contexts, complaints = [], []
+    lent, ended, complaints = [], [], []
+    listeners = {
+        "console": lambda message: complaints.append(message.text) if message.type == "error" else None,
+        "weberror": lambda error: complaints.append(str(error.error)),
+        "request": lambda request: complaints.append(f"foreign host: {request.url}")
+                   if not request.url.startswith((server, "data:", "blob:")) else None}
 
     def make(**options) -> BrowserContext:
-        context = chromium.new_context(base_url=server, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin",
-                                       locale="en-GB", **options)
-        context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        context.on("request", lambda request: complaints.append(f"foreign host: {request.url}")
-                   if not request.url.startswith((server, "data:", "blob:")) else None)
-        contexts.append(context)
+        context = rested[server].pop() if rested[server] and not options else chromium.new_context(
+            base_url=server, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin", locale="en-GB",
+            ignore_https_errors=server.startswith("https"), **options)
+        for event, listener in listeners.items():
+            context.on(event, listener)
+        (ended if options else lent).append(context)
         return context
     yield make
-    for context in contexts:
+    for context in lent:
+        empty(context, server)
+        for event, listener in listeners.items():
+            context.remove_listener(event, listener)
+    rested[server] += lent
+    for context in ended:
         context.close()
     assert [text for text in complaints if not any(known in text for known in HARMLESS)] == []
+
+
+def empty(context: BrowserContext, server: str) -> None:
+    """Nobody is signed in any more, nothing is stored, allowed or in the way."""
+    for page in context.pages:
+        page.close()
+    context.unroute_all(behavior="ignoreErrors")
+    context.clear_cookies()
+    context.clear_permissions()
+    page = context.new_page()
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": server, "storageTypes": "local_storage,indexeddb,cache_storage,service_workers"})
+    page.close()
 
 
 @pytest.fixture
@@ -58,7 +96,8 @@ def signed_in(new_browser: Callable[..., BrowserContext], server: str, cookie_of
     """Somebody's tab, past the sign-in."""
     def make(who: Identity, path: str = "/", **options) -> Page:
         context = new_browser(**options)
-        context.add_cookies([{"name": "chairside", "value": cookie_of(who), "url": server, "httpOnly": True, "sameSite": "Lax"}])
+        context.add_cookies([{"name": cookie_name(server), "value": cookie_of(who), "url": server, "httpOnly": True, "sameSite": "Lax",
+                              "secure": server.startswith("https")}])
         page = context.new_page()
         page.goto(path)
         settled(page)
@@ -66,11 +105,27 @@ def signed_in(new_browser: Callable[..., BrowserContext], server: str, cookie_of
     return make
 
 
+def cookie_name(address: str) -> str:
+    return "__Host-chairside" if address.startswith("https") else "chairside"
+
+
 def settled(page: Page) -> None:
     """The page shows its title, or why it has none, and no run is going on."""
     title, refusal = page.get_by_role("heading", level=1), page.get_by_text("There is nothing here by that address")
     expect(title.or_(refusal).first).to_be_visible()
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+
+
+def go(page: Page, path: str) -> None:
+    """To another page of the app, as the browser's own buttons do: without loading the app anew, which takes longest of all."""
+    page.evaluate("""async path => {
+        const app = document.querySelector("[data-testid=stApp]")
+        const begun = new Promise(seen => new MutationObserver(seen).observe(app, { attributeFilter: ["data-test-script-state"] }))
+        history.pushState({}, "", path)
+        dispatchEvent(new PopStateEvent("popstate"))
+        await Promise.race([begun, new Promise(later => setTimeout(later, 1000))])  // where it is already, nothing begins
+    }""", path)
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def sign_up(page: Page, *, clinic: str = "Park Dental", name: str = "José Müller-Nguyễn") -> str:

@@ -112,4 +112,5 @@ def test_an_emergency_is_shown_at_once_and_answered_for_by_name(signed_in, alice
     expect(page.get_by_text("Acknowledged by Alice Adams")).to_be_visible()
     with owner.begin() as connection:
         connection.execute(text("select app.enter(:clinic, :user)"), {"clinic": alice.clinic_id, "user": alice.user_id})
-        assert connection.execute(text("select acknowledged_by from emergencies")).scalar_one() == alice.user_id
+        assert connection.execute(text("select acknowledged_by from emergencies where clinic_id = :clinic"),
+                                  {"clinic": alice.clinic_id}).scalar_one() == alice.user_id

@@ -81,6 +81,7 @@ def test_a_forgotten_password_is_replaced_by_an_owners_link(page, alice, bob):
     page.get_by_role("button", name="Save password").click()
     expect(page.get_by_text("Your password is changed")).to_be_visible()
     page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_text("Type your email and your password")).to_be_visible()
     sign_in(page, bob.email, NEW)
     expect(page.get_by_text("Bob Brown · Clinician")).to_be_visible()
 

@@ -32,7 +32,7 @@ def box(page: Page):
 
 def kept(who, patient_id) -> str:
     with db.scope(who) as scope:
-        return drafts.load_question(scope, patient_id)
+        return "".join(found.text for found in drafts.load_texts(scope, [f"question:{patient_id or 'general'}"]).values())
 
 
 def asked(who) -> int:
@@ -49,16 +49,31 @@ def test_it_survives_a_reload_in_the_middle_of_a_word(signed_in, alice, ann):
     assert asked(alice) == 0
 
 
+@pytest.mark.long  # the form of the clinic does the same in tests/browser/test_kept.py
 def test_it_survives_an_idle_sign_out(signed_in, age, alice, ann):  # noqa: F811
     page = signed_in(alice, f"/chat?patient={ann}")
     box(page).press_sequentially(WORDS)
     age(alice, "29 minutes 15 seconds")
-    expect(page.get_by_role("alertdialog")).to_contain_text("a question that you are typing is kept", timeout=SIX_SECONDS)
+    expect(page.get_by_role("alertdialog")).to_contain_text("What you are typing is kept", timeout=SIX_SECONDS)
     age(alice, "31 minutes")
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible(timeout=SIX_SECONDS)
     sign_in(page, alice.email)
     expect(box(page)).to_have_value(WORDS)
     assert asked(alice) == 0
+
+
+def test_a_box_that_is_drawn_in_the_middle_of_a_word_is_kept_too(signed_in, alice):
+    """Its first sign of life is a letter: no glance and no focus came before."""
+    page = signed_in(alice, "/chat")
+    page.evaluate("""async words => {
+        while (!window.chairsideWatch) await new Promise(later => setTimeout(later, 50))
+        document.body.insertAdjacentHTML("beforeend", '<p class="st-key-kept_question_general"><textarea></textarea></p>')
+        const late = document.body.lastElementChild.firstElementChild
+        late.value = words
+        late.dispatchEvent(new Event("input", { bubbles: true }))
+    }""", WORDS)
+    page.wait_for_timeout(2500)
+    assert kept(alice, None) == WORDS
 
 
 def test_keeping_it_keeps_no_idle_session_alive(signed_in, age, owner, alice):  # noqa: F811

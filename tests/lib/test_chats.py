@@ -4,12 +4,13 @@ import threading
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
-from lib import chats, db
+from lib import answers, chats, db
 from lib.calls import Call, Ending
 from lib.errors import AppError, Conflict, NotFound
 from lib.events import FREE, Done
+from tests.statements import explained, listening
 
 CALL = Call("kb", None, "rules-1", "root-canal", "en")
 
@@ -30,12 +31,12 @@ def ask(identity, patient_id=None, question="What is a root canal?"):
     with db.scope(identity) as scope:
         thread = chats.open_thread(scope, patient_id)
         question_id = chats.post_question(scope, thread, question)
-        return thread, question_id, chats.start_answer(scope, question_id, CALL)
+        return thread, question_id, answers.start(scope, question_id, CALL)
 
 
 def finish(identity, answer, words="Done.", done=FREE):
     with db.scope(identity) as scope:
-        return chats.finish(scope, answer, CALL, Ending(done, words, 420, 17), {"sources": []}).message
+        return answers.finish(scope, answer, CALL, Ending(done, words, 420, 17), {"sources": []}).message
 
 
 def read(identity, thread, **page):
@@ -184,7 +185,7 @@ def test_the_sweep_ends_what_a_crash_left_open_and_leaves_what_may_still_run(own
     _thread, _question, foreign = ask(charlie)
     age(owner, charlie, foreign, 60)
     _thread, _question, young = ask(alice)
-    assert chats.sweep() >= 2
+    assert answers.sweep() >= 2
     with db.scope(alice) as scope:
         statuses = scope.value("select array_agg(status order by id) from chat_messages where clinic_id = :clinic_id and role = 'assistant'")
     assert statuses == ["abandoned", "started"]
@@ -287,24 +288,18 @@ def test_nobody_writes_into_a_thread_they_cannot_read(alice, charlie, rita, add_
             with pytest.raises(NotFound):
                 chats.post_question(scope, thread, "x")
             with pytest.raises(NotFound):
-                chats.start_answer(scope, question, CALL)
+                answers.start(scope, question, CALL)
             assert chats.find_repeated(scope, thread, "What is a root canal?") is None
 
 
 def test_finishing_reads_no_month_before_its_own(alice):
     _thread, _question, answer = ask(alice)
-    ran = []
-
-    def note(_connection, _cursor, sql, values, *_rest):
-        if "update ai_calls" in sql:
-            ran.append((sql, values))
     with db.scope(alice) as scope:
         scope.run("select app.make_partitions(current_date - 70)")
-        event.listen(scope.connection, "before_cursor_execute", note)
-        chats.finish(scope, answer, CALL, Ending(FREE, "Done.", 1), {})
-        event.remove(scope.connection, "before_cursor_execute", note)
-        (sql, values), = ran
-        plan = "\n".join(row[0] for row in scope.connection.exec_driver_sql("explain " + sql, values))
+        with listening() as asked:
+            answers.finish(scope, answer, CALL, Ending(FREE, "Done.", 1), {})
+        (sql, values), = ((sql, values) for sql, values in asked if "update ai_calls" in sql)
+        plan = explained(scope, sql, values)
         before = scope.value("select to_char(current_date - interval '1 month', '_YYYY_MM')")
     assert "ai_calls_2" in plan
     assert before not in plan

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lib import analytics, auth, chats, db, demo, demo_plan, passwords, patients, redflags
+from lib import analytics, answers, auth, db, demo, demo_plan, paces, passwords, patients, periods, redflags, shares
 from lib.calls import Call, Ending
 from lib.errors import SetUpError
 from lib.events import FREE
@@ -64,7 +64,7 @@ def test_every_emergency_is_one_and_no_other_question_is(planned):
 
 
 def test_an_answer_keeps_the_facts_the_chat_writes(planned):
-    written = chats._metadata(Call("kb", None, "1", None, "en"), Ending(FREE, "", 1))
+    written = answers._metadata(Call("kb", None, "1", None, "en"), Ending(FREE, "", 1))
     assert all(set(written) <= set(demo.metadata(ask)) for ask in planned.asks[:300])
 
 
@@ -97,12 +97,14 @@ def test_everybody_can_sign_in_and_find_the_patients(team, planned):
 
 def test_its_figures_cover_a_year(team):
     with db.scope(team[1]) as scope:
-        report = analytics.read(scope, analytics.preset("12m", analytics.today(team[1])))
-    assert report.now.messages > 4000
-    assert report.now.unpriced > 0
-    assert report.now.unanswered == 2
-    assert report.now.staff == 4
-    assert min(row.day for row in report.usage) - report.period.first < timedelta(days=7)
+        year = periods.preset("12m", periods.today(team[1]))
+        usage, staff = analytics.current(analytics.usage(scope, year)), shares.staff(scope, year)
+        waiting = [row for row in paces.emergencies(scope, year) if row.bucket == paces.OPEN]
+    assert analytics.calls(usage) > 4000
+    assert sum(row.unpriced for row in usage) > 0
+    assert sum(row.raised for row in waiting) == 2
+    assert [row.people for row in staff if row.day is None and row.current] == [4]
+    assert min(row.day for row in usage) - year.first < timedelta(days=7)
 
 
 def test_the_history_is_as_old_as_the_patients(team):

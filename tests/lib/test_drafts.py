@@ -1,13 +1,14 @@
 """What was typed comes back to whoever typed it, and to nobody else."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
 
-from lib import db, drafts, team
-from lib.errors import Forbidden, Invalid
+from lib import auth, db, drafts, team
+from lib.errors import Forbidden, Invalid, NotFound
 
 DATA = {"tab": "tab 1", "values": {"full_name": "José", "deceased": False}, "versions": [1, 0]}
 
@@ -85,17 +86,68 @@ def test_what_was_typed_about_a_patient_is_read_only_while_its_author_treats_pat
     with db.scope(alice) as scope:
         team.change_role(scope, bob.user_id, "receptionist")
     former = replace(bob, role="receptionist")
+    save(former, {"text": "How long"}, "question:general")
     with db.scope(former) as scope:
-        assert drafts.load_question(scope, None) == "How long"
+        assert drafts.load_texts(scope, ["question:general"])["question:general"].text == "How long"
         assert scope.value("select count(*) from drafts where clinic_id = :clinic_id") == 1  # the schema's rule
-    for action in (drafts.load_question, lambda scope, of: drafts.keep_question(scope, of, "x"),
-                   lambda scope, of: drafts.discard_question(scope, of, "x")):
+    for action in (lambda scope, field: drafts.load_texts(scope, [field]), lambda scope, field: drafts.keep_text(scope, field, "x"),
+                   lambda scope, field: drafts.discard_text(scope, field, "x")):
         with pytest.raises(Forbidden), db.scope(former) as scope:
-            action(scope, patient_id)
+            action(scope, f"question:{patient_id}")
     with pytest.raises(Forbidden):
         save(former, {"text": "x"}, f"question:{uuid4()}")
 
 
+@pytest.mark.parametrize(("step", "left"), [
+    (lambda scope, who: team.change_role(scope, who, "receptionist"), 0), (lambda scope, who: team.deactivate(scope, who), 0),
+    (lambda scope, who: team.change_role(scope, who, "owner"), 1)], ids=["other work", "gone", "owner"])
+def test_a_draft_ends_with_the_right_to_what_is_in_it(alice, bob, owner, step, left):
+    save(bob, {"values": {"medical_notes": "Asthma"}, "versions": [1, 1], "tab": "1"}, f"patient:{uuid4()}")
+    with db.scope(alice) as scope:
+        step(scope, bob.user_id)
+    with owner.connect() as connection:
+        assert connection.execute(text("select count(*) from drafts where user_id = :id"), {"id": bob.user_id}).scalar() == left
+
+
 def test_who_may_ask_nothing_keeps_no_question(mona):
     with pytest.raises(Forbidden), db.scope(mona) as scope:
-        drafts.keep_question(scope, None, "x")
+        drafts.keep_text(scope, "question:general", "x")
+
+
+# one text of one field -----------------------------------------------------------------------------------------------
+
+
+def texts(who, *fields):
+    with db.scope(who) as scope:
+        return {field: found.text for field, found in drafts.load_texts(scope, fields).items()}
+
+
+def test_each_field_keeps_its_newest_text_for_its_author(alice, hire):
+    olga = hire(alice, "owner", "Olga Ost")
+    with db.scope(alice) as scope:
+        drafts.keep_text(scope, "clinic:name", "Zahn")
+        drafts.keep_text(scope, "clinic:name", "Zahnärzte")
+        drafts.keep_text(scope, "clinic:networks", "a\0b")
+    assert texts(alice, "clinic:name", "clinic:networks", "clinic:number") == {"clinic:name": "Zahnärzte", "clinic:networks": "ab"}
+    assert texts(olga, "clinic:name") == {}
+    with db.scope(olga) as scope:
+        drafts.discard_texts(scope, ["clinic:name"])
+    with db.scope(alice) as scope:
+        drafts.discard_text(scope, "clinic:name", "an older text of another tab")
+        drafts.discard_texts(scope, ["clinic:networks"])
+    assert texts(alice, "clinic:name", "clinic:networks") == {"clinic:name": "Zahnärzte"}
+
+
+@pytest.mark.parametrize("field", ["provider:key", "password:new", "clinic", "clinic:", "question:", "question:nobody", "", "patient:new"])
+def test_a_field_that_nobody_named_is_not_kept(alice, field):
+    """Keys, passwords and codes have no name in the list."""
+    with pytest.raises(NotFound), db.scope(alice) as scope:
+        drafts.keep_text(scope, field, "x")
+
+
+@pytest.mark.parametrize(("field", "permission"), drafts.FIELDS.items())
+def test_a_field_is_filled_by_whoever_may_send_its_form(alice, bob, mona, rita, field, permission):
+    for who in (alice, bob, mona, rita):
+        field = field if ":" in field else f"{field}:{uuid4()}"
+        with pytest.raises(Forbidden) if not auth.may(who, permission) else nullcontext(), db.scope(who) as scope:
+            assert drafts.load_texts(scope, [field]) == {}

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from lib import embedded
+from lib import embedded, programs
 from lib.errors import SetUpError
 from lib.settings import ROOT
 
@@ -116,7 +116,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
 def readable_python() -> str | None:
     """An interpreter of this version that other users may run: root's own often lies in root's home."""
     candidates = (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}")
-    return next((path for path in candidates if embedded._reachable(Path(path).resolve())), None)
+    return next((path for path in candidates if programs.reachable(Path(path).resolve())), None)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or readable_python() is None, reason="needs root, and a Python that others may run")

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from lib import chats, db, emergencies
 from lib.errors import Conflict, Forbidden, Invalid, NotFound
@@ -94,7 +95,45 @@ def test_an_acknowledgement_is_final(alice, raise_alarm):
     emergency = raise_alarm(alice)
     acknowledge(alice, emergency)
     with pytest.raises(Conflict), db.scope(alice) as scope:
-        scope.run("update emergencies set action_taken = 'x' where clinic_id = :clinic_id and id = :id", id=emergency)
+        scope.run("update emergencies set false_alarm = true where clinic_id = :clinic_id and id = :id", id=emergency)
+    for statement in ("update emergency_actions set action_taken = 'x' where clinic_id = :clinic_id and emergency_id = :id",
+                      "delete from emergency_actions where clinic_id = :clinic_id and emergency_id = :id"):
+        with pytest.raises(Forbidden), db.scope(alice) as scope:
+            scope.run(statement, id=emergency)
+
+
+def test_what_was_done_is_said_with_the_acknowledgement_and_never_later(alice, bob, raise_alarm):
+    """Not about an open one, not in somebody else's place, not afterwards."""
+    waiting, silent = raise_alarm(alice), raise_alarm(alice)
+    acknowledge(alice, silent, "", false_alarm=True)
+    for who, emergency in ((alice, waiting), (bob, silent), (alice, silent)):
+        with pytest.raises(Forbidden), db.scope(who) as scope:
+            scope.run("insert into emergency_actions (clinic_id, emergency_id, action_taken) values (:clinic_id, :id, 'x')",
+                      id=emergency)
+
+
+def test_a_manager_counts_emergencies_and_reads_no_word_of_what_was_done(alice, mona, rita, raise_alarm):
+    """The schema's rule, whatever asks: managers see no chat content, receptionists what they raised themselves."""
+    emergency, hers = raise_alarm(alice), raise_alarm(rita)
+    acknowledge(alice, emergency, "Called 112 for Ann Lee")
+    acknowledge(alice, hers, "Handed over at 14:05")
+    seen = {}
+    for who in (alice, mona, rita):
+        with db.scope(who) as scope:
+            seen[who] = (scope.value("select count(*) from emergencies where clinic_id = :clinic_id"), scope.connection.execute(
+                text("select action_taken from emergency_actions order by emergency_id")).scalars().all())
+    assert seen == {alice: (2, ["Called 112 for Ann Lee", "Handed over at 14:05"]), mona: (2, []), rita: (1, ["Handed over at 14:05"])}
+    with db.scope(mona) as scope:
+        assert emergencies.get(scope, emergency).action_taken == ""
+
+
+def test_no_column_that_managers_read_of_an_emergency_is_free_text(owner):
+    with owner.connect() as connection:
+        columns = connection.execute(text("""
+            select column_name from information_schema.columns
+            where table_name = 'emergencies' and data_type in ('text', 'jsonb')
+            """)).scalars().all()
+    assert columns == ["rule_set"]
 
 
 def test_an_acknowledgement_says_what_was_done_unless_it_was_a_false_alarm(alice, raise_alarm):

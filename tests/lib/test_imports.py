@@ -7,13 +7,13 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from sqlalchemy import event
 
 from lib import auth, db, imports, intake, likeness, patients, tables
 from lib.errors import Forbidden, Invalid, Unavailable
 from lib.imports import Report
 from lib.intake import Row
 from lib.patient_form import PatientForm
+from tests.statements import listening
 
 
 def row(line=2, **fields):
@@ -90,11 +90,8 @@ def test_what_was_imported_is_found_by_the_end_of_its_phone_number(alice, real):
 
 def test_statements_grow_with_the_batches_and_not_with_the_rows(alice, real):
     def statements(found):
-        seen, me = [], threading.get_ident()  # the housekeeper's thread has statements of its own
-        listen = lambda _connection, _cursor, statement, *_rest: seen.append(statement) if threading.get_ident() == me else None  # noqa: E731
-        event.listen(db._engine, "before_cursor_execute", listen)
-        bring(alice, found)
-        event.remove(db._engine, "before_cursor_execute", listen)
+        with listening() as seen:
+            bring(alice, found)
         return len(seen)
 
     one, many = statements(real[:1]), statements(real[1:])
@@ -333,7 +330,7 @@ def test_an_import_tells_how_far_it_is_and_can_be_stopped_and_gone_on_with(alice
     report = Report(rows(*({"external_id": str(n)} for n in range(5))))
     assert next(imports.run(report, partial(db.scope, alice))) == (2, 5)
     assert (counts(report), how_many(alice)) == ((2, 0, 0, 0), 2)
-    assert list(csv.reader(io.StringIO(report.csv())))[-1] == ["4", "not imported", "", "Stopped: from this line on nothing was imported."]
+    assert list(csv.reader(io.StringIO(report.csv(stopped=True))))[-1] == ["3", "not imported", "", "Stopped: after this line nothing was imported."]
     assert list(imports.run(report, partial(db.scope, alice))) == [(4, 5), (5, 5)]
     assert (counts(report), how_many(alice)) == ((5, 0, 0, 0), 5)
 

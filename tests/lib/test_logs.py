@@ -1,22 +1,15 @@
 """What a failure leaves in the log: where it was, never what it was about."""
 
+import asyncio
 import json
 import logging
+import threading
 import traceback
 
 import pytest
 
-from lib import db, logs
+from lib import db
 from lib.errors import AppError, Forbidden, Invalid, NotFound, Unavailable
-
-
-@pytest.fixture
-def configured():
-    before = logging.getLogRecordFactory()
-    logs.configure()
-    yield
-    logging.setLogRecordFactory(before)
-    logging.getLogger("streamlit.error_util").filters.clear()
 
 
 def failing(alice) -> AppError:
@@ -59,6 +52,31 @@ def test_a_refusal_is_no_crash_and_leaves_no_line(configured, caplog, error, lin
 def test_a_message_whose_arguments_do_not_fit_is_logged_all_the_same(configured, caplog):
     logging.getLogger("streamlit.somewhere").error("%d of %d", "one")
     assert json.loads(caplog.messages[0])["event"] == "%d of %d"
+
+
+def test_what_nobody_caught_loses_its_words_too(configured, caplog):
+    def fail():
+        raise ValueError("canary")
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    assert json.loads(caplog.messages[0])["error"] == "ValueError"
+    assert "canary" not in caplog.text
+
+
+def test_a_task_that_nobody_awaits_is_named_without_what_it_was_given(configured, caplog):
+    async def begin():
+        asyncio.get_running_loop().call_exception_handler({
+            "message": "Exception in callback fail('canary')", "exception": ValueError("canary"), "handle": "<Handle fail('canary')>"})
+    asyncio.run(begin())
+    assert json.loads(caplog.messages[0])["event"] == "Exception in callback fail"
+    assert "canary" not in caplog.text
+
+
+def test_an_exception_among_a_messages_words_is_only_named(configured, caplog):
+    logging.getLogger("streamlit.somewhere").warning("ended with %s", ValueError("canary"))
+    logging.getLogger("streamlit.somewhere").warning(KeyError("canary"))
+    assert [json.loads(message)["event"] for message in caplog.messages] == ["ended with ValueError", "KeyError"]
 
 
 def test_streamlit_itself_writes_lines_of_json(configured, capfd):

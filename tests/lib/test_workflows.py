@@ -2,13 +2,28 @@
 
 import threading
 import time
+from contextlib import contextmanager
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from lib import advice, ai, assistant, chats, db, emergencies, knowledge, rate_limits, workers, workflows
-from lib.errors import Forbidden, Invalid, NotFound
+from lib import (
+    advice,
+    ai,
+    answers,
+    chats,
+    clinic_articles,
+    db,
+    emergencies,
+    knowledge,
+    rate_limits,
+    settlement,
+    workers,
+    workflows,
+)
+from lib.errors import Forbidden, Invalid, NotFound, TooMany
 from lib.events import FREE, Delta, Done
 
 EMERGENCY = "The patient can't breathe and his tongue is swollen"
@@ -385,17 +400,55 @@ def test_a_provider_that_breaks_before_a_word_has_an_unknown_cost_not_zero(alice
     assert answer_of(alice, asked).metadata["cost_usd"] is None
 
 
+def test_no_connection_is_held_while_attempts_are_counted(alice, monkeypatch):
+    """They may be counted on another machine."""
+    held, counted = threading.local(), []
+    real = db.nobody
+
+    @contextmanager
+    def watched():
+        held.connections = getattr(held, "connections", 0) + 1
+        try:
+            with real() as connection:
+                yield connection
+        finally:
+            held.connections -= 1
+    monkeypatch.setattr(db, "nobody", watched)
+    monkeypatch.setattr(rate_limits, "spend", lambda kind, _who: counted.append((kind, held.connections)))
+
+    asked = ask(alice, "What is a filling?")
+    settled(alice, workflows.ask_again(alice, asked.answer_id))
+    alarm = ask(alice, EMERGENCY)
+    with db.scope(alice) as scope:
+        emergency = emergencies.of_questions(scope, alarm.thread_id, [alarm.question_id])[alarm.question_id]
+    settled(alice, workflows.declare_general(alice, emergency.id))
+
+    assert counted == [("chats", 0)] * 3
+
+
+def test_a_declaration_one_too_many_is_none(alice, monkeypatch):
+    alarm = ask(alice, EMERGENCY)
+    with db.scope(alice) as scope:
+        emergency = emergencies.of_questions(scope, alarm.thread_id, [alarm.question_id])[alarm.question_id]
+    monkeypatch.setattr(rate_limits, "spend", lambda *_: (_ for _ in ()).throw(TooMany(60, "chats")))
+
+    with pytest.raises(TooMany):
+        workflows.declare_general(alice, emergency.id)
+    with db.scope(alice) as scope:
+        assert emergencies.get(scope, emergency.id).acknowledged_by is None
+
+
 def test_a_database_that_is_away_for_a_moment_costs_no_answer(alice, monkeypatch):
     from lib.errors import Unavailable
-    real, tries = chats.finish, []
+    real, tries = answers.finish, []
 
     def flaky(*args):
         tries.append(1)
         if len(tries) < 3:
             raise Unavailable
         return real(*args)
-    monkeypatch.setattr(chats, "finish", flaky)
-    monkeypatch.setattr(assistant, "PATIENCE", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(answers, "finish", flaky)
+    monkeypatch.setattr(settlement, "PATIENCE", (0.01, 0.01, 0.01))
     assert answer_of(alice, ask(alice, "What is a filling?")).status == "ok"
     assert len(tries) == 3
 
@@ -415,3 +468,39 @@ def test_forty_answers_at_once_leave_nothing_behind(alice, monkeypatch):
     every = [ask(alice, f"Which planet number {n} has moons?", wait=False) for n in range(40)]
     assert {answer_of(alice, settled(alice, asked)).status for asked in every} == {"ok"}
     assert not [asked for asked in every if workers.find(asked.answer_id)]
+
+
+def declared(who, text):
+    """The answer to a message that raised the alarm, once who wrote it has stated that no patient is in danger now."""
+    asked = ask(who, text)
+    assert asked.tier == "E"
+    with db.scope(who) as scope:
+        emergency = emergencies.of_questions(scope, asked.thread_id, [asked.question_id])[asked.question_id]
+    again = settled(who, workflows.declare_general(who, emergency.id))
+    return again, answer_of(who, again)
+
+
+@pytest.mark.parametrize("text", ["can't breathe", "My patient can't breathe", "no puedo respirar", "du mal à respirer, j'étouffe",
+                                  "kriege keine Luft", "chest pain and a toothache in the jaw", "I want to die, my teeth are ugly"])
+def test_a_danger_declared_general_is_never_answered_by_an_article_about_something_else(alice, text):
+    again, found = declared(alice, text)
+
+    assert found.content.startswith("I don't know the answer to this one")
+    assert found.content.endswith(advice.safety_net(alice.emergency_number))
+    second = settled(alice, workflows.ask_again(alice, again.answer_id))
+    assert answer_of(alice, second).content.startswith("I don't know the answer to this one")
+
+
+def test_a_danger_declared_general_gets_the_article_about_just_that(alice):
+    _again, found = declared(alice, "Bleeding won't stop after an extraction, what do we do?")
+
+    assert found.metadata["article"] == "bleeding-after-extraction"
+
+
+def test_the_clinics_own_article_about_the_danger_answers_too(alice):
+    with db.scope(alice) as scope:
+        clinic_articles.add(scope, clinic_articles.Wording("Somebody is choking", ("can't breathe",), "Open the airway trolley."),
+                            article_id=uuid4())
+        clinic_articles.add(scope, clinic_articles.Wording("Breathing masks", ("breathe",), "They are in the store."), article_id=uuid4())
+
+    assert "airway trolley" in declared(alice, "can't breathe")[1].content

@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from lib import account, auth, clinics, db, factors, team, tokens
+from lib import account, auth, clinics, db, factors, import_jobs, imports, team, tokens
 from tests.conftest import PASSWORD
 from tests.pages.conftest import texts
 
@@ -75,7 +75,7 @@ def test_everybody_has_an_account_and_only_who_treats_patients_has_credentials(o
 def test_name_and_language_are_saved_and_shown_at_once(open_page, mona):
     at = open_page(mona, "account")
     at.selectbox(key="profile_language").set_value("de")
-    press(fill(at, profile_name="Ñandú O’Neil-王"), "Save")
+    press(fill(at, kept_profile_name="Ñandú O’Neil-王"), "Save")
     assert not at.error
     found = account.get(identity(at))
     assert (found.full_name, found.language) == ("Ñandú O’Neil-王", "de")
@@ -90,9 +90,9 @@ def test_it_says_that_the_texts_are_not_translated_yet(open_page, mona):
 
 
 def test_a_name_that_is_none_is_refused_and_stays_to_be_corrected(open_page, mona):
-    at = press(fill(open_page(mona, "account"), profile_name="12345"), "Save")
+    at = press(fill(open_page(mona, "account"), kept_profile_name="12345"), "Save")
     assert "Full name is missing" in errors(at)
-    assert at.text_input(key="profile_name").value == "12345"
+    assert at.text_input(key="kept_profile_name").value == "12345"
     assert account.get(identity(at)).full_name == "Mona Moss"
 
 
@@ -330,3 +330,15 @@ def test_a_new_password_leads_to_the_plain_sign_in_and_its_form_is_gone(open_pag
     assert not [field for field in at.text_input if field.value]
     assert texts(at).count("Your password is changed") == 1
     assert "Your password is changed" not in texts(at.run())
+
+
+def test_ones_own_long_jobs_are_listed_and_can_be_stopped(open_page, alice, bob):
+    file = b"name\nAnna Bell\nBen Bell\n"
+    with db.scope(alice) as scope:
+        import_jobs.begin(scope, imports.read(file, "new patients.csv"), file, {"full_name": ["name"]}, "ymd")
+    assert "new patients" not in texts(open_page(bob, "account"))
+    page = open_page(alice, "account")
+    assert "new patients.csv  \n:small[waits for its turn · 0 of 2 rows" in texts(page).replace("\\", "")
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert ":small[stopped · 0 of 2 rows" in texts(page)
+    assert "Cancel" not in [button.label for button in page.button]

@@ -10,7 +10,7 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from lib import auth, chats, db, drafts, workers, workflows
+from lib import answers, auth, chats, db, drafts, team, workers, workflows
 from lib.calls import Call, Ending
 from lib.db import Page
 from lib.errors import Invalid
@@ -134,8 +134,8 @@ def test_an_answers_markdown_holds_nothing_a_browser_would_fetch(alice, visit):
         thread = chats.open_thread(scope, None)
         question = chats.post_question(scope, thread, "q")
         call = Call("fallback", None, "r", None, "en")
-        answer = chats.start_answer(scope, question, call)
-        chats.finish(scope, answer, call, Ending(Done(), f"{EVIL} www.evil.example", 1), {})
+        answer = answers.start(scope, question, call)
+        answers.finish(scope, answer, call, Ending(Done(), f"{EVIL} www.evil.example", 1), {})
     shown = next(element.value for element in visit(alice).markdown if "evil" in element.value)
     assert "\\!" not in shown
     assert "![x](" not in shown
@@ -195,7 +195,7 @@ def test_what_a_crash_left_open_says_so(alice, owner, visit):
                      values (:clinic_id, app.uuid_floor(now() - interval '5 minutes'), :me)""", me=alice.user_id)
         thread = chats.open_thread(scope, None)
         question = chats.post_question(scope, thread, "What is a filling?")
-        answer = chats.start_answer(scope, question, Call("kb", None, "r", None, "en"))
+        answer = answers.start(scope, question, Call("kb", None, "r", None, "en"))
     with owner.begin() as connection:
         connection.execute(text("alter table chat_messages disable trigger finish_once"))
         connection.execute(text("update chat_messages set id = app.uuid_floor(now() - interval '3 minutes') where id = :id"), {"id": answer})
@@ -232,11 +232,11 @@ def test_an_answer_of_another_process_is_looked_for_once_a_second_without_keepin
     call = Call("fallback", None, "r", None, "en")
     with db.scope(alice) as scope:
         question = chats.post_question(scope, chats.open_thread(scope, None), "What is a filling?")
-        answer = chats.start_answer(scope, question, call)
+        answer = answers.start(scope, question, call)
 
     def end():
         with db.scope(alice) as scope:
-            chats.finish(scope, answer, call, Ending(FREE, "From elsewhere.", 1), {})
+            answers.finish(scope, answer, call, Ending(FREE, "From elsewhere.", 1), {})
     looks, kept_awake, real = [], [], auth.resume
 
     def resume(*args, active=True, **more):
@@ -252,6 +252,22 @@ def test_an_answer_of_another_process_is_looked_for_once_a_second_without_keepin
     assert not [at for at in kept_awake if looks[0] < at < looks[-1]]
 
 
+def test_an_answer_whose_asker_left_says_why_it_ends(alice, bob, visit):
+    with db.scope(bob) as scope:
+        patient = scope.value("""
+            insert into patients (clinic_id, user_id, changed_by, full_name) values (:clinic_id, :me, :me, 'Pat Poe') returning id
+            """, me=bob.user_id)
+        question = chats.post_question(scope, chats.open_thread(scope, patient), "What may they eat?")
+        answers.keep(scope, answers.start(scope, question, Call("provider", None, "r", None, "en")), "Soft foo")
+    with db.scope(alice) as scope:
+        team.deactivate(scope, bob.user_id)
+
+    shown = words(visit(alice, patient=str(patient)))
+
+    assert "Soft foo" in shown
+    assert "Stopped: whoever asked can't read this any more." in shown
+
+
 def test_what_the_page_has_read_is_kept_by_nobody(alice, visit):
     reading = conversation.Reading(Page([], False), {}, False)
     handed = [(alice, reading, "")]
@@ -264,7 +280,7 @@ def test_what_the_page_has_read_is_kept_by_nobody(alice, visit):
 
 def leave(who, patient_id, words: str) -> None:
     with db.scope(who) as scope:
-        drafts.keep_question(scope, patient_id, words)
+        drafts.keep_text(scope, f"question:{patient_id or 'general'}", words)
 
 
 def in_the_box(at):
@@ -286,7 +302,7 @@ def test_it_is_gone_once_it_was_asked_and_stays_when_it_was_refused(visit, alice
     leave(alice, pat, "x" * 4_001)
     at.chat_input[0].set_value("x" * 4_001).run()
     with db.scope(alice) as scope:
-        assert drafts.load_question(scope, pat) == "x" * 4_001
+        assert drafts.load_texts(scope, [f"question:{pat}"])[f"question:{pat}"].text == "x" * 4_001
     assert questions(at) == ["What is a root canal?"]
 
 

@@ -39,20 +39,20 @@ def test_a_stale_tab_is_told_and_loses_nothing(open_page, alice):
     at = open_page(alice, "clinic")
     at.run()
     amended(alice, currency="CHF")
-    at.text_input(key="clinic_name").set_value("Typed in the stale tab")
+    at.text_input(key="kept_clinic_name").set_value("Typed in the stale tab")
     next(button for button in at.button if button.label == "Save").click().run()
     assert "Somebody else changed these settings" in at.error[0].value
-    assert at.text_input(key="clinic_name").value == "Typed in the stale tab"
+    assert at.text_input(key="kept_clinic_name").value == "Typed in the stale tab"
     next(button for button in at.button if button.label == "Show what is stored now").click().run()
-    assert at.text_input(key="clinic_currency").value == "CHF"
-    assert at.text_input(key="clinic_name").value == "Adams Dental"
+    assert at.text_input(key="kept_clinic_currency").value == "CHF"
+    assert at.text_input(key="kept_clinic_name").value == "Adams Dental"
 
 
 def test_the_keyboard_and_a_phone_follow_the_rows(open_page, alice):
     """A column's fields stand behind each other in the page, and on a phone below each other."""
     at = open_page(alice, "clinic")
     fields = [element.key for element in at.main if element.type in ("text_input", "selectbox")]
-    assert fields == ["clinic_name", "clinic_country", "clinic_zone", "clinic_currency", "clinic_number"]
+    assert fields == ["kept_clinic_name", "clinic_country", "clinic_zone", "kept_clinic_currency", "kept_clinic_number"]
 
 
 def test_saving_nothing_new_is_no_change(alice):
@@ -98,12 +98,12 @@ def test_the_owner_decides_how_strictly_people_sign_in(open_page, alice, token_o
     at = open_page(alice, "clinic")
     assert (at.checkbox(key="clinic_factor").value, at.checkbox(key="clinic_keep").value) == (False, True)
     at.checkbox(key="clinic_keep").uncheck()
-    at.text_area(key="clinic_networks").set_value("127.0.0.1\n\n 10.1.2.3/16 \n2001:db8::/32\n127.0.0.1")
+    at.text_area(key="kept_clinic_networks").set_value("127.0.0.1\n\n 10.1.2.3/16 \n2001:db8::/32\n127.0.0.1")
     save(at)
     assert not at.error
     assert stored(alice).keep_allowed is False
     assert stored(alice).owner_networks == ["127.0.0.1/32", "10.1.0.0/16", "2001:db8::/32"]
-    assert at.text_area(key="clinic_networks").value == "127.0.0.1/32\n10.1.0.0/16\n2001:db8::/32"
+    assert at.text_area(key="kept_clinic_networks").value == "127.0.0.1/32\n10.1.0.0/16\n2001:db8::/32"
 
 
 def test_an_owner_without_a_factor_is_told_that_theirs_comes_first_security_13(open_page, alice, token_of):
@@ -120,16 +120,16 @@ def test_an_owner_without_a_factor_is_told_that_theirs_comes_first_security_13(o
 @pytest.mark.parametrize("typed", ["nonsense", "10.0.0.1/33", "10.0.0", "fe80::1%eth0", "127.0.0.1, 10.0.0.1", "١٠.٠.٠.١", "http://127.0.0.1"])
 def test_a_line_that_is_no_network_is_named_and_stays_to_be_corrected(open_page, alice, typed):
     at = open_page(alice, "clinic")
-    at.text_area(key="clinic_networks").set_value(f"127.0.0.1\n{typed}")
+    at.text_area(key="kept_clinic_networks").set_value(f"127.0.0.1\n{typed}")
     save(at)
     assert "is no address and no network" in errors(at)
-    assert at.text_area(key="clinic_networks").value == f"127.0.0.1\n{typed}"
+    assert at.text_area(key="kept_clinic_networks").value == f"127.0.0.1\n{typed}"
     assert stored(alice).owner_networks == []
 
 
 def test_nobody_locks_themselves_out(open_page, alice):
     at = open_page(alice, "clinic")
-    at.text_area(key="clinic_networks").set_value("10.0.0.0/8\n::/0")
+    at.text_area(key="kept_clinic_networks").set_value("10.0.0.0/8\n::/0")
     save(at)
     assert "You are at 127.0.0.1 now, which is not on this list" in errors(at)
     assert stored(alice).owner_networks == []

@@ -59,6 +59,26 @@ def test_a_clinic_without_one_is_told_what_this_page_is_for(alice, visit):
     assert "No emergency was ever raised" in words(at)
 
 
+def test_an_alerts_link_shows_the_one_it_is_about_before_the_others(alice, bob, charlie, pat, open_page):
+    workflows.ask(alice, None, ALARM)
+    workflows.ask(bob, pat, ALARM)
+    with db.scope(alice) as scope:
+        told = emergencies.waiting(scope).rows[1].id
+    at = open_page(alice, "emergencies", emergency=str(told))
+    assert [element.value for element in at.subheader] == ["The one you were told of", "Open"]
+    assert ["Bob Brown" in element.value for element in at.markdown if "raised by" in element.value] == [True, False]
+    at = acknowledge(at)
+    assert [element.value for element in at.subheader] == ["The one you were told of", "Open", "Acknowledged"]
+    assert not at.exception
+    strange = open_page(charlie, "emergencies", emergency=str(told))
+    assert "Bob Brown" not in words(strange)
+    assert not button_labels(strange, "Acknowledge")
+
+
+def button_labels(at, label):
+    return [button for button in at.button if button.label == label]
+
+
 def test_an_open_one_shows_its_age_who_raised_it_and_about_whom(alice, bob, pat, visit):
     workflows.ask(bob, pat, ALARM)
     at = visit(alice)

@@ -4,14 +4,17 @@ from contextlib import suppress
 
 import pytest
 
-from lib import db, imports
+from lib import db, imports, jobs
 from tests.pages.conftest import texts
+from tests.test_permissions import sent
+from ui import import_steps
 
 TABLE = b"id,first name,last name,birth date,phone,shoe size\n1,Anna,Bell,1980-01-02,030 111111,38\n2,Ben,Bell,tomorrow,,40\n"
+THREE = b"name\nAnna Bell\nBen Bell\nCarl Bell\n"
 
 
 @pytest.fixture
-def page(open_page, alice):
+def page(open_page, alice, working):
     return open_page(alice, "patient_import")
 
 
@@ -52,6 +55,23 @@ def test_the_page_begins_with_the_file_and_shows_what_comes_after(page):
     assert [step.count("ahead") for step in steps(page)] == [0, 1, 1]
     assert not page.multiselect
     assert not page.exception
+
+
+def columns(at, label):
+    return next(box for box in at.multiselect if box.label == label)
+
+
+def test_the_choice_of_columns_is_there_when_such_a_file_is_chosen_again_and_gone_once_imported(open_page, page, alice, bob):
+    upload(page, TABLE)
+    columns(page, "Record number").set_value(["shoe size"]).run()
+    again = upload(open_page(alice, "patient_import"), TABLE + b"3,Cleo,Bell,1990-01-02,,41\n")
+    assert columns(again, "Record number").value == ["shoe size"]
+    assert columns(again, "Phone").value == ["phone"]
+    assert columns(upload(open_page(bob, "patient_import"), TABLE), "Record number").value == ["id"]
+    assert columns(upload(open_page(alice, "patient_import"), TABLE.replace(b"shoe size", b"hat size")), "Record number").value == ["id"]
+    press(again, "Import")
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from drafts where clinic_id = :clinic_id and user_id = :me", me=alice.user_id) == 0
 
 
 def test_the_columns_are_guessed_and_the_rows_shown_as_they_would_become(page):
@@ -150,7 +170,7 @@ def test_a_rerun_of_the_finished_page_imports_nothing_more(page, alice):
     assert how_many(alice) == 1
 
 
-def test_an_import_that_lost_its_database_says_so_and_goes_on_when_asked(page, alice, monkeypatch):
+def test_an_import_that_lost_its_database_goes_on_by_itself(page, alice, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 1)
     write, done = imports.write, []
 
@@ -161,13 +181,36 @@ def test_an_import_that_lost_its_database_says_so_and_goes_on_when_asked(page, a
         return write(scope, report)
 
     monkeypatch.setattr(imports, "write", flaky)
-    press(upload(page, b"name\nAnna Bell\nBen Bell\nCarl Bell\n"), "Import")
-    assert "Stopped. From line 3 on nothing was imported" in texts(page)
-    assert "database can't be reached" in texts(page).replace("\\", "")
-    assert how_many(alice) == 1
-    press(page, "Go on from line 3")
+    press(upload(page, THREE), "Import")
     assert figures(page)["Created"] == "3"
     assert how_many(alice) == 3
+
+
+def test_a_reload_finds_the_import_and_its_report_again(page, open_page, alice):
+    press(upload(page, TABLE), "Import")
+    again = open_page(alice, "patient_import")
+    assert figures(again) == {"Created": "1", "Updated": "0", "Duplicates": "0", "Rejected": "1"}
+    press(again, "Import another file")
+    assert open_page(alice, "patient_import").file_uploader
+
+
+def test_without_a_worker_the_page_says_that_the_import_waits(open_page, alice, monkeypatch):
+    """And is no longer held up once it is cancelled."""
+    page = open_page(alice, "patient_import")
+    monkeypatch.setattr(import_steps, "follow", lambda job: import_steps.st.caption(f"follows {job.status}"))
+    press(upload(page, TABLE), "Import")
+    assert "follows waiting" in texts(page)
+    press(page, "Cancel")
+    assert "Stopped. 0 of 2 rows are done" in texts(page).replace("\\", "")
+
+
+def test_an_import_that_nobody_works_on_says_so(open_page, alice, monkeypatch):
+    page = open_page(alice, "patient_import")
+    monkeypatch.setattr(import_steps, "BEATS", [])
+    monkeypatch.setattr(import_steps.jobs, "state", lambda: jobs.Queue(1, 0, 0, 0))
+    monkeypatch.setattr(import_steps.long_jobs, "get", lambda scope, job_id: import_steps.st.stop())
+    press(upload(page, TABLE), "Import")
+    assert "Nobody works on imports right now" in sent(page)
 
 
 def test_a_family_with_one_phone_comes_in_whole(page):

@@ -265,7 +265,7 @@ def test_a_click_after_losing_the_role_does_nothing(alice, hire, rita, visit):
 def review(at, bob, key, reason=None):
     at = press(at, f"review_{bob.user_id}")
     if reason:
-        at.text_area(key=f"review_{bob.user_id}_name").set_value(reason)
+        at.text_area(key=f"kept_review_{bob.user_id}").set_value(reason)
     return press(at, key, f"review_{bob.user_id}")
 
 
@@ -330,8 +330,8 @@ def own_form(identity, token_of):
 
 def test_a_clinician_submits_with_a_document(bob, token_of):
     at = own_form(bob, token_of)
-    at.text_input(key="credentials_specialization").set_value("Orthodontics")
-    at.text_input(key="credentials_licence").set_value("DE-1")
+    at.text_input(key="kept_credentials_specialization").set_value("Orthodontics")
+    at.text_input(key="kept_credentials_licence").set_value("DE-1")
     at.file_uploader[0].upload("Lizenz.pdf", b"%PDF-1.7 x", "application/pdf")
     at = at.button[0].click().run()
     assert not at.exception
@@ -342,12 +342,12 @@ def test_a_clinician_submits_with_a_document(bob, token_of):
 
 def test_a_refused_file_costs_nothing_typed(bob, token_of):
     at = own_form(bob, token_of)
-    at.text_input(key="credentials_specialization").set_value("Orthodontics")
-    at.text_input(key="credentials_licence").set_value("DE-1")
+    at.text_input(key="kept_credentials_specialization").set_value("Orthodontics")
+    at.text_input(key="kept_credentials_licence").set_value("DE-1")
     at.file_uploader[0].upload("Lizenz.pdf", b"<html>", "application/pdf")
     at = at.button[0].click().run()
     assert "no PDF, PNG or JPEG" in at.error[0].value
-    assert at.text_input(key="credentials_specialization").value == "Orthodontics"
+    assert at.text_input(key="kept_credentials_specialization").value == "Orthodontics"
     with db.scope(bob) as scope:
         assert credentials.own(scope) is None
 

@@ -7,13 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from lib import analytics, db
-from lib.analytics import Pace, Period, Report, Totals, Urgency, Usage
+from lib import analytics, db, periods, sheets
+from lib.analytics import Budget, Hour, Usage
 from lib.errors import Forbidden
-from ui import figures
+from lib.periods import Period
+from lib.sheets import Sheet
+from tests.statements import listening
+from ui import bars, charts, figures, sections
 
 LAST = date(2026, 11, 14)
-NOTHING = Totals(0, Decimal(0), 0, 0, 0, 0, None, None, 0, 0, 0, None)
 
 
 @pytest.fixture(autouse=True)
@@ -23,49 +25,57 @@ def empty_shelf():
     figures._shelf.clear()
 
 
-def ask(who, cost="0.25"):
+def ask(who, cost="0.25", route="provider"):
     with db.scope(who) as scope:
         scope.run("""
-            insert into ai_calls (clinic_id, message_id, user_id, route, status, cost_usd, cost_source, latency_ms, finished_at)
-            values (:clinic_id, :message, :me, 'provider', 'ok', :cost, 'price_table', 900, now())
-            """, message=uuid4(), me=who.user_id, cost=Decimal(cost))
+            insert into ai_calls (clinic_id, message_id, user_id, route, status, model_requested, cost_usd, cost_source, latency_ms,
+                                  first_token_ms, tokens_in, tokens_out, article, finished_at)
+            values (:clinic_id, :message, :me, :route, 'ok', 'large', :cost, 'price_table', 900, 300, 10, 20, 'crowns', now())
+            """, message=uuid4(), me=who.user_id, cost=Decimal(cost), route=route)
 
 
-def board(who):
+def board(who, section="cost", preset="7d"):
+    today = periods.today(who)
     with db.scope(who) as scope:
-        return figures.board(scope, analytics.preset("7d", analytics.today(who)))
+        return figures.board(scope, periods.preset(preset, today), today, section, sections.painter(section))
 
 
-def report(days=7, **values):
-    period = Period(LAST - timedelta(days=days - 1), LAST)
-    each = [period.first + timedelta(days=n) for n in range(days)]
-    rows = [Usage(day, route, 3, Decimal("0.5"), 0, 10, 20, 0) for day in each for route in ("kb", "provider", "emergency")]
-    now = Totals(9 * days, Decimal(2), 0, 30, 60, 0, 800.0, 4000.0, 2, 1, 1, None)
-    return Report(**{"period": period, "now": now, "before": NOTHING, "usage": rows,
-                     "pace": [Pace(day, True, 800, 4000, 2) for day in period.starts],
-                     "emergencies": [Urgency(LAST, True, 1, 1, None)], **values})
+def used(days=7, **values):
+    row = {"model": "", "status": "ok", "cost_source": "price_table", "calls": 3, "tokens_in": 10, "tokens_out": 20, "uncounted": 0,
+           "cost_usd": Decimal("0.5"), "unpriced": 0, "saved_usd": None, **values}
+    return [Usage(day=day, route=route, **row) for day in Period(LAST - timedelta(days=days - 1), LAST).starts
+            for route in ("kb", "provider", "emergency")]
 
 
-def chart(drawn, name):
-    return next(one for one in drawn.charts if one.name == name)
+def week(days=7):
+    return Period(LAST - timedelta(days=days - 1), LAST)
 
 
 def test_a_figure_is_drawn_once_per_data_version(alice, monkeypatch):
     ask(alice)
     first = board(alice)
-    monkeypatch.setattr(analytics, "read", None)
+    monkeypatch.setattr(analytics, "usage", None)
     assert board(alice) is first
     monkeypatch.undo()
     ask(alice)
-    assert board(alice).report.now.messages == 2
+    assert analytics.calls(board(alice).data.now) == 2
+
+
+def test_what_is_drawn_already_takes_one_statement_and_a_drawing_few(alice):
+    ask(alice)
+    with listening() as asked:
+        board(alice)
+    assert 3 <= len(asked) <= 6
+    with listening() as asked:
+        board(alice)
+    assert len(asked) == 2, "to enter the clinic, and to ask for the version"
 
 
 def test_two_clinics_with_the_same_filters_never_share_a_figure(alice, charlie):
     ask(alice, "1.5")
     ask(charlie, "0.25")
-    assert board(alice).report.now.cost_usd == Decimal("1.5")
-    assert board(charlie).report.now.cost_usd == Decimal("0.25")
-    assert len({(key.clinic_id, key.version) for key in figures._shelf}) == 2
+    assert [board(who).cards[0].value for who in (alice, charlie)] == ["$1.50", "$0.25"]
+    assert len({key.clinic_id for key in figures._shelf}) == 2
     assert len({key.version for key in figures._shelf}) == 1  # only the clinic tells them apart
 
 
@@ -82,27 +92,61 @@ def test_owner_and_manager_have_figures_of_their_own(alice, mona):
 
 def test_the_shelf_never_holds_more_than_a_few(alice, monkeypatch):
     monkeypatch.setattr(figures, "MOST_BOARDS", 3)
+    for name in sections.names():
+        board(alice, name)
+    assert [key.section for key in figures._shelf] == ["safety", "people", "knowledge"]
+
+
+@pytest.mark.parametrize("section", sections.names())
+def test_every_section_draws_a_clinic_at_work_and_a_new_one(alice, section):
+    empty = board(alice, section)
+    assert empty.empty
+    assert empty.cards
+    for route in ("provider", "kb", "fallback", "emergency"):
+        ask(alice, route=route)
+    drawn = board(alice, section)
+    assert not drawn.empty
+    assert 2 <= len(drawn.charts) <= 4
+    for chart in drawn.charts:
+        assert chart.title
+        assert chart.drawing or chart.html or chart.note
+        assert sheets.SHEETS[chart.sheet.name], "what is drawn can be exported"
+        assert all(len(row) == len(chart.sheet.heads) for row in chart.sheet.rows)
+
+
+@pytest.mark.parametrize("section", sections.names())
+def test_a_section_keeps_no_patient_and_no_question(alice, section):
     with db.scope(alice) as scope:
-        for days in range(1, 8):
-            figures.board(scope, Period(LAST - timedelta(days=days), LAST))
-    assert [key.period.days for key in figures._shelf] == [6, 7, 8]
+        patient = scope.value("""
+            insert into patients (clinic_id, user_id, changed_by, full_name) values (:clinic_id, :me, :me, 'Canary Name') returning id
+            """, me=alice.user_id)
+        scope.run("""
+            insert into ai_calls (clinic_id, message_id, user_id, patient_id, route, status, cost_usd, cost_source, latency_ms)
+            values (:clinic_id, uuidv7(), :me, :patient, 'provider', 'ok', 1, 'provider', 5)
+            """, me=alice.user_id, patient=patient)
+    kept = repr(board(alice, section))
+    assert "Canary" not in kept
+    assert str(patient) not in kept
 
 
 def test_the_same_route_has_the_same_colour_whatever_else_is_drawn():
-    every = {bar.name: bar.marker.color for bar in chart(figures.draw(report(), "en"), "messages").figure.data}
-    only_kb = [row for row in report().usage if row.route == "kb"]
-    assert every[figures.route_name("kb")] == figures.COLOURS["kb"]
-    few = chart(figures.draw(report(usage=only_kb), "en"), "messages").figure.data
-    assert [(bar.name, bar.marker.color) for bar in few] == [(figures.route_name("kb"), figures.COLOURS["kb"])]
+    def colours(usage):
+        sheet = sheets.messages(usage, week())
+        routes = [(key, name) for key, name in zip(sheet.keys, sheet.heads[1:], strict=True) if key != "all"]
+        return {bar.name: bar.marker.color for bar in charts.bars(sheet, week(), routes, "x").data}
+
+    name = sheets.route_name("kb")
+    assert colours(used())[name] == charts.COLOURS["kb"]
+    assert colours([row for row in used() if row.route == "kb"]) == {name: charts.COLOURS["kb"]}
 
 
 def test_every_route_has_a_name_and_a_colour():
-    assert all(figures.route_name(route) and figures.COLOURS[route] for route in analytics.ROUTES)
+    assert all(sheets.route_name(route) and charts.COLOURS[route] for route in analytics.ROUTES)
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#10191b"])
 def test_every_colour_stands_out_in_light_and_dark(background):
-    assert {name: round(contrast(colour, background), 1) for name, colour in figures.COLOURS.items()
+    assert {name: round(contrast(colour, background), 1) for name, colour in charts.COLOURS.items()
             if contrast(colour, background) < 3} == {}
 
 
@@ -120,46 +164,59 @@ def luminance(colour):
 
 @pytest.mark.parametrize(("days", "marks"), [(1, 1), (30, 30), (365, 53)])
 def test_a_day_and_a_year_are_legible(days, marks):
-    drawn = figures.draw(report(days), "en")
-    for one in drawn.charts:
-        assert one.title
-        assert one.figure.layout.yaxis.title.text
-        assert all(len(trace.y) <= marks for trace in one.figure.data)
-    assert sum(sum(bar.y) for bar in chart(drawn, "messages").figure.data) == 9 * days
-    assert ("week" in chart(drawn, "messages").title) == (days == 365)
-
-
-def test_a_whole_year_travels_in_few_bytes():
-    assert sum(len(one.figure.to_json()) for one in figures.draw(report(365), "en").charts) < 20_000
+    sheet = sheets.tokens(used(days), week(days))
+    drawn = charts.bars(sheet, week(days), [("tokens_in", "In"), ("tokens_out", "Out")], "tokens")
+    assert drawn.layout.yaxis.title.text == "tokens"
+    assert all(len(trace.y) == marks for trace in drawn.data)
+    assert sum(sum(bar.y) for bar in drawn.data) == 3 * 30 * marks
+    assert sheet.heads[0] == ("Week from" if days == 365 else "Day")
+    assert len(drawn.to_json()) < 6_000
 
 
 def test_an_unknown_cost_is_a_gap_and_a_quiet_day_is_zero():
-    rows = [Usage(LAST, "provider", 1, None, 1, None, None, 1), Usage(LAST - timedelta(days=1), "kb", 1, Decimal(0), 0, None, None, 0)]
-    drawn = figures.draw(report(3, usage=rows, now=Totals(2, None, 1, None, None, 1, None, None, 1, 0, 0, None)), "en")
-    csv = figures.to_csv(chart(drawn, "cost")).splitlines()
-    assert csv[1:] == ["2026-11-12,0,0", "2026-11-13,0,0", "2026-11-14,,1"]
-    assert chart(drawn, "cost").figure is None
-    assert "1" in chart(drawn, "cost").note
-    assert drawn.cards[1].value == "unknown"
+    unknown = Usage(LAST, "provider", "m", "ok", "", 1, None, None, 1, None, 1, None)
+    free = Usage(LAST - timedelta(days=1), "kb", "", "ok", "none", 1, None, None, 0, Decimal(0), 0, None)
+    sheet = sheets.cost([unknown, free], [Budget(LAST, Decimal(5), 0)], week(3))
+    assert sheets.to_csv(sheet).splitlines()[1:] == ["2026-11-12,0,0,0,", "2026-11-13,0,0,0,", "2026-11-14,,0,1,5"]
+    assert charts.bars(sheet, week(3), [("measured", "Measured")], "US dollars") is None
 
 
 def test_a_csv_holds_nothing_a_spreadsheet_would_run():
-    for one in figures.draw(report(365), "en").charts:
-        cells = [cell for line in figures.to_csv(one).splitlines() for cell in line.split(",")]
-        assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@", "\t"))]
+    sheet = Sheet("people", ("Person", "Questions"), ("calls",), (("=cmd()", 1), (" @x", 2), ("Ann", 3)))
+    assert sheets.to_csv(sheet).splitlines() == ["Person,Questions", "'=cmd(),1", "' @x,2", "Ann,3"]
 
 
-def test_a_comparison_with_a_time_when_nobody_asked_is_left_out():
-    assert all(card.change is None for card in figures.draw(report(), "en").cards)
-    same = report(before=report().now)
-    assert {card.change for card in figures.draw(same, "en").cards} == {"unchanged"}
-    assert figures._change(150, 100) == "+50 %"
-    assert figures._change(Decimal("0.5"), Decimal(1)) == "-50 %"
+def test_a_list_and_a_grid_escape_what_people_typed():
+    drawn = bars.listed(("Name", "Value"), [bars.Bar("<script>x</script>", 0.5, "<b>", "#000", "&")])
+    drawn += bars.grid(Sheet("hours", ("Weekday",), ("0",), (("<u>", *[0] * 24),)), "en")
+    assert "<script>" not in drawn
+    assert "<b>" not in drawn
+    assert "<u>" not in drawn
+
+
+def test_the_darkest_hour_is_the_busiest():
+    drawn = bars.grid(sheets.hours([Hour(1, 9, 4), Hour(3, 14, 8)]), "en")
+    assert drawn.count("--part:100%") == 1
+    assert "title='Wednesday 14:00–14:59: 8'" in drawn
+    assert "--part:50%' title='Monday 09:00–09:59: 4'" in drawn
+
+
+def test_a_comparison_with_a_time_when_nobody_asked_is_left_out(alice):
+    ask(alice)
+    assert {card.change for card in board(alice, "use").cards} == {None}
+    assert figures.change_of(150, 100) == "+50 %"
+    assert figures.change_of(Decimal("0.5"), Decimal(1)) == "-50 %"
+    assert figures.change_of(1, 1) == "unchanged"
+    assert figures.change_of(1, 0) is None
+
+
+def test_times_show_no_more_digits_than_their_buckets_have():
+    assert [figures.pace(ms) for ms in (None, 7, 902.6, 996.0, 4317.0, 12_345.0)] == ["–", "7 ms", "900 ms", "1 s", "4.3 s", "12 s"]
 
 
 def test_no_button_of_a_figure_leads_into_a_cloud():
-    config = json.dumps(figures.CONFIG)
-    assert not figures.CONFIG["displayModeBar"]
-    assert not figures.CONFIG["displaylogo"]
-    assert not figures.CONFIG["showLink"]
+    config = json.dumps(charts.CONFIG)
+    assert not charts.CONFIG["displayModeBar"]
+    assert not charts.CONFIG["displaylogo"]
+    assert not charts.CONFIG["showLink"]
     assert "http" not in config

@@ -43,6 +43,7 @@ const tick = () => (document.visibilityState === "visible" || turn++ % 8 === 0) 
 const watch = () => {
   if (window.chairsideWatch) return
   window.chairsideWatch = setInterval(tick, CHECK_EVERY)
+  keepTexts(() => told.clinic)
   setInterval(show, 1000)
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
   document.addEventListener("click", closeMenu)

@@ -1,4 +1,5 @@
-// One set of listeners per tab, whichever page mounts it.
+// What the keyboard does beyond Streamlit. One set of listeners per tab; ui/bridge.py puts this before the bridge, which every
+// page has.
 const PAUSE = 800
 
 const typing = (element) => element?.isContentEditable || /^(input|textarea|select)$/i.test(element?.tagName ?? "")
@@ -28,19 +29,15 @@ const sendQuestion = (event) => {
   box.querySelector("[data-testid=stChatInputSubmitButton]")?.click()
 }
 
-// Once for each time a form is opened: whoever has moved on in it stays where they are.
-let greeted = null
-const greet = ({ field, form }) => {
-  if (!form || greeted === form) return
-  greeted = form
-  document.querySelector(`.st-key-${field} input`)?.focus()
+// After the rerun that the click starts, which would otherwise draw while the page is being printed.
+const printPage = (event) => {
+  if (event.target.closest?.(".st-key-print_page button")) setTimeout(() => window.print(), 400)
 }
 
-export default function ({ data }) {
-  greet(data)
-  if (window.chairsideKeys) return
+if (!window.chairsideKeys) {
   window.chairsideKeys = true
   document.addEventListener("keydown", goToSearch)
   document.addEventListener("keydown", sendQuestion, true)
   document.addEventListener("input", commit)
+  document.addEventListener("click", printPage)
 }

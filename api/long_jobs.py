@@ -1,0 +1,80 @@
+"""What takes longer than a request, such as an import: how far it came, and its report."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from api import files, refusals
+from api.route import OneHop
+from api.session import may
+from lib import db, import_jobs, long_jobs
+from lib.db import Scope
+from lib.identity import Identity
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=OneHop)
+Asker = Annotated[Identity, Depends(may("patients.import"))]
+
+
+class LongJob(BaseModel):
+    """`status`: waiting, running, done, stopped or failed. `done` of `total` rows are committed; `counts`: what became of those
+    (null in the list)."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
+        "id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "kind": "import", "name": "patients.csv", "status": "running", "done": 500,
+        "total": 1200, "problem": "", "created_at": "2026-03-01T09:30:00Z", "cancelled": False,
+        "counts": {"created": 480, "updated": 12, "duplicate": 6, "rejected": 2}}]})
+
+    id: UUID
+    kind: str
+    name: str
+    status: str
+    done: int
+    total: int
+    problem: str
+    created_at: AwareDatetime
+    cancelled: bool
+    counts: dict[str, int] | None = None
+
+
+@router.get("")
+def mine(identity: Asker) -> list[LongJob]:
+    """One's own of the last week, the newest first."""
+    with db.scope(identity) as scope:
+        return [LongJob.model_validate(job) for job in long_jobs.mine(scope)]
+
+
+@router.get("/{job_id}")
+def get(job_id: UUID, identity: Asker) -> LongJob:
+    with db.scope(identity) as scope:
+        return told(scope, long_jobs.get(scope, job_id))
+
+
+@router.get("/{job_id}/report", response_class=Response, responses=files.of("text/csv"))
+def report(job_id: UUID, identity: Asker) -> Response:
+    """What became of each row so far, as CSV: line, result, name, reason."""
+    with db.scope(identity) as scope:
+        job = long_jobs.get(scope, job_id)
+        file = import_jobs.report(scope, job).csv(stopped=job.status in ("stopped", "failed"))
+    return files.csv(file, "import-report.csv")
+
+
+@router.post("/{job_id}/cancel")
+def cancel(job_id: UUID, identity: Asker) -> LongJob:
+    """What is done by then stays."""
+    with db.scope(identity) as scope:
+        long_jobs.cancel(scope, job_id)
+        return told(scope, long_jobs.get(scope, job_id))
+
+
+@router.post("/{job_id}/continue", responses=refusals.of(409))
+def go_on(job_id: UUID, identity: Asker) -> LongJob:
+    """409: it is running, or done, already."""
+    with db.scope(identity) as scope:
+        long_jobs.go_on(scope, job_id)
+        return told(scope, long_jobs.get(scope, job_id))
+
+
+def told(scope: Scope, job: long_jobs.LongJob) -> LongJob:
+    return LongJob(**vars(job), counts=import_jobs.counts(scope, job))

@@ -1,0 +1,94 @@
+"""A client that takes little from the machine it measures: connections that stay open and ask for one thing over and over."""
+
+import asyncio
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvloop
+
+
+@dataclass
+class Tally:
+    """`times`: milliseconds of each answer. `errors`: answers of another status than 200, and connections that broke."""
+
+    seconds: float
+    times: list[float] = field(default_factory=list)
+    errors: int = 0
+
+    @property
+    def rate(self) -> float:
+        return len(self.times) / self.seconds
+
+    @property
+    def p50(self) -> float:
+        return statistics.median(self.times)
+
+    @property
+    def p95(self) -> float:
+        return statistics.quantiles(self.times, n=20)[-1]
+
+
+class Connection(asyncio.Protocol):
+    """Asks again as soon as it has its answer; with a `pace`, every so many seconds, and an answer's time counts from the moment
+    at which its question was due."""
+
+    def __init__(self, request: bytes, tally: Tally, until: float, pace: float) -> None:
+        self.request, self.tally, self.until, self.pace = request, tally, until, pace
+        self.loop = asyncio.get_running_loop()
+        self.over = self.loop.create_future()
+        self.due = time.perf_counter()
+        self.got = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        if time.perf_counter() < self.until:
+            self.transport.write(self.request)
+        else:
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self.got += data
+        head, gap, body = self.got.partition(b"\r\n\r\n")
+        if not gap or len(body) < length(head):
+            return
+        now, self.got = time.perf_counter(), b""
+        self.tally.times.append((now - self.due) * 1000)
+        self.tally.errors += not head.startswith(b"HTTP/1.1 200")
+        self.due = self.due + self.pace if self.pace else now
+        if self.due > now:
+            self.loop.call_later(self.due - now, self.ask)
+        else:
+            self.ask()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.tally.errors += time.perf_counter() < self.until
+        self.over.set_result(None)
+
+
+def length(head: bytes) -> int:
+    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+
+
+async def ask(url: str, path: str, token: str, *, connections: int, seconds: float, rate: float = 0.0) -> Tally:
+    """`rate`: questions a second by all connections together; 0: as many as are answered."""
+    place, tally = urlsplit(url), Tally(seconds)
+    request = f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    until, pace = time.perf_counter() + seconds, connections / rate if rate else 0.0
+    opened = []
+    for _number in range(connections):
+        await asyncio.sleep(pace / connections)
+        _transport, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(request, tally, until, pace), place.hostname, place.port)
+        opened.append(connection)
+    await asyncio.gather(*(connection.over for connection in opened))
+    return tally
+
+
+def run(url: str, path: str, token: str, *, connections: int, seconds: float, rate: float = 0.0) -> Tally:
+    return uvloop.run(ask(url, path, token, connections=connections, seconds=seconds, rate=rate))

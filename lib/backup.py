@@ -1,0 +1,233 @@
+"""Backups: made in one snapshot, encrypted, read back before they count, kept for a while; and brought back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.rows import tuple_row
+from sqlalchemy import Connection, text
+from sqlalchemy.pool import NullPool
+
+from lib import db, dump, embedded, migrations, quarantine, sealed_file, settings, vault, wal
+from lib.dump import Manifest
+from lib.errors import SetUpError
+
+log = structlog.get_logger()
+
+EVERY = timedelta(hours=24)
+AFTER_FAILURE = timedelta(minutes=15)
+DAYS, WEEKS_OF_DAYS = 7, 30  # every backup of the last 7 days, then one a week until it is 30 days old
+NAME = "chairside-%Y%m%dT%H%M%SZ.backup"
+_failed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """The newest backup that was read back whole."""
+
+    file: str
+    bytes: int
+    row_count: int
+    finished_at: datetime
+
+
+def last() -> Made | None:
+    """For whoever watches the installation: older than 26 hours is a reason to wake somebody."""
+    return db.ask(Made, """
+        select file, bytes, row_count, finished_at from backups where kind = 'tables' order by finished_at desc limit 1
+        """)
+
+
+# making --------------------------------------------------------------------------------------------------------------
+
+
+def run_if_due(server: embedded.Server | None, now: datetime | None = None) -> Path | None:
+    """Once a day, by whichever process comes first; the embedded server's log each time. Nothing where nobody gave a key, or in a
+    restored copy that is not released. `server`: the embedded one; without it DATABASE_BACKUP_URL says where to read. After a
+    failure it waits a quarter of an hour."""
+    global _failed_at
+    now = now or datetime.now(UTC)
+    configured = settings.get()
+    if not configured.backup_key_list or not (server or configured.database_backup_url) or quarantine.is_on():
+        return None
+    if server:
+        wal.ship(server)
+    if (_failed_at and now < _failed_at + AFTER_FAILURE) or not _is_due(now):
+        return None
+    try:
+        return make(server, unless=lambda: not _is_due(now))
+    except BaseException:
+        _failed_at = now
+        raise
+
+
+def _is_due(now: datetime) -> bool:
+    newest = last()
+    return newest is None or newest.finished_at < now - EVERY
+
+
+def make(server: embedded.Server | None, *, unless: Callable[[], bool] = lambda: False) -> Path | None:
+    """The new file; None where another process is making one, or `unless` says so once this process has its turn. On the embedded
+    server the cluster too, from which the write-ahead log leads to any later moment."""
+    key, folder = _newest_key(), settings.get().backups
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    began = datetime.now(UTC)
+    with _snapshot(_address(server)) as connection:
+        if not _take_turn(connection) or unless():
+            return None
+        path = folder / began.strftime(NAME)
+        manifest = _write(connection, path, key)
+        _record("tables", path, began, manifest.row_count)
+        if server and wal.is_archiving(server):
+            began = datetime.now(UTC)
+            _record("cluster", wal.copy_cluster(server, folder, key), began, None)
+            wal.ship(server)
+    forget_old(folder, datetime.now(UTC))
+    log.info("backup made", file=path.name, rows=manifest.row_count)
+    return path
+
+
+def _write(connection: psycopg.Connection[Any], path: Path, key: str) -> Manifest:
+    """Under its name only once it was read back and compared."""
+    draft = path.with_name("tables.part")
+    with sealed_file.create(draft, key) as file:
+        manifest = dump.write(connection, file.write)
+    if dump.check(sealed_file.read(draft, [key])) != manifest:
+        raise SetUpError(f"{draft} does not hold what was written to it. Is the disk in order?")
+    draft.rename(path)
+    return manifest
+
+
+def _address(server: embedded.Server | None) -> str:
+    outside = settings.get().database_backup_url or settings.get().database_owner_url
+    if server:
+        return server.url("postgres")
+    if outside is None:
+        raise SetUpError("DATABASE_BACKUP_URL is missing: the database's address as a role that may read everything.")
+    return outside.get_secret_value()
+
+
+@contextmanager
+def _snapshot(address: str) -> Iterator[psycopg.Connection[Any]]:
+    """Everything read in it is of one moment."""
+    with db.translated(), psycopg.connect(address, options="-c timezone=UTC", connect_timeout=5) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        connection.execute("set local statement_timeout = 0")
+        connection.execute("set local idle_in_transaction_session_timeout = 0")
+        yield connection
+
+
+def _take_turn(connection: psycopg.Connection[Any]) -> bool:
+    return connection.execute("select pg_try_advisory_xact_lock(hashtext('chairside.backup'))").fetchone() == (True,)
+
+
+def _record(kind: str, path: Path, began: datetime, row_count: int | None) -> None:
+    """As the restricted role: who may only read can't write that down."""
+    with db.nobody() as connection:
+        db.execute(connection, tuple_row, """
+            insert into backups (kind, file, bytes, row_count, began_at) values (:kind, :file, :bytes, :row_count, :began)
+            """, {"kind": kind, "file": path.name, "bytes": path.stat().st_size, "row_count": row_count, "began": began})
+
+
+def _newest_key() -> str:
+    keys = settings.get().backup_key_list
+    if not keys:
+        raise SetUpError("A backup needs CHAIRSIDE_BACKUP_KEYS. `make key` prints one; keep it apart from the backups: nothing "
+                         "else opens them.")
+    return keys[0]
+
+
+def forget_old(folder: Path, now: datetime) -> None:
+    """Every backup of the last 7 days stays, and of each week before that the newest, until it is 30 days old. The newest of all
+    stays in any case: after a month of failures it is what there is."""
+    weeks = set()
+    found = sorted(folder.glob("chairside-*.backup"), reverse=True)
+    for number, path in enumerate(found):
+        made = datetime.strptime(path.name, NAME).replace(tzinfo=UTC)
+        week, age = made.isocalendar()[:2], now - made
+        is_kept = age < timedelta(days=DAYS) or (age < timedelta(days=WEEKS_OF_DAYS) and week not in weeks)
+        if age >= timedelta(days=DAYS):
+            weeks.add(week)
+        if number and not is_kept:
+            path.unlink()
+    wal.forget_old(folder, now - timedelta(days=DAYS))
+
+
+# bringing back -------------------------------------------------------------------------------------------------------
+
+
+def newest(folder: Path) -> Path:
+    found = sorted(folder.glob("chairside-*.backup"))
+    if not found:
+        raise SetUpError(f"There is no backup in {folder}. Name one, or the folder with CHAIRSIDE_BACKUPS.")
+    return found[-1]
+
+
+def restore(path: Path, owner_url: str, *, over_data: bool = False) -> Manifest:
+    """Into an empty database, or with `over_data` in place of what is there; all of it or nothing. Read to its end first."""
+    keys = _keys_to_read()
+    manifest = dump.check(sealed_file.read(path, keys))
+    if manifest.schema_version not in migrations.known():
+        raise SetUpError(f"{path} is of schema version {manifest.schema_version}, which this older code does not know. "
+                         "Restore it with the newer version.")
+    with db.translated(), db.open_engine(owner_url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("set local statement_timeout = 0"))
+        connection.execute(text("set local idle_in_transaction_session_timeout = 0"))
+        _make_room(connection, over_data)
+        migrations.load_version(connection, manifest.schema_version)
+        dump.load(migrations.driver(connection), dump.Reader(sealed_file.read(path, keys)))
+        _settle(connection, path.name, manifest.taken_at)
+    return manifest
+
+
+def restore_until(until: datetime | None) -> datetime:
+    """The embedded server's data folder, which must be empty, as it was at that moment; None: as late as the log goes. Returns
+    when the copy was made that it went on from."""
+    _keys_to_read()
+    configured = settings.get()
+    copied = wal.recover(configured.backups, configured.data, until)
+    server = embedded.start(configured.data)
+    try:
+        with db.translated(), db.open_engine(server.url("chairside_owner"), poolclass=NullPool).begin() as connection:
+            _settle(connection, "write-ahead log", until or datetime.now(UTC))
+    finally:
+        server.stop()
+    return copied
+
+
+def _settle(connection: Connection, source: str, taken_at: datetime) -> None:
+    """The schema of this code, nobody signed in, silence to the outside; and a word where stored secrets stay closed."""
+    migrations.upgrade(connection)
+    quarantine.begin(connection, source, taken_at)
+    sealed = connection.execute(text("select totp_secret from users where totp_secret is not null limit 1")).scalar()
+    try:
+        vault.unseal(sealed) if sealed else None
+    except SetUpError:
+        log.warning("second factors can't be read: give CHAIRSIDE_ENCRYPTION_KEYS of the installation that was backed up")
+
+
+def _keys_to_read() -> list[str]:
+    if not settings.get().backup_key_list:
+        raise SetUpError("Opening a backup needs CHAIRSIDE_BACKUP_KEYS, the key that it was made with.")
+    return settings.get().backup_key_list
+
+
+def _make_room(connection: Connection, over_data: bool) -> None:
+    if connection.execute(text("select to_regclass('public.alembic_version')")).scalar() is None:
+        return
+    others = connection.execute(text("""
+        select count(*) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and usename is not null
+        """)).scalar()
+    if others:
+        raise SetUpError("Somebody is working with this database. Stop Chairside, then restore.")
+    if connection.execute(text("select exists (select from clinics) or exists (select from users)")).scalar() and not over_data:
+        raise SetUpError("This database holds data already. Nothing was restored. Restore to an empty one, or say OVER_DATA=1 to "
+                         "throw away what is there.")
+    connection.execute(text("drop owned by current_user"))  # in this database; undone with the transaction if anything fails

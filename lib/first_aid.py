@@ -1,0 +1,25 @@
+"""Which article may answer a message that tells of a danger to life, once who wrote it has stated that no patient is in it
+now: one about that very danger. "Can't breathe" is no question about bad breath, however near the words are."""
+
+from collections.abc import Collection, Iterable
+
+from lib import redflags
+
+EVERY = "after-hours"  # says for which signs to call the emergency services
+ARTICLES = {
+    "bleeding": {"bleeding-after-extraction"},
+    "infection": {"tooth-abscess"},
+    "trauma": {"child-tooth-injury", "knocked-out-tooth", "broken-tooth"},
+    "allergy": {"medicine-allergies"},
+}
+
+
+def is_about(slug: str, signs: Collection[str]) -> bool:
+    """A built-in article. `signs`: categories of lib/redflags.py."""
+    return slug == EVERY or any(slug in ARTICLES.get(sign, ()) for sign in signs)
+
+
+def names(titles: Iterable[str], signs: Collection[str]) -> bool:
+    """A clinic's own, by its titles. The rules alone read them: the classifier was not made for names."""
+    found = [finding for title in titles for finding in redflags.by_rules(redflags.read(title))]
+    return any(finding.tier == "E" and finding.category in signs for finding in found)

@@ -1,0 +1,157 @@
+"""What somebody asked for that takes longer than a page: how far it is, and the wish to stop it. Each sees their own."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from lib import jobs
+from lib.db import Scope
+from lib.errors import Conflict
+from lib.texts import _
+
+TASKS = {"import": "import_patients"}
+
+
+@dataclass(frozen=True)
+class LongJob:
+    """`status`: waiting, running, done, stopped or failed. `done` of `total` rows are committed."""
+
+    id: UUID
+    kind: str
+    name: str
+    status: str
+    done: int
+    total: int
+    problem: str
+    created_at: datetime
+    cancelled: bool
+
+    @property
+    def open(self) -> bool:
+        return self.status in ("waiting", "running")
+
+
+@dataclass(frozen=True)
+class Order:
+    """The job as the worker reads it."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    choices: dict[str, Any]
+    input: bytes | None
+    status: str
+    done: int
+
+
+def begin(scope: Scope, kind: str, name: str, data: bytes, choices: dict[str, Any], total: int) -> UUID:
+    job_id: UUID = scope.value("""
+        insert into long_jobs (clinic_id, user_id, kind, name, choices, input, total)
+        values (:clinic_id, :user_id, :kind, :name, cast(:choices as jsonb), :data, :total)
+        returning id
+        """, user_id=scope.identity.user_id, kind=kind, name=name[:255], choices=json.dumps(choices), data=data, total=total)
+    jobs.defer(scope, TASKS[kind], job_id)
+    return job_id
+
+
+def mine(scope: Scope, limit: int = 20) -> list[LongJob]:
+    """Newest first, for a week."""
+    return scope.many(LongJob, """
+        select id, kind, name, status, done, total, problem, created_at, cancelled_at is not null as cancelled
+        from long_jobs
+        where clinic_id = :clinic_id and user_id = :user_id
+        order by id desc
+        limit :limit
+        """, user_id=scope.identity.user_id, limit=limit)
+
+
+def latest(scope: Scope, kind: str) -> LongJob | None:
+    """The newest of its kind, unless its asker has put it away."""
+    return scope.first(LongJob, """
+        select id, kind, name, status, done, total, problem, created_at, cancelled_at is not null as cancelled
+        from (select id, kind, name, status, done, total, problem, created_at, cancelled_at, dismissed_at
+              from long_jobs
+              where clinic_id = :clinic_id and user_id = :user_id and kind = :kind
+              order by id desc
+              limit 1) newest
+        where dismissed_at is null
+        """, user_id=scope.identity.user_id, kind=kind)
+
+
+def get(scope: Scope, job_id: UUID) -> LongJob:
+    """Raises NotFound, for a colleague's as well."""
+    return scope.one(LongJob, """
+        select id, kind, name, status, done, total, problem, created_at, cancelled_at is not null as cancelled
+        from long_jobs
+        where clinic_id = :clinic_id and user_id = :user_id and id = :id
+        """, user_id=scope.identity.user_id, id=job_id)
+
+
+def cancel(scope: Scope, job_id: UUID) -> None:
+    """One that runs stops after the rows it is at; what is done by then stays."""
+    get(scope, job_id)
+    scope.run("""
+        update long_jobs
+        set cancelled_at = now(), status = case status when 'waiting' then 'stopped' else status end
+        where clinic_id = :clinic_id and user_id = :user_id and id = :id and status in ('waiting', 'running')
+        """, user_id=scope.identity.user_id, id=job_id)
+
+
+def go_on(scope: Scope, job_id: UUID) -> None:
+    job = get(scope, job_id)
+    touched = scope.run("""
+        update long_jobs set status = 'waiting', cancelled_at = null, dismissed_at = null
+        where clinic_id = :clinic_id and user_id = :user_id and id = :id and status in ('stopped', 'failed')
+        """, user_id=scope.identity.user_id, id=job_id)
+    if not touched:
+        raise Conflict(_("This is running, or done, already."))
+    jobs.defer(scope, TASKS[job.kind], job_id)
+
+
+def dismiss(scope: Scope, job_id: UUID) -> None:
+    get(scope, job_id)
+    scope.run("""
+        update long_jobs set dismissed_at = now()
+        where clinic_id = :clinic_id and user_id = :user_id and id = :id and status in ('done', 'stopped', 'failed')
+        """, user_id=scope.identity.user_id, id=job_id)
+
+
+# the worker's --------------------------------------------------------------------------------------------------------
+
+
+def take(scope: Scope, job_id: UUID) -> Order | None:
+    """None: it was stopped before it began, or it is done, or over a week old."""
+    order = scope.first(Order, """
+        select id, user_id, name, choices, input, status, done
+        from long_jobs
+        where clinic_id = :clinic_id and id = :id
+        """, id=job_id)
+    if order is None or order.status not in ("waiting", "running", "failed"):
+        return None
+    settle(scope, job_id, "running")
+    return order
+
+
+def advance(scope: Scope, job_id: UUID, done: int, rows: int) -> bool:
+    """`rows` more than `done`, in the transaction that writes them. False: somebody else did, or its asker wants it to stop."""
+    return scope.run("""
+        update long_jobs set done = done + :rows
+        where clinic_id = :clinic_id and id = :id and done = :done and status = 'running' and cancelled_at is null
+        """, id=job_id, done=done, rows=rows) == 1
+
+
+def stop(scope: Scope, job_id: UUID) -> None:
+    """Where its asker wants that; otherwise another worker has the job, and it is theirs."""
+    scope.run("""
+        update long_jobs set status = 'stopped'
+        where clinic_id = :clinic_id and id = :id and status = 'running' and cancelled_at is not null
+        """, id=job_id)
+
+
+def settle(scope: Scope, job_id: UUID, status: str, problem: str = "") -> None:
+    scope.run("""
+        update long_jobs set status = :status, problem = :problem
+        where clinic_id = :clinic_id and id = :id and status <> 'done'
+        """, id=job_id, status=status, problem=problem)

@@ -1,0 +1,138 @@
+"""Which rules decide by themselves: those whose words are affirmed of somebody now; the rest is evidence for the classifier.
+
+A clause is cut where a request begins ("swollen gum | how much is a visit"): what is wanted besides does not take the sign
+back, and a wish for an appointment speaks of somebody now.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lib import redflag_hearing
+from lib.redflag_reading import Reading
+from lib.redflag_rules import RULES, Pattern
+
+NOW = frozenset(("now", "present_patient"))
+NEGATORS = frozenset(("negator", "negator_after", "refuse", "nothing"))
+LONGEST_QUESTION, BARE = 12, 3
+LONGEST_PLAIN = 25
+# "My child", "thanks": beside somebody now these say nothing else.
+SOFT = frozenset(("~long_ago", "~love_it", "~thankful", "~named"))
+DETACHED_NOW = RULES.detached - SOFT
+DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
+# A bill, a booking or a question stands beside an emergency as well.
+DETACHED_E = RULES.detached - {"~money", "~admin", "~named", "~teaching", "~questionnaire", "asking", "impersonal"}
+Hit = tuple[Pattern, tuple[int, ...]]
+
+
+@dataclass
+class Stretch:
+    """Part of a clause; `is_request` where it begins with a request, `opens` and `closes` where its sentence does."""
+
+    start: int
+    stop: int
+    sentence: int
+    is_request: bool
+    opens: bool
+    closes: bool
+    ideas: set[str]
+
+
+def deciding(reading: Reading) -> Iterator[Hit]:
+    """The hits of the last turn that stand by themselves."""
+    hits = [hit for hit in reading.hits if max(hit[1]) >= reading.last_turn]
+    if not hits:
+        return
+    stretches = list(_stretches(reading))
+    starts = [stretch.start for stretch in stretches]
+    around = _around(stretches)
+    told = set().union(*around.values())
+    said = set().union(*(stretch.ideas for stretch in stretches))
+    asking = _asking(reading, stretches)
+    for rule, match in hits:
+        own = stretches[bisect_right(starts, max(match)) - 1]
+        affirmed = reading.quoted.isdisjoint(match) and _is_affirmed(reading, own, around, told)
+        plain = rule.tier != "E" or (own.sentence not in asking and _is_plain(reading, own, (rule, match), said))
+        if rule.firm or (affirmed and plain):
+            yield rule, match
+
+
+def _asking(reading: Reading, stretches: Iterable[Stretch]) -> set[int]:
+    """The sentences that ask, but not those in which the question is a request beside the sign."""
+    return reading.asked - {stretch.sentence for stretch in stretches if stretch.is_request}
+
+
+def _is_plain(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool:
+    """Whether a short message states it: nothing in it detaches it, and no negator but one that is part of a sign.
+
+    "No quiero morirme" and "didn't black out" are not; "can't breathe" is. What is told at length is the classifier's.
+    """
+    rule, match = hit
+    if len(reading.words) - reading.last_turn > LONGEST_PLAIN:
+        return False
+    if rule.weak and own.ideas.isdisjoint(NOW):
+        return False
+    if "now" not in own.ideas and "setting" not in said and not said.isdisjoint(DETACHED_E):
+        return False
+    negators = {i for i in range(own.start, own.stop) if not reading.concepts[i].isdisjoint(NEGATORS)}
+    return not negators or not negators.isdisjoint(reading.bound.union(match))
+
+
+def _is_affirmed(reading: Reading, own: Stretch, around: dict[int, set[str]], told: set[str]) -> bool:
+    if own.is_request:
+        return "~booking" in own.ideas and own.ideas.isdisjoint(DETACHED_REQUEST)
+    is_now = not own.ideas.isdisjoint(NOW)
+    if not own.ideas.isdisjoint(DETACHED_NOW if is_now else RULES.detached):
+        return False
+    if is_now:
+        return True
+    told_elsewhere = not around[own.sentence].isdisjoint(RULES.detached) or not told.isdisjoint(RULES.frames_everywhere)
+    return not told_elsewhere and not _is_general(reading, own)
+
+
+def _is_general(reading: Reading, own: Stretch) -> bool:
+    """ "Is bleeding normal?" and "if it bleeds"; not "bleeding?", nor "bleeding, is that normal?", where another part asks."""
+    first = reading.words[own.start]
+    if first in RULES.conditionals:
+        return True
+    if own.sentence not in reading.asked:
+        return False
+    length = own.stop - own.start
+    is_bare = length <= BARE and all(reading.concepts[own.start:own.stop])
+    is_closing = own.closes and length <= LONGEST_QUESTION and not is_bare
+    return is_closing or (own.opens and first in RULES.question_verbs)
+
+
+def _around(stretches: Iterable[Stretch]) -> dict[int, set[str]]:
+    """By sentence what may detach a sign in it: no errands, as these detach the clause they stand in only."""
+    ideas: dict[int, set[str]] = defaultdict(set)
+    for stretch in stretches:
+        ideas[stretch.sentence] |= stretch.ideas - RULES.errands
+    return ideas
+
+
+def _stretches(reading: Reading) -> Iterator[Stretch]:
+    starts = _requests(reading)
+    start = 0
+    for i in range(1, len(reading.words) + 1):
+        if i == len(reading.words) or i in starts or reading.clause[i] != reading.clause[start]:
+            yield _stretch(reading, start, i, is_request=start in starts)
+            start = i
+
+
+def _stretch(reading: Reading, start: int, stop: int, *, is_request: bool) -> Stretch:
+    sentence = reading.sentence[start]
+    return Stretch(start, stop, sentence, is_request,
+                   start == 0 or reading.sentence[start - 1] != sentence,
+                   stop == len(reading.words) or reading.sentence[stop] != sentence, ideas(reading, range(start, stop)))
+
+
+def ideas(reading: Reading, span: range) -> set[str]:
+    return reading.names(span).union(*(redflag_hearing.hints(reading.words[i]) for i in span))
+
+
+def _requests(reading: Reading) -> set[int]:
+    words = reading.words
+    return {i for i, word in enumerate(words) if word in RULES.requests for tail in RULES.requests[word]
+            if tuple(words[i + 1:i + 1 + len(tail)]) == tail and reading.sentence[i + len(tail)] == reading.sentence[i]}

@@ -1,0 +1,136 @@
+"""The end of an answer: its words, its bill and the budget, each written once; and until then its text so far."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from lib import answer_cache, answers, budgets, db, emergencies, prices, prompts, usage
+from lib.ai import Request
+from lib.calls import Call, Ending
+from lib.db import Scope
+from lib.errors import Forbidden, Unavailable
+from lib.events import Done
+from lib.identity import Identity
+from lib.prices import Price
+
+log = structlog.get_logger()
+
+PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save an answer while the database is away
+MODEL = "model"  # in place of a rule set, where a provider raised the alarm
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An answer on its way: who gives it, what it may cost, and what is told beside it."""
+
+    request: Request
+    call: Call
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    price: Price | None = None
+    cache_key: bytes | None = None
+    limit_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What an answer's worker calls, in the name of who asked."""
+
+    identity: Identity
+    question_id: UUID
+    answer_id: UUID
+    plan: Plan
+
+    def __call__(self, ending: Ending) -> None:
+        """Whatever goes wrong with the bill, the words are kept; what stays open is the sweep's."""
+        if not patiently(self.identity, partial(self._settle, ending)):
+            patiently(self.identity, partial(self._save, ending))
+
+    def keep(self, text: str) -> str:
+        """As `answers.keep`, and "gone" where whoever asked works here no longer: nobody can settle their bill."""
+        try:
+            with db.unwitnessed(self.identity) as scope:
+                return answers.keep(scope, self.answer_id, text)
+        except Forbidden:
+            return "gone"
+
+    def _settle(self, ending: Ending, scope: Scope) -> None:
+        ending = replace(ending, done=_billed(scope, ending, self.plan))
+        message, _bill = self._write(scope, ending)
+        if message and self.plan.cache_key and ending.done.status == "ok" and not ending.done.raised:
+            _keep_for_others(scope, self.plan.cache_key, ending)
+
+    def _save(self, ending: Ending, scope: Scope) -> None:
+        """Only what can't fail again: its cost is unknown."""
+        done = ending.done
+        self._write(scope, replace(ending, done=Done(done.status, done.problem, raised=done.raised, billed=done.billed)))
+
+    def _write(self, scope: Scope, ending: Ending) -> tuple[bool, bool]:
+        """Whether this was the first to write the message, and the first to settle a budget."""
+        alarm = ending.done.raised == "E"
+        facts = {**self.plan.facts, **({"categories": [MODEL]} if alarm else {})}
+        written = answers.finish(scope, self.answer_id, self.plan.call, ending, facts)
+        if written.message and alarm:
+            emergencies.raise_alarm(scope, self.question_id, categories=[MODEL], rule_set=MODEL)
+        return written.message, written.bill and settle_budget(scope, self.plan.call, ending.done, self.plan.limit_usd)
+
+
+def patiently(identity: Identity, write: Callable[[Scope], None]) -> bool:
+    """In a transaction of `identity`'s. Waits out a database that is away for a moment. False: something else went wrong."""
+    for pause in (*PATIENCE, None):
+        try:
+            with db.unwitnessed(identity) as scope:
+                write(scope)
+            return True
+        except Unavailable:
+            if pause is None:
+                break
+            time.sleep(pause)
+        except Forbidden:  # whoever leaves, or treats nobody any more, has ended their running answers (app.end_answers)
+            return False
+        except Exception as error:  # the edge of an answer: it must not be lost for its bill
+            log.error("answer not settled", error=type(error).__name__)
+            return False
+    log.error("answer not saved", error="Unavailable")
+    return True
+
+
+def settle_budget(scope: Scope, call: Call, done: Done, limit_usd: Decimal) -> bool:
+    """Whether anything was held. What nobody can price counts as what was held for it."""
+    if call.budget_day is None or call.reserved_usd is None:
+        return False
+    unknown = call.reserved_usd if done.billed else Decimal(0)
+    budgets.settle(scope, call.budget_day, call.reserved_usd, unknown if done.cost_usd is None else done.cost_usd, limit_usd)
+    return True
+
+
+def _keep_for_others(scope: Scope, key: bytes, ending: Ending) -> None:
+    """In a savepoint: what can't be cached is no reason to lose the answer."""
+    try:
+        with db.translated(), scope.connection.begin_nested():
+            answer_cache.keep(scope, key, answer_cache.Kept(ending.content, {"model": ending.done.model}, ending.done.cost_usd))
+    except Exception as error:  # whatever it is, the answer itself stands
+        log.error("answer not cached", error=type(error).__name__)
+
+
+def _billed(scope: Scope, ending: Ending, plan: Plan) -> Done:
+    done = ending.done
+    if plan.request.why_not == "budget" and done.status == "ok":
+        done = replace(done, status="budget_blocked")
+    if plan.call.route == "kb" and plan.price:
+        prompt, reply = usage.tokens(len(prompts.VOICE) + len(ending.content)), usage.tokens(len(ending.content))
+        return replace(done, saved_usd=plan.price.cost(prompt, reply))
+    return priced(scope, done, plan.price) if plan.call.route == "provider" else done
+
+
+def priced(scope: Scope, done: Done, price: Price | None) -> Done:
+    """The provider's own figure first, else its tokens by the price of the day; no price, no figure. Whom the assistant's own
+    service has asked is known only now."""
+    if price is None and done.provider and done.model:
+        price = prices.find(scope, done.provider, done.model, budgets.day_of(scope))
+    return prices.charge(done, price)

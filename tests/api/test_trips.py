@@ -1,0 +1,53 @@
+"""What one request asks of the database, and how often it waits for it. Counts, which no busy machine changes (ADR 022)."""
+
+import asyncio
+
+import pytest
+from starlette.concurrency import run_in_threadpool
+
+from api import doorman
+from api import route as api_route
+from api.main import ROUTERS
+from lib import db, patients
+from lib.patient_form import PatientForm
+from tests.trips import counted
+
+
+@pytest.fixture
+def patient(alice):
+    with db.scope(alice) as scope:
+        return patients.register(scope, PatientForm(full_name="Edgar Poe"))
+
+
+# The look at who asks is one; a transaction begins, lets in and commits; a view has its row in the audit log.
+@pytest.mark.parametrize(("path", "statements"), [("auth/me", 1), ("patients", 6), ("patients/{id}", 7)])
+def test_a_request_waits_no_oftener_than_this(api, sign_in, alice, patient, path, statements):
+    headers, path = sign_in(alice), path.format(id=patient)
+    assert api.get(path, headers=headers).status_code == 200
+    with counted() as wire:
+        assert api.get(path, headers=headers).status_code == 200
+    assert 0 < wire.statements <= statements
+    assert 0 < wire.trips <= statements
+
+
+def test_a_request_takes_one_way_to_a_thread_and_back(api, sign_in, alice, patient, monkeypatch):
+    headers, hops = sign_in(alice), []
+
+    async def count(function, *arguments, **named):
+        hops.append(function)
+        return await run_in_threadpool(function, *arguments, **named)
+    for module in (api_route, doorman):
+        monkeypatch.setattr(module, "run_in_threadpool", count)
+    assert api.get(f"patients/{patient}", headers=headers).status_code == 200
+    assert len(hops) == 1
+
+
+def test_every_route_that_reads_is_one_of_one_hop():
+    others = [route.path for module in ROUTERS for route in module.router.routes
+              if "GET" in getattr(route, "methods", ()) and not isinstance(route, api_route.OneHop)]
+    assert others == []
+
+
+def test_work_that_would_wait_fails_instead_of_hanging():
+    with pytest.raises(RuntimeError, match="waits"):
+        api_route._finish(asyncio.sleep(0))

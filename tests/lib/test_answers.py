@@ -1,0 +1,152 @@
+"""An answer while it is written: its text outlives its process, and Stop reaches it from any other."""
+
+import time
+
+from sqlalchemy import text
+
+from lib import answers, chats, db, team, workers, workflows
+from tests.lib import elsewhere
+from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled
+from tests.lib.fake_provider import END, WHOLE, chunk, usage
+
+
+def wait_for(condition, seconds=5.0):
+    """What it gave at last, whether that is true or not."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def get(who, answer_id):
+    with db.scope(who) as scope:
+        return chats.get(scope, answer_id)
+
+
+def sweep_now(owner):
+    """As if five minutes had passed."""
+    with owner.begin() as connection:
+        definition = connection.execute(text("select pg_get_functiondef('app.sweep_started'::regproc)")).scalar_one()
+        connection.execute(text(definition.replace("5 minutes", "0 minutes").replace("app.sweep_started", "pg_temp.sweep_now")))
+        connection.execute(text("select pg_temp.sweep_now()"))
+
+
+# what a killed process leaves ----------------------------------------------------------------------------------------
+
+
+def test_a_killed_process_leaves_the_text_so_far_and_the_sweep_ends_it(switched_on, priced, alice, owner):
+    switched_on.says(chunk("Half an "), chunk("answer"), 30.0)
+    with elsewhere.asking(alice, UNKNOWN) as (process, answer_id):
+        assert wait_for(lambda: get(alice, answer_id).content == "Half an answer")
+        process.kill()  # SIGKILL
+    assert get(alice, answer_id).status == "started"
+
+    sweep_now(owner)
+
+    found = get(alice, answer_id)
+    assert (found.content, found.status) == ("Half an answer", "abandoned")
+
+
+def test_the_text_so_far_is_in_the_row_within_a_second_and_the_end_is_still_written_once(switched_on, alice, monkeypatch):
+    switched_on.says(chunk("Hello "), 2.5, *WHOLE[1:])
+    asked = workflows.ask(alice, None, UNKNOWN)
+    assert wait_for(lambda: answer_of(alice, asked).content == "Hello ", 2.2)
+    assert answer_of(alice, asked).status == "started"
+
+    settled(asked)
+
+    assert answer_of(alice, asked).content.startswith("Hello there.")
+    with db.scope(alice) as scope:
+        assert answers.keep(scope, asked.answer_id, "late") == "stop"
+    assert answer_of(alice, asked).content.startswith("Hello there.")
+
+
+def test_a_database_that_is_away_loses_no_running_answer(switched_on, alice, monkeypatch):
+    from lib.errors import Unavailable
+    switched_on.says(chunk("Hello "), 1.5, *WHOLE[1:])
+    asked = workflows.ask(alice, None, UNKNOWN)
+
+    def away(*_):
+        raise Unavailable
+    monkeypatch.setattr(answers, "keep", away)
+
+    assert answer_of(alice, settled(asked)).status == "ok"
+
+
+# Stop, from another process ------------------------------------------------------------------------------------------
+
+
+def test_stop_reaches_the_process_that_writes_within_about_a_second(switched_on, alice):
+    switched_on.says(chunk("Hello "), *[b": still here\n\n", 0.1] * 300)
+    with elsewhere.asking(alice, UNKNOWN) as (_process, answer_id):
+        assert wait_for(lambda: get(alice, answer_id).content == "Hello ")
+        assert workers.find(answer_id) is None
+        began = time.monotonic()
+
+        workflows.stop(alice, answer_id)
+
+        assert wait_for(lambda: get(alice, answer_id).status == "stopped")
+        assert time.monotonic() - began < workers.BEAT + 0.7  # and the noise of a shared machine
+        assert get(alice, answer_id).content == "Hello "
+
+
+def test_a_stop_of_a_colleague_does_nothing_there_either(switched_on, alice, bob, pat):
+    switched_on.says(chunk("Hello "), 0.5, *WHOLE[1:])
+    asked = workflows.ask(alice, pat, "What may they eat?")
+    with db.scope(bob) as scope:
+        answers.ask_to_stop(scope, asked.answer_id)
+
+    assert answer_of(alice, settled(asked)).status == "ok"
+
+
+# whoever asked leaves ------------------------------------------------------------------------------------------------
+
+
+def test_the_running_answer_of_whoever_is_deactivated_ends_at_once_with_the_reason(switched_on, priced, alice, bob, pat):
+    switched_on.says(chunk("Hello "), *[b": still here\n\n", 0.1] * 300)
+    asked = workflows.ask(bob, pat, "What may they eat?")
+    assert wait_for(lambda: answer_of(alice, asked).content == "Hello ")
+    held = call_of(alice, asked).reserved_usd
+
+    with db.scope(alice) as scope:
+        team.deactivate(scope, bob.user_id)
+
+    found, call = answer_of(alice, asked), call_of(alice, asked)
+    assert (found.status, found.content, found.metadata["problem"]) == ("stopped", "Hello ", "left")
+    assert (call.status, call.cost_usd) == ("stopped", None)
+    assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (held, 0)
+    assert wait_for(lambda: workers.find(asked.answer_id) is None, 3), "the provider is still being read"
+    assert wait_for(lambda: switched_on.cut, 3)
+
+
+def test_who_may_read_patients_no_longer_gets_no_more_of_an_answer_about_one(switched_on, priced, alice, bob, pat):
+    switched_on.says(chunk("Hello "), 1.5, chunk("hidden", finish="stop"), usage(300, 150), END)
+    asked = workflows.ask(bob, pat, "What may they eat?")
+    assert wait_for(lambda: answer_of(alice, asked).content == "Hello ")
+
+    with db.scope(alice) as scope:
+        team.change_role(scope, bob.user_id, "receptionist")
+
+    assert answer_of(alice, asked).status == "stopped"
+    settled(asked)
+    assert (call_of(alice, asked).tokens_out, day_of(alice).reserved_usd) == (150, 0)
+    assert answer_of(alice, asked).content == "Hello "
+
+
+def test_a_colleague_who_leaves_ends_nobody_elses_answer(switched_on, alice, bob, rita):
+    switched_on.says(chunk("Hello "), 0.5, *WHOLE[1:])
+    asked = workflows.ask(bob, None, UNKNOWN)
+
+    with db.scope(alice) as scope:
+        team.deactivate(scope, rita.user_id)
+
+    assert answer_of(bob, settled(asked)).status == "ok"
+
+
+def test_an_answer_that_ended_before_its_asker_left_stays_as_it_is(switched_on, alice, bob, pat):
+    asked = ask(bob, "What may they eat?", pat)
+
+    with db.scope(alice) as scope:
+        team.deactivate(scope, bob.user_id)
+
+    assert answer_of(alice, asked).status == "ok"

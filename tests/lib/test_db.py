@@ -1,0 +1,50 @@
+"""Connections that die are noticed before anybody gets one, without asking each time."""
+
+import threading
+
+import pytest
+from sqlalchemy.pool import NullPool
+
+from lib import db, errors
+
+
+def kill(backend):
+    with db.open_engine(db._engine.url, poolclass=NullPool).connect() as another:
+        another.execute(db.statement("select pg_terminate_backend(:pid)"), {"pid": backend})
+
+
+def pid(identity):
+    with db.scope(identity) as scope:
+        return scope.value("select pg_backend_pid()")
+
+
+def test_a_connection_killed_a_moment_ago_is_replaced_unnoticed(alice):
+    before = pid(alice)
+    kill(before)
+    assert pid(alice) != before
+
+
+def test_one_that_rested_too_long_is_asked_and_replaced_when_it_is_silent(alice, monkeypatch):
+    answers, asked, me = iter([False]), [], threading.get_ident()  # other threads borrow connections, too
+
+    def answer(driver):
+        if threading.get_ident() != me:
+            return True
+        asked.append(driver)
+        return next(answers, True)
+    monkeypatch.setattr(db, "_answers", answer)
+    monkeypatch.setattr(db, "ALIVE", -1.0)
+    assert pid(alice)
+    assert len(set(map(id, asked))) > 1  # the silent one, and the one that took its place
+
+
+def test_one_that_dies_in_use_is_told_in_the_projects_words_and_the_next_try_works(alice):
+    with pytest.raises(errors.Unavailable), db.scope(alice) as scope:
+        kill(scope.value("select pg_backend_pid()"))
+        scope.value("select 1")
+    assert pid(alice)
+
+
+def test_a_statement_reaches_the_driver_with_its_values_bound(alice):
+    with db.scope(alice) as scope:
+        assert scope.value("select :text || '%' || cast(1 as text)::text", text="a%b:c") == "a%b:c%1"

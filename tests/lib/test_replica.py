@@ -1,0 +1,113 @@
+"""Figures and exports from a real streaming replica, and from the primary where it does not keep up."""
+
+import psycopg
+import pytest
+
+from lib import api_clients, db, errors, patient_export, patients, replica, settings, startup, team
+from lib.patient_form import PatientForm
+from tests.replicas import streaming
+
+WHERE = "select pg_is_in_recovery()"
+
+
+@pytest.fixture(scope="module")
+def copy(database):
+    with streaming(startup._server) as made:
+        yield made
+
+
+@pytest.fixture
+def looked_at(copy, monkeypatch):
+    """Asked anew at each turn, instead of every few seconds."""
+    monkeypatch.setattr(replica, "LOOK_EVERY", -1.0)
+    replica.connect(copy.url("chairside_app"), 2)
+    yield copy
+    replica.disconnect()
+
+
+def read_from(who) -> str:
+    with db.scope(who) as scope, replica.reading(scope) as reading:
+        return "replica" if reading.value(WHERE) else "primary"
+
+
+def test_without_one_the_primary_is_read(alice):
+    assert read_from(alice) == "primary"
+
+
+def test_an_export_comes_from_the_replica_and_is_on_the_primarys_record(looked_at, alice, monkeypatch):
+    with db.scope(alice) as scope:
+        patients.register(scope, PatientForm(full_name="Ann Lee"))
+    looked_at.catch_up()
+    assert read_from(alice) == "replica"
+    read = []
+    lines = patient_export._lines
+    monkeypatch.setattr(patient_export, "_lines", lambda scope, *rest: read.append(scope.value(WHERE)) or lines(scope, *rest))
+    with db.scope(alice) as scope:
+        assert "Ann Lee" in patient_export.export(scope)
+        assert read == [True]
+        assert scope.value("select count(*) from audit_log where clinic_id = :clinic_id and action = 'export'") == 1
+
+
+def test_the_walls_stand_on_the_replica_too(looked_at, alice, charlie):
+    with db.scope(alice) as scope:
+        patients.register(scope, PatientForm(full_name="Ann Lee"))
+    looked_at.catch_up()
+    for who, count in ((alice, 1), (charlie, 0)):
+        with db.scope(who) as scope, replica.reading(scope) as reading:
+            assert reading.value("select count(*) from patients where clinic_id = :clinic", clinic=alice.clinic_id) == count
+
+
+def test_an_api_client_has_its_own_role_there_and_not_its_owners(looked_at, alice):
+    with db.scope(alice) as scope:
+        _id, token = api_clients.add(scope, api_clients.Wanted("Figures", "manager", ["analytics.read"]))
+    looked_at.catch_up()
+    client = api_clients.recognise(token)
+    assert read_from(client) == "replica"
+    with db.scope(client) as scope, replica.reading(scope) as reading:
+        assert reading.value("select app.role()") == "manager"
+
+
+@pytest.fixture
+def paused(looked_at):
+    """It stays where it is."""
+    looked_at.catch_up()
+    with psycopg.connect(looked_at.url("postgres"), autocommit=True) as connection:
+        connection.execute("select pg_wal_replay_pause()")
+        yield
+        connection.execute("select pg_wal_replay_resume()")
+
+
+def test_a_right_that_was_taken_away_is_gone_before_the_replica_knows(alice, bob, paused):
+    with db.scope(alice) as scope:
+        team.deactivate(scope, bob.user_id)
+    with pytest.raises(errors.Forbidden):
+        read_from(bob)
+
+
+def test_who_is_new_reads_the_primary_until_the_replica_knows_them(paused, open_clinic):
+    assert read_from(open_clinic("Dora Diaz", "Diaz Dental")) == "primary"
+
+
+def test_nothing_is_written_there(looked_at, alice):
+    looked_at.catch_up()
+    assert read_from(alice) == "replica"
+    with pytest.raises(errors.AppError), db.scope(alice) as scope, replica.reading(scope) as reading:
+        reading.run("update patients set full_name = full_name where clinic_id = :clinic_id")
+
+
+def test_one_that_is_behind_away_or_promoted_is_left_out(looked_at, alice, monkeypatch):
+    """The last one: a promoted replica streams no more."""
+    looked_at.catch_up()
+    assert read_from(alice) == "replica"
+    limits = settings.get()
+    monkeypatch.setattr(settings, "get", lambda: limits.model_copy(update={"database_replica_lag": -1}))
+    assert read_from(alice) == "primary", "it is behind"
+    monkeypatch.setattr(settings, "get", lambda: limits)
+    assert read_from(alice) == "replica"
+    looked_at.stop()
+    assert read_from(alice) == "primary", "it is away"
+    looked_at.start()
+    looked_at.catch_up()
+    assert read_from(alice) == "replica"
+    looked_at.promote()
+    assert read_from(alice) == "primary", "it was promoted"

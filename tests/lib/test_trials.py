@@ -1,0 +1,75 @@
+"""Test connection is a call like any other: on the bill, in the budget, and for nobody but the owner."""
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+
+from lib import analytics, db, trials
+from lib.analytics import Period
+from lib.errors import Forbidden, Invalid
+from tests.lib.asking import COST, day_of, switch
+
+
+def bills(who):
+    with db.scope(who) as scope:
+        return scope.connection.execute(text("""
+            select route, status, provider, model_requested, model_used, tokens_in, tokens_out, cost_usd, cost_source, latency_ms,
+                   message_id = id as answers_nothing
+            from ai_calls where clinic_id = :clinic_id order by id
+            """), {"clinic_id": who.clinic_id}).all()
+
+
+def test_a_trial_leaves_a_row_with_its_usage_and_counts_in_the_budget(switched_on, priced, alice):
+    trial = trials.try_out(alice)
+
+    call, = bills(alice)
+    assert (trial.model, trial.reason) == ("test-model-1", "")
+    assert (call.route, call.status, call.provider, call.model_requested, call.model_used) == (
+        "trial", "ok", "127.0.0.1", "test-model", "test-model-1")
+    assert (call.tokens_in, call.tokens_out, call.cost_usd, call.cost_source, call.answers_nothing) == (
+        300, 150, COST, "price_table", True)
+    assert call.latency_ms >= 0
+    assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (COST, 0)
+
+
+def test_a_trial_that_fails_is_on_the_bill_with_what_it_cost(switched_on, priced, alice):
+    switched_on.says(b"{}", status=500)
+
+    assert trials.try_out(alice).reason == "The AI service is temporarily unavailable."
+    call, = bills(alice)
+    assert (call.status, call.cost_usd, call.cost_source) == ("error_before", 0, "none")
+    assert day_of(alice).reserved_usd == 0
+
+
+def test_a_day_without_budget_tries_nothing(switched_on, alice):
+    switch(alice, daily_budget_usd=Decimal(0))
+
+    with pytest.raises(Invalid, match="budget"):
+        trials.try_out(alice)
+    assert switched_on.requests == []
+    assert bills(alice) == []
+
+
+def test_it_is_in_the_figures(switched_on, priced, alice):
+    trials.try_out(alice)
+
+    day = day_of(alice).day
+    with db.scope(alice) as scope:
+        usage, = analytics.current(analytics.usage(scope, Period(day, day)))
+    assert (usage.route, usage.cost_usd) == ("trial", COST)
+
+
+def test_nobody_but_the_owner_tries(switched_on, bob, mona, charlie):
+    for other in (bob, mona):
+        with pytest.raises(Forbidden):
+            trials.try_out(other)
+    trials.try_out(charlie)  # the installation's provider, on a bill of their own
+    assert len(bills(charlie)) == 1
+    assert bills(bob) == []
+
+
+def test_a_call_that_answers_a_message_is_no_trial(alice, switched_on):
+    with pytest.raises(Invalid), db.scope(alice) as scope:
+        scope.run("""insert into ai_calls (clinic_id, message_id, user_id, route, status)
+                     values (:clinic_id, uuidv7(), :me, 'trial', 'ok')""", me=alice.user_id)

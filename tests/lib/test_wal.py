@@ -1,0 +1,168 @@
+"""The embedded server's log: any moment since the last copy comes back on an empty machine."""
+
+import os
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lib import embedded, migrations, quarantine, sealed_file, settings, wal
+from lib.errors import SetUpError
+from tests.lib.test_backup import KEY, Machine, configured, machine, serving_from  # noqa: F401 - fixtures
+
+
+def open_clinic(server: embedded.Server, name: str) -> datetime:
+    """The moment after it was committed."""
+    with psycopg.connect(server.url("chairside_app")) as connection:
+        connection.execute("select app.sign_up(%s, 'A', 'x', %s, 'DE', 'Europe/Berlin', 'EUR', 'en', '112', false)", [f"{name}@example.org", name])
+    time.sleep(0.2)
+    return datetime.now(UTC)
+
+
+def clinics(server: embedded.Server) -> list[str]:
+    with psycopg.connect(server.url("chairside_owner")) as connection:
+        return [name for (name,) in connection.execute("select name from clinics order by name")]
+
+
+def ship_all(server: embedded.Server) -> None:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        [last] = connection.execute("select pg_walfile_name(pg_switch_wal())").fetchone()
+    while not (server.archive / last).exists():
+        time.sleep(0.1)
+    wal.ship(server)
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory) -> tuple[Path, dict[str, datetime]]:
+    """The folder of backups that a destroyed machine left behind, and the moments after each clinic: a, (the copy) b, c."""
+    home = tmp_path_factory.mktemp("left")
+    folder = home / "backups"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHAIRSIDE_BACKUP_KEYS", KEY)
+        patch.setenv("CHAIRSIDE_BACKUPS", str(folder))
+        settings.get.cache_clear()
+        first = Machine(home / "first", {})
+        folder.mkdir()
+        with first.server() as server:
+            migrations.bring_up_to_date(server.url("chairside_owner"))
+            moments = {"a": open_clinic(server, "a")}
+            wal.copy_cluster(server, folder, KEY)
+            time.sleep(1.1)  # a copy's name has whole seconds
+            for name in ("b", "c"):
+                moments[name] = open_clinic(server, name)
+            ship_all(server)
+        first.destroy()
+    settings.get.cache_clear()
+    return folder, moments
+
+
+@pytest.fixture
+def archive(left, configured):  # noqa: F811
+    """The moments; their files are this test's own."""
+    shutil.copytree(left[0], configured)
+    return left[1]
+
+
+def test_any_moment_since_the_copy_comes_back(archive, machine, capsys):  # noqa: F811
+    for name, until, found in (("second", f"{archive['b']:%Y-%m-%dT%H:%M:%S.%fZ}", ["a", "b"]), ("third", "end", ["a", "b", "c"])):
+        new = machine(name)
+        began = time.monotonic()
+        assert "no mail is sent" in new.type("lib.operator", "restore", "--until", until)
+        with capsys.disabled():
+            print(f"\nback at {until} in {time.monotonic() - began:.1f} s")
+        with new.server() as server:
+            assert clinics(server) == found
+            with serving_from(server):
+                assert quarantine.is_on()
+            assert not (server.home / "wal-back").exists()
+            with psycopg.connect(server.url("postgres")) as connection:
+                assert connection.execute("select count(*) from sessions where revoked_at is null").fetchone() == (0,)
+                assert connection.execute("select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'").fetchone() == (0,)
+
+
+def test_a_data_folder_with_a_database_is_left_alone(archive, configured, machine):  # noqa: F811
+    new = machine("second")
+    with new.server() as server:
+        migrations.bring_up_to_date(server.url("chairside_owner"))
+        open_clinic(server, "mine")
+        with pytest.raises(SetUpError, match="holds a database already"):
+            wal.recover(configured, new.data, None)
+        assert clinics(server) == ["mine"]
+
+
+def test_moments_outside_of_what_was_kept_are_said_to_be(archive, configured, tmp_path):  # noqa: F811
+    with pytest.raises(SetUpError, match="no copy of the cluster from before"):
+        wal.recover(configured, tmp_path / "early", archive["a"] - timedelta(hours=1))
+    with pytest.raises(SetUpError, match="ends before that moment"):
+        wal.recover(configured, tmp_path / "late", datetime.now(UTC) + timedelta(hours=1))
+    for name in ("early", "late"):
+        assert not list((tmp_path / name).glob("**/PG_VERSION"))
+
+
+@pytest.mark.parametrize("pattern", ["cluster-*.backup", "wal/*/*.sealed"])
+def test_a_flipped_byte_is_found_before_postgresql_sees_any(archive, configured, tmp_path, pattern):  # noqa: F811
+    path = sorted(configured.glob(pattern))[-1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(sealed_file.Damaged, match="Nothing was restored"):
+        wal.recover(configured, tmp_path / "new", None)
+    embedded.start(tmp_path / "new").stop()  # the folder is as good as new
+
+
+def test_the_log_is_carried_off_sealed_and_nothing_stays(archive, configured):  # noqa: F811
+    kept = sorted(configured.glob("wal/*/*"))
+    assert len(kept) >= 2
+    for path in kept:
+        assert path.suffix == ".sealed"
+        assert b"example.org" not in path.read_bytes()
+    last = [path for path in kept if len(path.stem) == 24][-1]
+    assert last.stat().st_size < 1_000_000  # of 16 MB, most of it empty
+    assert sum(len(piece) for piece in sealed_file.read(last, [KEY])) == 16 << 20
+
+
+def test_a_copy_with_a_changed_file_does_not_count(archive, configured):  # noqa: F811
+    [path] = configured.glob("cluster-*.backup")
+    text = b"".join(sealed_file.read(path, [KEY]))
+    place = text.index(b"a@example.org") if b"a@example.org" in text else text.index(b"PG_VERSION") + 512
+    with pytest.raises(SetUpError, match="not what its manifest says"):
+        wal.check_cluster(iter([text[:place] + b"X" + text[place + 1:]]))
+    wal.check_cluster(iter([text]))
+
+
+def test_an_unsent_change_waits_three_minutes_at_most(configured, machine):  # noqa: F811
+    """RPO: the server closes a piece every two minutes, and a minute later it is carried off."""
+    with machine("first").server() as server, psycopg.connect(server.url("postgres")) as connection:
+        assert connection.execute("show archive_timeout").fetchone() == ("2min",)
+        assert wal.is_archiving(server)
+
+
+@pytest.mark.long
+def test_another_cluster_writes_over_nothing(archive, configured, machine):  # noqa: F811
+    """A backup of the tables was restored to a new one, which counts from 1 again and keeps its log in the same folder."""
+    before = {path: path.read_bytes() for path in configured.glob("wal/*/*")}
+    with machine("other").server() as server:
+        ship_all(server)
+    assert {path: path.read_bytes() for path in before} == before
+    assert len({path.parent for path in configured.glob("wal/*/*")}) == 2
+    new = machine("second")
+    new.type("lib.operator", "restore", "--until", "end")
+    with new.server() as server:
+        assert clinics(server) == ["a", "b", "c"]
+
+
+def test_old_copies_go_with_the_log_that_leads_from_them(tmp_path):
+    now = datetime.now(UTC)
+    (tmp_path / "wal" / "1").mkdir(parents=True)
+    for days in (20, 10, 6, 1):
+        for path in (tmp_path / (now - timedelta(days=days)).strftime(wal.NAME), tmp_path / "wal" / "1" / f"{days:024}{wal.SUFFIX}"):
+            path.touch()
+            os.utime(path, ((now - timedelta(days=days)).timestamp(),) * 2)
+    wal.forget_old(tmp_path, now - timedelta(days=7))
+    assert len(list(tmp_path.glob("cluster-*"))) == 2
+    assert sorted(int(path.name.split(".")[0]) for path in (tmp_path / "wal" / "1").iterdir()) == [1, 6]
+    wal.forget_old(tmp_path, now + timedelta(days=7))
+    assert len(list(tmp_path.glob("cluster-*"))) == 1

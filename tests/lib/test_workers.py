@@ -1,0 +1,42 @@
+"""Places for answers from outside: none is left behind, and no clinic takes them all."""
+
+import threading
+from decimal import Decimal
+
+from lib import advice, workers, workflows
+from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
+
+
+def test_one_clinic_never_has_more_than_a_quarter_of_the_places_and_says_so(switched_on, priced, alice, charlie):
+    switch(charlie)
+    let_go, answer = threading.Event(), switched_on.answer
+    switched_on.answer = lambda handler: let_go.wait(20) and answer(handler)
+    asked = [workflows.ask(alice, None, f"Which moon is number {n}?") for n in range(20)]
+    turned_away = settled(asked[-1])
+    neighbour = workflows.ask(charlie, None, UNKNOWN)
+    let_go.set()
+    for one in [*asked, neighbour]:
+        settled(one)
+
+    assert workers.PLACES["outside"] == workers.OF_ONE_CLINIC * 4
+    assert len([one for one in asked if answer_of(alice, one).status == "ok"]) == workers.OF_ONE_CLINIC
+    found, call = answer_of(alice, turned_away), call_of(alice, turned_away)
+    assert found.content.startswith(f"{advice.apology('crowded')}\n\nWhat helps nearly everybody")
+    assert (call.status, call.cost_usd, found.metadata["problem"]) == ("rate_limited", Decimal(0), "crowded")
+    assert answer_of(charlie, neighbour).status == "ok"
+    assert day_of(alice).reserved_usd == 0
+    assert len(switched_on.requests) == workers.OF_ONE_CLINIC + 1
+
+
+def test_a_place_is_free_again_when_its_answer_has_ended(switched_on, alice, monkeypatch):
+    monkeypatch.setattr(workers, "OF_ONE_CLINIC", 1)
+
+    assert [answer_of(alice, ask(alice, f"Which moon is number {n}?")).status for n in range(3)] == ["ok"] * 3
+
+
+def test_who_is_turned_away_can_still_stop(switched_on, alice, monkeypatch):
+    monkeypatch.setattr(workers, "OF_ONE_CLINIC", 0)
+    asked = workflows.ask(alice, None, UNKNOWN)
+    workflows.stop(alice, asked.answer_id)
+
+    assert answer_of(alice, settled(asked)).status in ("stopped", "rate_limited")
