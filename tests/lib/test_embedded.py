@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import sys
@@ -136,3 +137,21 @@ def test_an_ordinary_user_can_run_it_and_root_is_sent_away():
             embedded.start(home / "data")
     finally:
         shutil.rmtree(home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone makes users")
+def test_the_system_user_keeps_its_number_when_several_make_it_at_once(tmp_path):
+    """Databases belong to that number: a second one would lock the first out of its own files."""
+    name = f"chairside-{secrets.token_hex(4)}"
+    code = ("import pathlib, pwd, sys; from lib import programs; sys.stdin.read(); programs.SYSTEM_USER = sys.argv[1]; "
+            "programs.STATE = pathlib.Path(sys.argv[2]); programs.ensure_system_user(); print(pwd.getpwnam(sys.argv[1]).pw_uid)")
+    starters = [subprocess.Popen([sys.executable, "-c", code, name, str(tmp_path)], cwd=ROOT, text=True,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    try:
+        time.sleep(1)  # so that all of them wait for the word to begin
+        for starter in starters:
+            starter.stdin.close()
+        assert len({starter.stdout.read() for starter in starters}) == 1
+        assert [(starter.wait(), starter.stderr.read()) for starter in starters] == [(0, "")] * 4
+    finally:
+        subprocess.run(["userdel", name], check=True)
