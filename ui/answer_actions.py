@@ -95,6 +95,9 @@ def _show_sent(message_id: UUID, permission: str) -> None:
     """Word for word, after masking. A dialog runs by itself and keeps what it is given, so that is an id and no text."""
     with db.scope(guard.require(permission)) as scope:
         turns, facts = chats.sent(scope, message_id), chats.get(scope, message_id).metadata
+    if not turns:
+        st.info(_("The words were not kept."), icon=":material/info:")
+        return
     masked = ", ".join(f"{escape(name.replace('_', ' '))} {n}" for name, n in facts.get("redactions", {}).items() if n)
     st.caption(_("Masked: {list}").format(list=masked) if masked else _("Nothing had to be masked."))
     st.html("".join(f"<h3 class='label'>{html.escape(turn['role'].capitalize())}</h3>"

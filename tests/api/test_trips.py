@@ -1,8 +1,12 @@
 """What one request asks of the database, and how often it waits for it. Counts, which no busy machine changes (ADR 022)."""
 
 import asyncio
+import threading
+import time
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import doorman
@@ -40,6 +44,40 @@ def test_a_request_takes_one_way_to_a_thread_and_back(api, sign_in, alice, patie
         monkeypatch.setattr(module, "run_in_threadpool", count)
     assert api.get(f"patients/{patient}", headers=headers).status_code == 200
     assert len(hops) == 1
+
+
+@pytest.fixture
+def visit():
+    """Calls an app of one route, which does this, several times at once."""
+    def call(work, *, times):
+        app = FastAPI()
+        app.router.route_class = api_route.OneHop
+        app.get("/")(work)
+
+        async def all_at_once():
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as caller:
+                return await asyncio.gather(*(caller.get("/") for _ in range(times)))
+        return [answer.status_code for answer in asyncio.run(all_at_once())]
+    return call
+
+
+def test_few_short_requests_are_answered_at_once(visit, monkeypatch):
+    monkeypatch.setattr(api_route, "SHORT", 60.0)
+    inside, most = [], []
+
+    def work():
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.002)
+        inside.pop()
+    assert visit(work, times=20) == [200] * 20
+    assert max(most) <= api_route.AT_ONCE
+
+
+def test_requests_that_wait_make_room_for_others(visit):
+    """Each waits until all are there."""
+    everybody = threading.Barrier(api_route.AT_ONCE * 3, timeout=20)
+    assert visit(lambda: everybody.wait() >= 0, times=everybody.parties) == [200] * everybody.parties
 
 
 def test_every_route_that_reads_is_one_of_one_hop():

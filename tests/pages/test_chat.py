@@ -7,6 +7,7 @@ from html import unescape
 from uuid import UUID
 
 import pytest
+import streamlit as st
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
@@ -120,6 +121,15 @@ def test_a_manager_has_no_such_page(mona, visit):
     at = visit(mona)
     assert not at.chat_input
     assert "Nothing asked here yet" not in words(at)
+
+
+def test_what_was_sent_says_where_nothing_of_it_was_kept(alice, visit, monkeypatch):
+    """As in the demo clinic, and once a patient is erased."""
+    at = send(visit(alice), "What is a filling?")
+    monkeypatch.setattr(st, "menu_button", lambda label, *_rest, **_more: "sent" if label == "More" else None)
+    at.run()
+    assert not at.exception
+    assert "The words were not kept." in words(at)
 
 
 def test_what_people_type_is_shown_as_typed_and_never_as_markdown(alice, visit):
