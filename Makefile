@@ -36,7 +36,7 @@ cluster: .venv/installed-dev  ## Two app processes, a worker, PgBouncer, Redis a
 	@exec $(BIN)/python -m scripts.cluster --port $(PORT)
 
 test-cluster: .venv/installed-dev  ## The browser tests through a cluster's door
-	$(BIN)/python -m scripts.install_chromium
+	$(BIN)/python -m scripts.chromium
 	CHAIRSIDE_TEST_CLUSTER=1 $(BIN)/python -m pytest -m "not one_process" tests/browser
 
 cluster-restart:  ## One app process of the cluster after the other; no request is dropped
@@ -50,7 +50,7 @@ test test-long test-cluster: export PYTHONDONTWRITEBYTECODE =
 test: .venv/installed-dev  ## Lint, types, and every test that is not long
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m scripts.install_chromium
+	$(BIN)/python -m scripts.chromium
 	$(BIN)/python -m scripts.install_redis
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not long"
 
@@ -58,11 +58,11 @@ audit: .venv/installed-dev  ## Look every package up among known vulnerabilities
 	$(BIN)/python scripts/audit_dependencies.py
 
 test-long: .venv/installed-dev  ## The tests that take minutes
-	$(BIN)/python -m scripts.install_chromium
+	$(BIN)/python -m scripts.chromium
 	$(BIN)/python -m pytest -m long
 
 bench: .venv/installed-dev  ## Every figure beside its goal, into docs/performance.md; takes an hour and wants the machine to itself
-	$(BIN)/python -m scripts.install_chromium
+	$(BIN)/python -m scripts.chromium
 	$(BIN)/python -m benchmarks.report
 
 eval: .venv/installed-dev  ## How well the assistant finds danger signs and articles; fails where a goal is missed

@@ -2,12 +2,11 @@
 
     .venv/bin/python -m benchmarks.assistant [--times 12]
 
-The provider is tests/lib/fake_provider.py, on this machine. Needs Chromium (scripts/install_chromium.py).
+The provider is tests/lib/fake_provider.py, on this machine. Needs Chromium (scripts/chromium.py).
 """
 
 import argparse
 import os
-import shutil
 import statistics
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from playwright.sync_api import sync_playwright
 from benchmarks import rows
 from benchmarks.reruns import demo_clinic, server
 from benchmarks.rows import Row
+from scripts.chromium import launch
 from tests.lib.fake_provider import END, FakeProvider, chunk, serving, usage
 
 SEEN = """word => new Promise(found => {
@@ -63,8 +63,7 @@ def show_first_piece(fake: FakeProvider, cookies: dict[str, str], times: int) ->
 @contextmanager
 def tab(url: str, cookies: dict[str, str]) -> Iterator[Any]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"),
-                                             args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        browser = launch(playwright)
         context = browser.new_context(base_url=url)
         context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
         page = context.new_page()

@@ -2,12 +2,11 @@
 
     .venv/bin/python -m benchmarks.browser [--times 7]
 
-Needs Chromium (scripts/install_chromium.py). A visit counts until the page can be used: its menu and its table are there.
+Needs Chromium (scripts/chromium.py). A visit counts until the page can be used: its menu and its table are there.
 """
 
 import argparse
 import os
-import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from playwright.sync_api import sync_playwright
 from benchmarks import rows
 from benchmarks.reruns import demo_clinic, server
 from benchmarks.rows import Row
+from scripts.chromium import launch
 
 # Of the page as it is now; layout shifts and long tasks since it began.
 VITALS = """() => new Promise(tell => {
@@ -38,38 +38,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A browser's waits")
     parser.add_argument("--times", type=int, default=7)
     times = parser.parse_args().times
-    with demo_clinic() as (cookies, _pages), server([]) as (_process, url), browser() as chromium:
-        cold, vitals = zip(*[first_visit(chromium, url, cookies) for _time in range(times)], strict=True)
-        warm, switches, echoes = one_tab(chromium, url, cookies, times)
+    with demo_clinic() as (cookies, _pages), server([]) as (_process, url), chromium() as browser:
+        cold, vitals = zip(*[first_visit(browser, url, cookies) for _time in range(times)], strict=True)
+        warm, switches, echoes = one_tab(browser, url, cookies, times)
     show({"cold": cold, "warm": warm, "switch": switches, "echo": echoes}, vitals)
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"),
-                                              args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield chromium
-        chromium.close()
+        browser = launch(playwright)
+        yield browser
+        browser.close()
 
 
-def tab(chromium: Any, url: str, cookies: dict[str, str]) -> Any:
-    context = chromium.new_context(base_url=url)
+def tab(browser: Any, url: str, cookies: dict[str, str]) -> Any:
+    context = browser.new_context(base_url=url)
     context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
     return context.new_page()
 
 
-def first_visit(chromium: Any, url: str, cookies: dict[str, str]) -> tuple[float, dict[str, float]]:
+def first_visit(browser: Any, url: str, cookies: dict[str, str]) -> tuple[float, dict[str, float]]:
     """With an empty cache."""
-    page = tab(chromium, url, cookies)
+    page = tab(browser, url, cookies)
     took = timed(lambda: (page.goto("/patients"), usable(page)))
     vitals = page.evaluate(VITALS)
     page.context.close()
     return took, vitals
 
 
-def one_tab(chromium: Any, url: str, cookies: dict[str, str], times: int) -> tuple[list[float], list[float], list[float]]:
-    page = tab(chromium, url, cookies)
+def one_tab(browser: Any, url: str, cookies: dict[str, str], times: int) -> tuple[list[float], list[float], list[float]]:
+    page = tab(browser, url, cookies)
     page.goto("/patients")
     usable(page)
     warm = [timed(lambda: (page.reload(), usable(page))) for _time in range(times)]

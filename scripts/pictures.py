@@ -1,7 +1,6 @@
-"""Takes the pictures of README and guide from a fresh demo clinic: `.venv/bin/python scripts/pictures.py`."""
+"""Takes the pictures of README and guide from a fresh demo clinic: `.venv/bin/python -m scripts.pictures`."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,8 @@ import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+
+from scripts.chromium import launch
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
@@ -47,9 +48,7 @@ def wait() -> None:
 
 def take(email: str, password: str) -> None:
     with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        browser = playwright.chromium.launch(executable_path=own if os.path.exists(own) else shutil.which("chromium"),
-                                             args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        browser = launch(playwright)
         page = browser.new_page(base_url=f"http://localhost:{PORT}", viewport={"width": 1280, "height": 800},
                                 timezone_id="Europe/London", locale="en-GB")
         page.goto("/")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from lib.identity import Identity
-from scripts import packages
+from scripts.chromium import launch
 from tests.clusters import serving_cluster
 from tests.conftest import PASSWORD, serving
 
@@ -31,10 +31,7 @@ def server(database: None) -> Iterator[str]:
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-        browser = playwright.chromium.launch(
-            executable_path=own if os.path.exists(own) else packages.find("chromium-headless-shell", "chromium"), args=flags)
+        browser = launch(playwright, *FLAGS)
         yield browser
         browser.close()
 
