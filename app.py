@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cached_property
 from importlib import import_module
 
 import streamlit as st
@@ -42,19 +41,20 @@ def open_house() -> None:
 class Later:
     """Routes whose module the warm-up or their first call imports: the first page asks nothing of them."""
 
+    app: ASGIApp | None = None
+
     def __init__(self, module: str) -> None:
         self.module = module
-
-    @cached_property
-    def app(self) -> ASGIApp:
-        app: ASGIApp = import_module(self.module).make()
-        return app
+        self.lock = threading.Lock()
 
     def load(self) -> ASGIApp:
-        return self.app
+        with self.lock:
+            if self.app is None:
+                self.app = import_module(self.module).make()
+            return self.app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (await run_in_threadpool(self.load))(scope, receive, send)
+        await (self.app or await run_in_threadpool(self.load))(scope, receive, send)
 
 
 api, assistant, metrics = Later("api.main"), Later("api.assistant"), Later("api.metrics")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import refusals
-from api.route import OneHop
+from api.route import OneHop, in_turn
 from api.session import address, known, same_origin, who
 from lib import auth, factors, grants, tokens
 from lib.auth import Account
@@ -93,14 +93,14 @@ class Me(BaseModel):
     permissions: list[str]
 
 
-@router.post("/register", status_code=201, responses=refusals.of(409))
+@router.post("/register", status_code=201, responses=refusals.of(409), dependencies=[Depends(in_turn)])
 def register(new: NewClinic, request: Request) -> Tokens:
     """A person and the clinic they own. 403 where sign-up is closed."""
     account = auth.sign_up(**{**new.model_dump(), "email": auth.clean(new.email)}, address=address(request))
     return _let_in(account, request, keep=False)
 
 
-@router.post("/login")
+@router.post("/login", dependencies=[Depends(in_turn)])
 def login(sign_in: SignIn, request: Request) -> Tokens:
     account = auth.find_account(sign_in.email)
     if not auth.verify(account, sign_in.password, address=address(request), request_id=request.state.request_id):

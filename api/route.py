@@ -4,7 +4,7 @@ FastAPI would send each piece there and back by itself: who asks, what is done, 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
@@ -55,6 +55,14 @@ class Place:
 
 
 free = anyio.Semaphore(AT_ONCE)
+hashing = anyio.Semaphore(4)
+
+
+async def in_turn() -> AsyncIterator[None]:
+    """For what looks at a password, a quarter of a second and two at a time. Those whose turn it is not yet hold no thread:
+    Streamlit has 28 for everything, its own files too."""
+    async with hashing:
+        yield
 
 
 def _finish(work: Coroutine[Any, Any, T]) -> T:

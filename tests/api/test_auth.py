@@ -1,6 +1,7 @@
 """Signing in by a program: tokens, their end, and the form's own rules."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
@@ -190,3 +191,18 @@ def test_a_session_changes_its_clinic(api, login, alice, charlie, owner):
     assert api.post(f"clinics/{there}/switch", headers=bearer(told)).status_code == 204
     assert api.get("auth/me", headers=bearer(told)).json()["clinic_id"] == there
     assert api.post(f"clinics/{uuid4()}/switch", headers=bearer(told)).status_code == 404
+
+
+def test_nobody_waits_for_those_who_come_to_work_all_at_once(api, alice, login, monkeypatch):
+    """More sign-ins than there are threads, and each of them stuck at the password."""
+    headers, looked_at = bearer(login(alice).json()), threading.Event()
+    monkeypatch.setattr(auth, "verify", lambda *_who, **_about: looked_at.wait(20) and False)
+    with ThreadPoolExecutor(50) as people:
+        coming = [people.submit(login, alice) for _person in range(50)]
+        try:
+            assert not wait(coming, timeout=0.5).done
+            assert api.get("auth/me", headers=headers).status_code == 200
+            assert not wait(coming, timeout=0).done
+        finally:
+            looked_at.set()
+    assert {answer.result().status_code for answer in coming} == {401}
