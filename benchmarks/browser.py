@@ -20,6 +20,7 @@ from benchmarks.reruns import demo_clinic, server
 from benchmarks.rows import Row
 from scripts.chromium import launch
 
+READING = 1500  # milliseconds between an answer and the next question
 # Of the page as it is now; layout shifts and long tasks since it began.
 VITALS = """() => new Promise(tell => {
   const found = { shift: 0, blocked: 0, paint: 0, bytes: 0, requests: 0 }
@@ -75,8 +76,7 @@ def one_tab(browser: Any, url: str, cookies: dict[str, str], times: int) -> tupl
     names = ["Emergencies", "Patients"] * (times + 1)
     switches = [timed(lambda name=name: open_page(page, name)) for name in names][2:]  # the first two are no repeats
     page.goto("/chat")
-    echoes = [timed(lambda number=number: say(page, f"Echo {number} of {time.time()}")) for number in range(times)]
-    return warm, switches, echoes
+    return warm, switches, [echo(page, f"Echo {number} of {time.time()}") for number in range(times)]
 
 
 def usable(page: Any) -> None:
@@ -89,11 +89,11 @@ def open_page(page: Any, name: str) -> None:
     page.get_by_role("heading", name=name, level=1).wait_for()
 
 
-def say(page: Any, text: str) -> None:
-    """Until one's own words stand in the thread."""
+def echo(page: Any, text: str) -> float:
+    """From Enter until one's own words stand in the thread, in a tab where the last answer has come to its end."""
+    page.wait_for_timeout(READING)
     page.get_by_test_id("stChatInputTextArea").fill(text)
-    page.keyboard.press("Enter")
-    page.get_by_test_id("stChatMessage").get_by_text(text).first.wait_for()
+    return timed(lambda: (page.keyboard.press("Enter"), page.get_by_test_id("stChatMessage").get_by_text(text).first.wait_for()))
 
 
 def timed(act: Callable[[], object]) -> float:

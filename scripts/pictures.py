@@ -1,4 +1,7 @@
-"""Takes the pictures of README and guide from a fresh demo clinic: `.venv/bin/python -m scripts.pictures`."""
+"""Takes the pictures of README and guide from a fresh demo clinic: `.venv/bin/python -m scripts.pictures`.
+
+For names in every script: apt-get install fonts-noto-core fonts-noto-cjk.
+"""
 
 import os
 import subprocess
