@@ -7,7 +7,9 @@ about signs beside a booking, a bill or another request; 6 was written as senten
 from each, most of them hard. `outside` is batch 7, in a style of its own: weights were judged by it, then messages like it were
 added to 6. `plain` is batch 8, short and simple, written after everything else. 9 is like 6, in many more manners: forms,
 minutes, letters, forum, portal, chat. `spoken` is batch 10, written after 9 and before anything was judged by what 9 had taught:
-dictated, calls word by word, mails with a subject.
+dictated, calls word by word, mails with a subject. 11 to 17 are by 28 further writers, seven for each language, who saw nothing
+of rules, model or other messages; 17 has pairs of near neighbours, one of them harmless. `inbox` is batch 18, by four more of
+them, and sealed like the half of 3.
 """
 
 import csv
@@ -22,7 +24,7 @@ SEALED = OWN / "sealed"
 OUTSIDE = OWN / "outside"
 EARLIER = ROOT / "tests" / "lib" / "redflags_corpus.csv"
 LANGUAGES = ("en", "es", "fr", "de")
-TRAINING_ONLY = (6, 9)
+TRAINING_ONLY = (6, 9, *range(11, 18))
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def digest() -> str:
 
 
 def part_of(text: str, batch: int) -> str:
-    """Decided by the text alone, so that no message can be moved because of how it was judged; 6 and 9 are for training only."""
+    """Decided by the text alone, so that no message can be moved because of how it was judged; most later batches are for
+    training only."""
     if batch in TRAINING_ONLY:
         return "train"
     place = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % 100

@@ -1,10 +1,10 @@
 """Recall and false alarms of the red flags, by rules, by classifier and by both: python -m evaluation.redflags [part ...]
 
-Ends with 1 where the goals are missed on the sealed messages, which nothing was made from: in every language, at least 97 % of
-the emergencies are found and at most 3 % of the harmless ones raise any flag, E or U; how many raise which is printed apart. The
-classifier has learnt from `aside`, whose figures guard against a change for the worse only; scripts.train_redflags prints how it
-fares with those it has not seen. `outside`, `plain` and `spoken` are small sets in styles of their own. The curve says what
-another threshold of E would give: rules stay as they are.
+Ends with 1 where the goals are missed on the sealed messages (`sealed`, `inbox`), which nothing was made from: in every language,
+at least 97 % of the emergencies are found and at most 3 % of the harmless ones raise any flag, E or U; how many raise which is
+printed apart. The classifier has learnt from `aside`, whose figures guard against a change for the worse only;
+scripts.train_redflags prints how it fares with those it has not seen. `outside`, `plain` and `spoken` are small sets in styles of
+their own. The curve says what another threshold of E would give: rules stay as they are.
 """
 
 import math
@@ -17,7 +17,8 @@ from evaluation.corpus import Message
 from lib import redflag_classifier, redflag_hearing, redflags
 
 RECALL, FALSE_ALARMS = 0.97, 0.03
-PARTS = ("aside", "sealed", "outside", "plain", "spoken")
+SEALED = ("sealed", "inbox")
+PARTS = ("aside", *SEALED, "outside", "plain", "spoken")
 WAYS = ("rules", "classifier", "together")
 RANK = redflags.RANK
 
@@ -79,7 +80,7 @@ def main(parts: Sequence[str]) -> int:
         _by("register", judged, lambda message: message.register)
         missed += [f"{part}, {goal}" for goal in missed_goals(judged)]
     print("\n" + ("\n".join(["Goals missed:", *missed]) if missed else "All goals are met."))
-    return bool([goal for goal in missed if goal.startswith("sealed")])
+    return bool([goal for goal in missed if goal.startswith(SEALED)])
 
 
 def _by_language(judged: Sequence[Judged]) -> None:

@@ -16,8 +16,8 @@ from lib.redflag_model import Floats, Model
 WINDOW, STRIDE = 40, 20
 SHORT_FOLLOW_UP = 15
 TIERS = ("E", "U")
-# By what the rules say: the steps up that are left. An emergency where they see nothing at all needs the most.
-STEPS: dict[str | None, tuple[str, ...]] = {None: ("E", "U"), "U": ("U to E",), "E": ()}
+# By what the rules say: the tiers that are left.
+HIGHER: dict[str | None, tuple[str, ...]] = {None: ("E", "U"), "U": ("E",), "E": ()}
 NOTHING = -100.0
 
 
@@ -29,18 +29,18 @@ class Raise:
 
 @dataclass(frozen=True)
 class Judged:
-    """Of each stretch of the words: how far it is beyond the threshold, by step, and what an emergency would be about."""
+    """Of each stretch of the words: how far it is beyond the threshold, by tier, and what an emergency would be about."""
 
     scores: dict[str, list[float]]
     categories: list[str]
 
-    def best(self, step: str) -> float:
-        return max(self.scores[step], default=NOTHING)
+    def best(self, tier: str) -> float:
+        return max(self.scores[tier], default=NOTHING)
 
 
 def judge(words: Sequence[Heard], before: Sequence[Heard] = (), *, above: str | None = None) -> Raise | None:
     """The tier higher than `above` that the words reach, or that a short follow-up reaches with the turns before it."""
-    words, before, wanted = once(words), once(before), STEPS[above]
+    words, before, wanted = once(words), once(before), HIGHER[above]
     found = _highest(words, wanted)
     if before and 0 < len(words) <= SHORT_FOLLOW_UP and not _highest(before, wanted):
         found = found or _highest([*before[len(words) - WINDOW:], *words], wanted)
@@ -48,28 +48,28 @@ def judge(words: Sequence[Heard], before: Sequence[Heard] = (), *, above: str | 
 
 
 def scores(words: Sequence[Heard]) -> dict[str, float]:
-    """The highest score of any stretch of the words, by step; above 0 the step is taken."""
+    """The highest score of any stretch of the words, by tier; above 0 the tier is reached."""
     judged = _judged(once(words))
-    return {step: judged.best(step) for step in judged.scores}
+    return {tier: judged.best(tier) for tier in judged.scores}
 
 
-def _highest(words: Sequence[Heard], steps: Sequence[str]) -> Raise | None:
+def _highest(words: Sequence[Heard], tiers: Sequence[str]) -> Raise | None:
     judged = _judged(words)
-    step = next((step for step in steps if judged.best(step) > 0), None)
-    if step is None:
+    tier = next((tier for tier in tiers if judged.best(tier) > 0), None)
+    if tier is None:
         return None
-    place = int(np.argmax(judged.scores[step]))
-    return Raise(step[-1], judged.categories[place] if step[-1] == "E" else "other")
+    place = int(np.argmax(judged.scores[tier]))
+    return Raise(tier, judged.categories[place] if tier == "E" else "other")
 
 
 def _judged(words: Sequence[Heard]) -> Judged:
     starts, stops = _windows(len(words))
     if not starts:
-        return Judged({step: [] for step in MODEL.threshold}, [])
+        return Judged({tier: [] for tier in MODEL.threshold}, [])
     of_words, of_ideas = _sums(words)
     logits = MODEL.logits(_between(of_words, starts, stops) + _between(of_ideas, starts, stops))
     reached = {tier: _log_odds(logits, wanted) for tier, wanted in WANTED.items()}
-    return Judged({step: (reached[step[-1]] - threshold).tolist() for step, threshold in MODEL.threshold.items()},
+    return Judged({tier: (reached[tier] - threshold).tolist() for tier, threshold in MODEL.threshold.items()},
                   [CATEGORIES[place] for place in logits[:, WANTED["E"]].argmax(axis=1)])
 
 

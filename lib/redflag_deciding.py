@@ -1,4 +1,5 @@
-"""Which rules decide by themselves: those whose words are affirmed of somebody now; the rest is evidence for the classifier.
+"""Which rules decide by themselves: those whose words a short message affirms of somebody now; the rest is evidence for the
+classifier, which tells lessons, denials and memories from news better than rules do (docs/assistant-evaluation.md).
 
 A clause is cut where a request begins ("swollen gum | how much is a visit"): what is wanted besides does not take the sign
 back, and a wish for an appointment speaks of somebody now.
@@ -16,13 +17,11 @@ from lib.redflag_rules import RULES, Pattern
 NOW = frozenset(("now", "present_patient"))
 NEGATORS = frozenset(("negator", "negator_after", "refuse", "nothing"))
 LONGEST_QUESTION, BARE = 12, 3
-LONGEST_PLAIN = 25
+LONGEST, LONGEST_HERE = 12, 25  # words, besides those of requests: what is told at length is the classifier's
 # "My child", "thanks": beside somebody now these say nothing else.
 SOFT = frozenset(("~long_ago", "~love_it", "~thankful", "~named"))
 DETACHED_NOW = RULES.detached - SOFT
 DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
-# A bill, a booking or a question stands beside an emergency as well.
-DETACHED_E = RULES.detached - {"~money", "~admin", "~named", "~teaching", "~questionnaire", "asking", "impersonal"}
 Hit = tuple[Pattern, tuple[int, ...]]
 
 
@@ -50,11 +49,15 @@ def deciding(reading: Reading) -> Iterator[Hit]:
     told = set().union(*around.values())
     said = set().union(*(stretch.ideas for stretch in stretches))
     asking = _asking(reading, stretches)
+    length = sum(stretch.stop - max(stretch.start, reading.last_turn) for stretch in stretches
+                 if stretch.stop > reading.last_turn and not stretch.is_request)
     for rule, match in hits:
         own = stretches[bisect_right(starts, max(match)) - 1]
         affirmed = reading.quoted.isdisjoint(match) and _is_affirmed(reading, own, around, told)
-        plain = rule.tier != "E" or (own.sentence not in asking and _is_plain(reading, own, (rule, match), said))
-        if rule.firm or (affirmed and plain):
+        if rule.tier == "E":
+            affirmed = affirmed and own.sentence not in asking and _is_stated(reading, own, (rule, match), said)
+        is_here = rule.tier == "E" and ("now" in own.ideas or "setting" in said)
+        if affirmed and length <= (LONGEST_HERE if is_here else LONGEST):
             yield rule, match
 
 
@@ -63,17 +66,13 @@ def _asking(reading: Reading, stretches: Iterable[Stretch]) -> set[int]:
     return reading.asked - {stretch.sentence for stretch in stretches if stretch.is_request}
 
 
-def _is_plain(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool:
-    """Whether a short message states it: nothing in it detaches it, and no negator but one that is part of a sign.
+def _is_stated(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool:
+    """Nothing in the message is long ago, unless the clause says "now", and its only negators are parts of signs.
 
-    "No quiero morirme" and "didn't black out" are not; "can't breathe" is. What is told at length is the classifier's.
+    "No quiero morirme" and "didn't black out" are not; "can't breathe" is.
     """
     rule, match = hit
-    if len(reading.words) - reading.last_turn > LONGEST_PLAIN:
-        return False
-    if rule.weak and own.ideas.isdisjoint(NOW):
-        return False
-    if "now" not in own.ideas and "setting" not in said and not said.isdisjoint(DETACHED_E):
+    if "now" not in own.ideas and ("~long_ago" in said or (rule.weak and own.ideas.isdisjoint(NOW))):
         return False
     negators = {i for i in range(own.start, own.stop) if not reading.concepts[i].isdisjoint(NEGATORS)}
     return not negators or not negators.isdisjoint(reading.bound.union(match))

@@ -24,7 +24,7 @@ PATH = Path(__file__).with_name("redflag_model.json")
 class Model:
     """`words` and `ideas` hold, by n-gram or idea, the place of its row in `rows`; `pairs` those of two ideas close together.
 
-    `kinds` names what each output stands for: a tier and a category. `threshold` is by step up (redflag_classifier.STEPS).
+    `kinds` names what each output stands for: a tier and a category. `threshold` is by tier.
     """
 
     version: str

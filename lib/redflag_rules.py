@@ -23,9 +23,8 @@ TYPO_LENGTHS = range(5, 17)
 class Pattern:
     """Concepts in a fixed order with at most `reach` words between two, or in any order within `reach` words.
 
-    `unless` excuses it in its sentence, `absent` anywhere in the message. A `firm` rule decides
-    also in a clause about other things: hardly any harmless message is known that it flags. A `weak` one, a bare noun, decides
-    only where its clause says "now" or "my patient".
+    `unless` excuses it in its sentence, `absent` anywhere in the message. A `weak` rule, a bare noun, decides only where its
+    clause says "now" or "my patient".
     """
 
     name: str
@@ -37,7 +36,6 @@ class Pattern:
     barrier: str
     unless: tuple[str, ...]
     absent: tuple[str, ...]
-    firm: bool
     weak: bool
 
 
@@ -188,7 +186,6 @@ def _pattern(row: Mapping[str, Any], tier: str = "", category: str = "") -> Patt
         barrier=row.get("barrier", ""),
         unless=tuple(row.get("unless", ())),
         absent=tuple(row.get("absent", ())),
-        firm=row.get("firm", False),
         weak=row.get("weak", False),
     )
 

@@ -1,7 +1,7 @@
 """Makes lib/redflag_model.json from evaluation/redflags: python -m scripts.train_redflags
 
 Same data and same scikit-learn, same model. It learns from train and aside; the thresholds are the lowest that the messages of
-FOREIGN writers allow, each of these judged by a model that had seen none of that batch (HELD_OUT).
+FOREIGN writers allow, each of these judged by a model that had seen none of theirs (HELD_OUT).
 """
 
 import json
@@ -27,21 +27,20 @@ from lib import redflag_hearing as hearing
 from lib import redflag_model, redflags
 from lib.redflags import CATEGORIES
 
-VERSION = "6"
+VERSION = "7"
 SEED = 20261129
-# Each judged by a model that has seen nothing of that batch, thus of its writers and their style; thresholds are from FOREIGN.
-HELD_OUT = (3, 6, 9)
-FOREIGN = 3
+# Each judged by a model that has seen nothing of these batches, thus of their writers and style; thresholds are from FOREIGN.
+HELD_OUT = ((3,), (11, 12), (13, 14), (15, 16), (17,))
+FOREIGN = range(11, 17)
 SEEN_AT_LEAST = {"words": 4, "ideas": 5}
 KEPT = {"words": 30_000, "ideas": 15_000}
 LINEAR_DECAY, LINEAR_EPOCHS = 2e-6, 8
 HIDDEN, BATCH, EPOCHS, RATE, DECAY = 24, 512, 6, 0.003, 1e-4
 MISSED_BY_RULES = 2.0
 # Those who wrote after the rules were made say it in other words, and so does whoever comes next.
-WEIGHT = {1: 1.0, 2: 1.0, 3: 3.0, 4: 2.0, 5: 2.0, 6: 3.0, 9: 3.0}
-# The shares of messages that the classifier may take a step too far: of the harmless ones that no rule flags to E and to U,
-# of the urgent ones to E.
-FALSE_ALARMS = {"E": 0.06, "U": 0.015, "U to E": 0.1}
+WEIGHT = {1: 1.0, 2: 1.0, 3: 3.0, 4: 2.0, 5: 2.0} | dict.fromkeys((6, 9, *range(11, 18)), 3.0)
+# The shares of the harmless messages, of those that no rule flags, that the classifier may take to E and to any tier.
+FALSE_ALARMS = {"E": 0.035, "U": 0.04}
 TIERS = {"E": ("E",), "U": ("E", "U")}
 ABOUT = {
     "E": CATEGORIES,
@@ -93,12 +92,10 @@ class Names:
 def main() -> None:
     draw = random.Random(SEED)  # noqa: S311 - nothing secret
     examples = [_example(copy) for message in corpus.messages("aside", "train") for copy in (message, *_varied(message, draw))]
-    names = _known(examples)
-    rows = _rows(examples, names)
-    judged = [one for batch in HELD_OUT for one in _judged(examples, names, rows, batch)]
+    judged = [one for batches in HELD_OUT for one in _judged(examples, batches)]
     threshold = _thresholds(judged)
     _report(judged, threshold)
-    _write({**_model(examples, names, rows, [True] * len(examples)), "threshold": threshold})
+    _write({**_model(examples), "threshold": threshold})
 
 
 def _example(message: Message) -> Example:
@@ -173,16 +170,16 @@ def _table(known: Sequence[str], counts: Sequence[Counter[str]]) -> Any:
     return csr_matrix((values, places, ends), shape=(len(counts), len(known)))
 
 
-def _model(examples: Sequence[Example], names: Names, rows: Any, seen: Sequence[bool]) -> dict[str, Any]:
-    """A net that has learned the kinds of the messages in `seen`; what it is about helps it to know how it is meant."""
+def _model(examples: Sequence[Example]) -> dict[str, Any]:
+    """A net that has learned the kinds of these messages; what one is about helps it to know how it is meant."""
+    names = _known(examples)
     wanted = np.array([KINDS.index(_kind(example.message)) for example in examples])
     weights = np.array([_weight(example) for example in examples])
-    places = np.flatnonzero(seen)
     net = MLPClassifier((HIDDEN,), alpha=DECAY, batch_size=BATCH, learning_rate_init=RATE, max_iter=EPOCHS, tol=0,
                         random_state=SEED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early: that generalises better
-        net.fit(rows[places], wanted[places], sample_weight=weights[places] / weights[places].mean())
+        net.fit(_rows(examples, names), wanted, sample_weight=weights / weights.mean())
     return _packed(net, names)
 
 
@@ -214,11 +211,11 @@ def _weight(example: Example) -> float:
     return WEIGHT[example.message.batch] * (MISSED_BY_RULES if missed else 1.0)
 
 
-def _judged(examples: Sequence[Example], names: Names, rows: Any, batch: int) -> list[tuple[Example, dict[str, float]]]:
-    """The messages of this batch with the scores of a model that saw none of its writers' messages."""
-    model = _model(examples, names, rows, [example.message.batch != batch for example in examples])
+def _judged(examples: Sequence[Example], batches: Sequence[int]) -> list[tuple[Example, dict[str, float]]]:
+    """The messages of these batches with the scores of a model that saw none of their writers' messages."""
+    model = _model([example for example in examples if example.message.batch not in batches])
     classifier.use(redflag_model.model_of({**model, "threshold": dict.fromkeys(FALSE_ALARMS, 0.0)}))
-    return [(e, classifier.scores(_heard(e.message.text))) for e in examples if e.message.batch == batch and e.message.part]
+    return [(e, classifier.scores(_heard(e.message.text))) for e in examples if e.message.batch in batches and e.message.part]
 
 
 def _heard(text: str) -> list[hearing.Heard]:
@@ -226,15 +223,8 @@ def _heard(text: str) -> list[hearing.Heard]:
 
 
 def _thresholds(judged: Sequence[tuple[Example, dict[str, float]]]) -> dict[str, float]:
-    return {step: _lowest([found[step] for e, found in judged if e.message.batch == FOREIGN and _must_not(e, step)], share)
-            for step, share in FALSE_ALARMS.items()}
-
-
-def _must_not(example: Example, step: str) -> bool:
-    """Whether the step would be wrong, and is not one that the rules have taken already."""
-    if step == "U to E":
-        return example.said == "U" and example.message.tier != "E"
-    return example.said is None and (example.message.tier is None or (step == "E" and example.message.tier == "U"))
+    harmless = [found for e, found in judged if e.message.batch in FOREIGN and e.message.tier is None and e.said is None]
+    return {tier: _lowest([found[tier] for found in harmless], share) for tier, share in FALSE_ALARMS.items()}
 
 
 def _lowest(harmless: Sequence[float], share: float) -> float:
@@ -243,18 +233,18 @@ def _lowest(harmless: Sequence[float], share: float) -> float:
 
 def _report(judged: Sequence[tuple[Example, dict[str, float]]], threshold: Mapping[str, float]) -> None:
     """The figures of messages that the classifier has not seen, though rules and hints were made with them in sight."""
-    for batch in HELD_OUT:
+    for batches in HELD_OUT:
         for language in (*corpus.LANGUAGES, "all"):
             own = [(e.message.tier, _tier(e, found, threshold)) for e, found in judged
-                   if e.message.batch == batch and language in (e.message.language, "all")]
+                   if e.message.batch in batches and language in (e.message.language, "all")]
             shares = [np.mean([redflags.RANK[got] >= redflags.RANK[least] for tier, got in own if tier == wanted])
                       for wanted, least in (("E", "E"), ("U", "U"), (None, "E"), (None, "U"))]
-            sys.stdout.write(f"{batch} {language:4} E recall {shares[0]:.3f}  U recall {shares[1]:.3f}"
+            sys.stdout.write(f"{batches[0]:2} {language:4} E recall {shares[0]:.3f}  U recall {shares[1]:.3f}"
                              f"  alarms E {shares[2]:.3f}  any {shares[3]:.3f}\n")
 
 
 def _tier(example: Example, found: Mapping[str, float], threshold: Mapping[str, float]) -> str | None:
-    return next((step[-1] for step in classifier.STEPS[example.said] if found[step] > threshold[step]), example.said)
+    return next((tier for tier in classifier.HIGHER[example.said] if found[tier] > threshold[tier]), example.said)
 
 
 def _write(model: dict[str, Any]) -> None:
