@@ -291,8 +291,11 @@ def _alive(cluster: Path) -> bool:
 
 def _is_zombie(cluster: Path) -> bool:
     """Killed, but not yet buried by its parent: where nobody reaps orphans, as in many containers, for ever."""
-    process = Path("/proc") / (cluster / "postmaster.pid").read_text().split()[0] / "stat"
-    return process.exists() and process.read_text().rpartition(")")[2].split()[0] == "Z"
+    try:
+        process = Path("/proc") / (cluster / "postmaster.pid").read_text().split()[0] / "stat"
+        return process.read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):  # gone, and buried, while we looked
+        return False
 
 
 def _ensure_roles(server: Server) -> None:

@@ -38,10 +38,13 @@ class Judged:
         return max(self.scores[tier], default=NOTHING)
 
 
-def judge(words: Sequence[Heard], before: Sequence[Heard] = (), *, above: str | None = None) -> Raise | None:
-    """The tier higher than `above` that the words reach, or that a short follow-up reaches with the turns before it."""
+def judge(words: Sequence[Heard], before: Sequence[Heard] = (), *, above: str | None = None, beyond: float = 0.0) -> Raise | None:
+    """The tier higher than `above` that the words reach, or that a short follow-up reaches with the turns before it.
+
+    `beyond`: so far past the threshold the words have to be, in logarithms of the odds.
+    """
     words, before, wanted = once(words), once(before), HIGHER[above]
-    found = _highest(words, wanted)
+    found = _highest(words, wanted, beyond)
     if before and 0 < len(words) <= SHORT_FOLLOW_UP and not _highest(before, wanted):
         found = found or _highest([*before[len(words) - WINDOW:], *words], wanted)
     return found
@@ -53,9 +56,9 @@ def scores(words: Sequence[Heard]) -> dict[str, float]:
     return {tier: judged.best(tier) for tier in judged.scores}
 
 
-def _highest(words: Sequence[Heard], tiers: Sequence[str]) -> Raise | None:
+def _highest(words: Sequence[Heard], tiers: Sequence[str], beyond: float = 0.0) -> Raise | None:
     judged = _judged(words)
-    tier = next((tier for tier in tiers if judged.best(tier) > 0), None)
+    tier = next((tier for tier in tiers if judged.best(tier) > beyond), None)
     if tier is None:
         return None
     place = int(np.argmax(judged.scores[tier]))

@@ -17,8 +17,7 @@ from lib import redflag_classifier, redflag_hearing, redflag_model, redflag_rule
 # still get a wrong tier.
 CORPUS = list(csv.DictReader(Path(__file__).with_name("redflags_corpus.csv").open(encoding="utf-8")))
 OPEN = {row["text"] for row in CORPUS if row["batch"] == "open"}
-# What classifier 7 judges too high, and one question of staff that it takes for a lesson.
-TOO_HIGH = {"my brace wire is poking my cheek", "call me at 112 Main Street", "is the ambulance entrance on the left"}
+# One question of staff that classifier 7 takes for a lesson.
 TAKEN_FOR_A_LESSON = "was tun Patient mit Kieferklemme"
 EMERGENCIES = [row for row in CORPUS if row["tier"] == "E" and row["batch"] != "open"]
 FRAMES = {
@@ -51,7 +50,7 @@ def test_every_message_of_the_corpus_gets_its_tier_but_the_open_ones(language):
     own = [row for row in CORPUS if row["language"] == language]
     wrong = {row["text"] for row in own if (redflags.check(row["text"]).tier or "none") != row["tier"]}
 
-    assert wrong - OPEN - TOO_HIGH == set()
+    assert wrong - OPEN == set()
 
 
 def test_the_corpus_is_broad_enough():
@@ -324,7 +323,7 @@ def test_a_version_names_rules_and_classifier():
 def test_the_classifier_raises_a_tier_and_never_lowers_one(monkeypatch, said, raised):
     text = {None: "do you sell tongue scrapers", "U": "my gum is swollen", "E": "I can't breathe"}[said]
     monkeypatch.setattr(redflag_classifier, "_judged", lambda words: redflag_classifier.Judged(
-        {step: [1.0 if step[-1] == raised else -1.0] for step in redflag_classifier.MODEL.threshold}, ["airway"]))
+        {tier: [3.0 if tier == raised else -1.0] for tier in redflag_classifier.MODEL.threshold}, ["airway"]))
     verdict = redflags.check(text)
 
     assert verdict.tier == max(said, raised, key=redflags.RANK.__getitem__)
@@ -398,6 +397,12 @@ def test_a_sign_does_not_drown_in_a_long_message():
 
     assert redflag_classifier.scores(heard_in(around + sign + ". " + around))["E"] > 0
     assert redflag_classifier.scores(heard_in(around))["E"] < 0
+
+
+@pytest.mark.parametrize("text", ["She asks what she should eat", "tengo mal aliento todo el día", "le fluor est-il dangereux",
+                                  "Diabetes und Zahnfleisch", "my breath stinks even after brushing", "is the entrance on the left"])
+def test_a_few_ordinary_words_raise_no_alarm(text):
+    assert redflags.check(text).tier is None
 
 
 # The messages set aside (evaluation/redflags)
