@@ -28,7 +28,7 @@ class Finding:
 VERSION = f"{RULES.version}+{redflag_classifier.MODEL.version}"
 SIGNS = RULES.live.union(name for rule in RULES.rules for part in rule.parts for name in part) - RULES.neutral
 RANK = {None: 0, "U": 1, "E": 2}
-# In a few words of which no rule knows anything, the classifier has to be surer: it takes "what should she eat" for an alarm.
+# In a few words that tell nothing a rule knows, the classifier has to be surer: it takes "what should she eat" for an alarm.
 SHORT, SURELY = 12, 2.0
 
 
@@ -71,11 +71,16 @@ def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | No
     if above == "E":
         return None
     words = redflag_hearing.hear(reading)
-    beyond = 0.0 if reading.hits or len(words) - reading.last_turn > SHORT else SURELY
+    beyond = 0.0 if len(words) - reading.last_turn > SHORT or _is_told(reading) else SURELY
     raised = redflag_classifier.judge(words[reading.last_turn:], words[:reading.last_turn], above=above, beyond=beyond)
     if raised is None or (raised.tier == "E" and "lingering" in reading.places) or not _names_a_sign(reading, raised.tier):
         return None
     return Finding(raised.tier, raised.category, "classifier", "")
+
+
+def _is_told(reading: Reading) -> bool:
+    """Whether a rule finds its words outside a question: "bleeding, is it normal", not "is bleeding normal"."""
+    return any(reading.sentence[max(match)] not in reading.asked for _, match in reading.hits)
 
 
 def _names_a_sign(reading: Reading, tier: str) -> bool:

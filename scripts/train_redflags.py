@@ -5,6 +5,7 @@ FOREIGN writers allow, each of these judged by a model that had seen none of the
 """
 
 import json
+import math
 import random
 import sys
 import warnings
@@ -228,7 +229,8 @@ def _thresholds(judged: Sequence[tuple[Example, dict[str, float]]]) -> dict[str,
 
 
 def _lowest(harmless: Sequence[float], share: float) -> float:
-    return round(float(np.quantile(harmless, 1 - share)), 3)
+    """Rounded down to hundredths: in favour of finding."""
+    return math.floor(float(np.quantile(harmless, 1 - share)) * 100) / 100
 
 
 def _report(judged: Sequence[tuple[Example, dict[str, float]]], threshold: Mapping[str, float]) -> None:

@@ -16,9 +16,6 @@ from lib import redflag_classifier, redflag_hearing, redflag_model, redflag_rule
 # rules, 4B to measure them, and then to mend them too. Batch 5 was open until the classifier found it. Messages of batch "open"
 # still get a wrong tier.
 CORPUS = list(csv.DictReader(Path(__file__).with_name("redflags_corpus.csv").open(encoding="utf-8")))
-OPEN = {row["text"] for row in CORPUS if row["batch"] == "open"}
-# One question of staff that classifier 7 takes for a lesson.
-TAKEN_FOR_A_LESSON = "was tun Patient mit Kieferklemme"
 EMERGENCIES = [row for row in CORPUS if row["tier"] == "E" and row["batch"] != "open"]
 FRAMES = {
     "en": ["my husband says it's nothing but {}", "sorry to bother you, {}", "{}?", "is it normal that {}", "what should i do {}",
@@ -48,9 +45,9 @@ def cheapest(work) -> float:
 @pytest.mark.parametrize("language", ["en", "es", "fr", "de", "mixed"])
 def test_every_message_of_the_corpus_gets_its_tier_but_the_open_ones(language):
     own = [row for row in CORPUS if row["language"] == language]
-    wrong = {row["text"] for row in own if (redflags.check(row["text"]).tier or "none") != row["tier"]}
+    wrong = [row["text"] for row in own if (redflags.check(row["text"]).tier or "none") != row["tier"]]
 
-    assert wrong - OPEN == set()
+    assert wrong == [row["text"] for row in own if row["batch"] == "open"]
 
 
 def test_the_corpus_is_broad_enough():
@@ -70,7 +67,7 @@ def test_the_open_messages_stay_few():
 def test_an_emergency_stays_one_when_it_is_asked_played_down_or_told_by_another(language, frame):
     asked = [frame.format(row["text"].rstrip(".?!")) for row in EMERGENCIES if row["language"] == language]
 
-    assert {text for text in asked if redflags.check(text).tier != "E"} <= {TAKEN_FOR_A_LESSON}
+    assert [text for text in asked if redflags.check(text).tier != "E"] == []
 
 
 @pytest.mark.parametrize(("image", "literal", "tier"), [
@@ -274,7 +271,7 @@ def test_what_is_long_past_detaches_what_another_sentence_tells():
     assert redflags.check("That was in 2003. Today my throat is closing.").tier == "E"
 
 
-def test_a_firm_rule_and_a_clause_about_now_decide_beside_anything():
+def test_a_clause_about_now_decides_beside_anything():
     assert redflags.check("please resend the invoice, his face is lopsided and I see double vision").tier == "E"
     assert list(redflags.by_rules(redflags.read("thanks for the invoice and now I can't breathe"))) != []
 

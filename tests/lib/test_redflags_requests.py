@@ -140,8 +140,6 @@ REQUESTS = {
            "danke für die Rechnung. {}"],
 }
 LANGUAGES = ("en", "es", "fr", "de")
-# What classifier 7 takes for a patient's own bleeding and abscess.
-TOO_HIGH = {("U", "Is bleeding normal after an extraction?"), ("U", "abscess contagious?")}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -153,7 +151,7 @@ def test_a_sign_beside_a_request_keeps_its_tier(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_sign_named_in_general_stays_harmless(language):
-    assert {(tier, text) for text in GENERAL[language] if (tier := redflags.check(text).tier)} <= TOO_HIGH
+    assert [(tier, text) for text in GENERAL[language] if (tier := redflags.check(text).tier)] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
