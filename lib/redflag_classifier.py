@@ -6,6 +6,7 @@ It may raise a tier and never lowers one. scripts/train_redflags.py made the wei
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -13,12 +14,14 @@ from lib import redflag_model
 from lib.redflag_hearing import REACH, Heard, features, once
 from lib.redflag_model import Floats, Model
 
-WINDOW, STRIDE = 40, 20
+STRIDE = 20
+WINDOW = 2 * STRIDE
 SHORT_FOLLOW_UP = 15
 TIERS = ("E", "U")
 # By what the rules say: the tiers that are left.
 HIGHER: dict[str | None, tuple[str, ...]] = {None: ("E", "U"), "U": ("E",), "E": ()}
 NOTHING = -100.0
+NO_ROW = -1  # the last one: it says nothing
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,13 @@ def _highest(words: Sequence[Heard], tiers: Sequence[str], beyond: float = 0.0) 
 
 
 def _judged(words: Sequence[Heard]) -> Judged:
-    starts, stops = _windows(len(words))
-    if not starts:
+    if not words:
         return Judged({tier: [] for tier in MODEL.threshold}, [])
     of_words, of_ideas = _sums(words)
-    logits = MODEL.logits(_between(of_words, starts, stops) + _between(of_ideas, starts, stops))
+    logits = MODEL.logits(_scaled(of_words) + _scaled(of_ideas))
     reached = {tier: _log_odds(logits, wanted) for tier, wanted in WANTED.items()}
     return Judged({tier: (reached[tier] - threshold).tolist() for tier, threshold in MODEL.threshold.items()},
                   [CATEGORIES[place] for place in logits[:, WANTED["E"]].argmax(axis=1)])
-
-
-def _windows(length: int) -> tuple[list[int], list[int]]:
-    """The whole of a short message; stretches of a long one, so that a sign does not drown in it."""
-    starts = list(range(0, max(1, length - STRIDE), STRIDE)) if length else []
-    return starts, [min(start + WINDOW, length) for start in starts]
 
 
 def _log_odds(logits: Floats, wanted: Sequence[bool]) -> Floats:
@@ -88,48 +84,42 @@ def _log_odds(logits: Floats, wanted: Sequence[bool]) -> Floats:
     return odds
 
 
-def _between(sums: Floats, starts: Sequence[int], stops: Sequence[int]) -> Floats:
-    """What is said between: the last column counts the known features, by whose root the others are scaled."""
-    found = sums[stops] - sums[starts]
+def _scaled(found: Floats) -> Floats:
+    """The last column counts the known features, by whose root the others are scaled."""
     scaled: Floats = found[:, :-1] / np.sqrt(np.maximum(1, found[:, -1:]))
     return scaled
 
 
 def _sums(words: Sequence[Heard]) -> tuple[Floats, Floats]:
-    """Running sums of the rows of words and of ideas, so that each window costs the same."""
-    grams = [_rows_of_grams(words, i) for i in range(len(words))]
+    """Of each window the rows of its words and of its ideas, added up."""
     weighed = [_weigh_ideas(ideas) for _, ideas in words]
-    pairs = list(_rows_of_pairs([partners for _, partners in weighed]))
-    return (_running([_weigh(word) for word, _ in words], grams), _running([sums for sums, _ in weighed], pairs))
+    of_words = _added([_weigh(word) for word, _ in words], list(_places_of_grams([word for word, _ in words])))
+    return of_words, _added([sums for sums, _ in weighed], list(_places_of_pairs([partners for _, partners in weighed])))
 
 
-def _running(single: Sequence[Floats], joined: Sequence[Sequence[int]]) -> Floats:
-    """The sums of what each word says by itself, and of what it says beside others."""
-    sums = np.zeros((len(single) + 1, ROWS.shape[1]), dtype=np.float64)
-    np.cumsum(single, axis=0, out=sums[1:])
-    places = [place for of_word in joined for place in of_word]
-    if places:
-        told = np.zeros((len(places) + 1, ROWS.shape[1]), dtype=np.float64)
-        np.cumsum(ROWS[places], axis=0, out=told[1:])
-        sums[1:] += told[np.cumsum([len(of_word) for of_word in joined])]
-    return sums
+def _added(single: Sequence[Floats], joined: Sequence[Sequence[int]]) -> Floats:
+    """What each word says by itself and beside others; two strides are a window, so that no sign drowns in a long message."""
+    starts = range(0, len(single), STRIDE)
+    strides = np.add.reduceat(np.array(single), starts, axis=0, dtype=np.float64)
+    by_stride = [[place for of_word in joined[start:start + STRIDE] for place in of_word] + [NO_ROW] for start in starts]
+    ends = np.cumsum([0, *map(len, by_stride)])
+    strides += np.add.reduceat(ROWS[list(chain.from_iterable(by_stride))], ends[:-1], axis=0, dtype=np.float64)
+    windows: Floats = strides[:-1] + strides[1:] if len(strides) > 1 else strides
+    return windows
 
 
-def _rows_of_grams(words: Sequence[Heard], i: int) -> list[int]:
-    """As redflag_hearing names them; asked of every word, hence without what cannot be known."""
-    word, last, first = words[i][0], words[i - 1][0] if i else "", words[i - 2][0] if i > 1 else ""
-    names = [f"{last} {word}"] if last in GRAMS else []
-    if first in GRAMS:
-        names += [f"{first} _ {word}", f"{first} {last} {word}"]
-    known = MODEL.words
-    return [known[name] for name in names if name in known]
+def _places_of_grams(said: Sequence[str]) -> Iterator[list[int]]:
+    """As redflag_hearing names them; tuples of the words, as every word is asked for three and to join them costs more."""
+    row = (None, None, *said)
+    for first, last, word in zip(row, row[1:], said, strict=False):
+        found = GRAMS.get((last, word)), GRAMS.get((first, "_", word)), GRAMS.get((first, last, word))
+        yield [place for place in found if place is not None]
 
 
-def _rows_of_pairs(partners: Sequence[tuple[str, ...]]) -> Iterator[list[int]]:
+def _places_of_pairs(partners: Sequence[tuple[str, ...]]) -> Iterator[list[int]]:
     for i, own in enumerate(partners):
-        known = [MODEL.pairs[idea] for idea in own]
-        near = [other for earlier in partners[max(0, i - REACH):i] for other in earlier] if known else ()
-        yield [row[other] for row in known for other in near if other in row]
+        near = list(chain.from_iterable(partners[max(0, i - REACH):i])) if own else ()
+        yield [place for idea in own for place in map(MODEL.pairs[idea].get, near) if place is not None]
 
 
 @lru_cache(maxsize=20_000)
@@ -152,8 +142,9 @@ def use(model: Model) -> None:
     """For training and tests."""
     global MODEL, GRAMS, ROWS, WANTED, CATEGORIES
     MODEL = model
-    GRAMS = frozenset(name[:name.index(" ")] for name in model.words if " " in name)
-    ROWS = np.hstack([model.rows, np.ones((len(model.rows), 1), dtype=np.float32)])
+    GRAMS = {tuple(name.split(" ")): place for name, place in model.words.items() if " " in name}
+    ROWS = np.pad(model.rows, ((0, 1), (0, 1)), constant_values=1)
+    ROWS[NO_ROW] = 0
     WANTED = {"E": [tier == "E" for tier, _ in model.kinds], "U": [tier in TIERS for tier, _ in model.kinds]}
     CATEGORIES = [category for tier, category in model.kinds if tier == "E"]
     _weigh.cache_clear()
@@ -161,7 +152,7 @@ def use(model: Model) -> None:
 
 
 MODEL: Model
-GRAMS: frozenset[str]
+GRAMS: dict[tuple[str | None, ...], int]
 ROWS: Floats
 WANTED: dict[str, list[bool]]
 CATEGORIES: list[str]

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from lib import redflag_hearing
 from lib.redflag_reading import Reading
@@ -29,13 +30,17 @@ Hit = tuple[Pattern, tuple[int, ...]]
 class Stretch:
     """Part of a clause; `is_request` where it begins with a request, `opens` and `closes` where its sentence does."""
 
+    reading: Reading
     start: int
     stop: int
     sentence: int
     is_request: bool
     opens: bool
     closes: bool
-    ideas: set[str]
+
+    @cached_property
+    def ideas(self) -> set[str]:
+        return ideas(self.reading, range(self.start, self.stop))
 
 
 def deciding(reading: Reading) -> Iterator[Hit]:
@@ -44,13 +49,15 @@ def deciding(reading: Reading) -> Iterator[Hit]:
     if not hits:
         return
     stretches = list(_stretches(reading))
+    length = sum(stretch.stop - max(stretch.start, reading.last_turn) for stretch in stretches
+                 if stretch.stop > reading.last_turn and not stretch.is_request)
+    if length > LONGEST_HERE:
+        return
     starts = [stretch.start for stretch in stretches]
     around = _around(stretches)
     told = set().union(*around.values())
     said = set().union(*(stretch.ideas for stretch in stretches))
     asking = _asking(reading, stretches)
-    length = sum(stretch.stop - max(stretch.start, reading.last_turn) for stretch in stretches
-                 if stretch.stop > reading.last_turn and not stretch.is_request)
     for rule, match in hits:
         own = stretches[bisect_right(starts, max(match)) - 1]
         affirmed = reading.quoted.isdisjoint(match) and _is_affirmed(reading, own, around, told)
@@ -122,9 +129,9 @@ def _stretches(reading: Reading) -> Iterator[Stretch]:
 
 def _stretch(reading: Reading, start: int, stop: int, *, is_request: bool) -> Stretch:
     sentence = reading.sentence[start]
-    return Stretch(start, stop, sentence, is_request,
+    return Stretch(reading, start, stop, sentence, is_request,
                    start == 0 or reading.sentence[start - 1] != sentence,
-                   stop == len(reading.words) or reading.sentence[stop] != sentence, ideas(reading, range(start, stop)))
+                   stop == len(reading.words) or reading.sentence[stop] != sentence)
 
 
 def ideas(reading: Reading, span: range) -> set[str]:

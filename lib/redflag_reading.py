@@ -99,7 +99,7 @@ def spans(groups: Sequence[int], within: range | None = None) -> Iterator[range]
 
 def _append(reading: Reading, token: str, sentence: int, clause: int) -> None:
     """English contractions stay one word ("can't" is "cant"), French elisions become two ("l'œil" is "l oeil")."""
-    for piece in [token] if token.isalnum() else _pieces(token):
+    for piece in (token,) if token.isalnum() else _pieces(token):
         reading.words.append(redflag_rules.fold(piece))
         reading.shown.append(piece)
         reading.sentence.append(sentence)

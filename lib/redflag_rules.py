@@ -72,6 +72,7 @@ class RuleSet:
     rules: tuple[Pattern, ...]
 
 
+@lru_cache(maxsize=20_000)
 def fold(word: str) -> str:
     """Lower case without accents."""
     if word.isascii():

@@ -27,6 +27,7 @@ class Finding:
 
 VERSION = f"{RULES.version}+{redflag_classifier.MODEL.version}"
 SIGNS = RULES.live.union(name for rule in RULES.rules for part in rule.parts for name in part) - RULES.neutral
+NAMING = {"E": SIGNS | RULES.serious, "U": SIGNS | RULES.serious | RULES.pressing}
 RANK = {None: 0, "U": 1, "E": 2}
 # In a few words that tell nothing a rule knows, the classifier has to be surer: it takes "what should she eat" for an alarm.
 SHORT, SURELY = 12, 2.0
@@ -85,8 +86,9 @@ def _is_told(reading: Reading) -> bool:
 
 def _names_a_sign(reading: Reading, tier: str) -> bool:
     """In the words of the rules, or in those of a hint that stands for one."""
-    named = SIGNS | RULES.serious | (RULES.pressing if tier == "U" else frozenset())
-    return not named.isdisjoint(redflag_deciding.ideas(reading, range(len(reading.words))))
+    named = NAMING[tier]
+    return any(not named.isdisjoint(concepts) or not named.isdisjoint(redflag_hearing.hints(word))
+               for word, concepts in zip(reading.words, reading.concepts, strict=True))
 
 
 def _add_sign(reading: Reading, sign: Pattern) -> None:
