@@ -883,7 +883,7 @@ create table long_jobs (
     cancelled_at timestamptz,
     dismissed_at timestamptz,
     primary key (clinic_id, id),
-    constraint kind_is_known check (kind = 'import'),
+    constraint kind_is_known check (kind in ('import', 'export')),
     constraint status_is_known check (status in ('waiting', 'running', 'done', 'stopped', 'failed')),
     constraint done_is_part_of_total check (done between 0 and total),
     constraint name_is_short check (length(name) <= 255)
@@ -901,6 +901,21 @@ create table import_outcomes (
     primary key (clinic_id, job_id, seq)
 );
 comment on table import_outcomes is 'seq: rows that were done before this batch. It goes with its long_jobs row.';
+
+-- export_parts: what the archive of a clinic is put together from, a page of a table or a document per row, sealed with the
+-- installation's key. Its asker's for a day, and in no backup.
+create table export_parts (
+    clinic_id uuid not null,
+    job_id uuid not null,
+    user_id uuid not null,
+    seq integer not null,
+    name text not null,
+    row_count integer not null,
+    last uuid,
+    content bytea not null,
+    primary key (clinic_id, job_id, seq)
+);
+comment on table export_parts is 'name: of the file in the archive. last: the key of its last row, where more of the same table follow. content: sealed. It goes with its long_jobs row.';
 
 -- backups: those that were made and read back whole, so that whoever watches the installation knows how old the last one is.
 create table backups (
@@ -1074,6 +1089,7 @@ alter table audit_log add foreign key (clinic_id) references clinics (id);
 alter table audit_seals add foreign key (clinic_id) references clinics (id);
 alter table long_jobs add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
 alter table import_outcomes add foreign key (clinic_id, job_id) references long_jobs (clinic_id, id) on delete cascade;
+alter table export_parts add foreign key (clinic_id, job_id) references long_jobs (clinic_id, id) on delete cascade;
 alter table clinic_alerts add foreign key (clinic_id) references clinics (id);
 alter table clinic_alert_mutes add foreign key (clinic_id, user_id) references memberships (clinic_id, user_id);
 
@@ -1849,7 +1865,7 @@ begin
     update emergency_actions d set action_taken = mark
     from emergencies e
     where d.clinic_id = clinic and e.clinic_id = clinic and e.id = d.emergency_id and e.patient_id = any (family);
-    delete from long_jobs l where l.clinic_id = clinic and l.status in ('done', 'stopped', 'failed');
+    delete from long_jobs l where l.clinic_id = clinic and (l.kind = 'export' or l.status in ('done', 'stopped', 'failed'));
     delete from drafts d
     where d.clinic_id = clinic
       and right(d.form, 36) in (select a::text from unnest(family || emptied) a
@@ -2369,16 +2385,16 @@ comment on function app.settle_service is 'What was held becomes what it cost.';
 create function app.defer_job(task text, subject uuid) returns bigint
     language plpgsql security definer set search_path = pg_catalog, procrastinate, pg_temp as $$
 begin
-    if app.clinic() is null or task not in ('import_patients', 'mail_invitation') then
+    if app.clinic() is null or task not in ('import_patients', 'export_clinic', 'mail_invitation') then
         raise exception 'no such job' using errcode = '42501';
     end if;
     return (procrastinate_defer_jobs_v1(array[row(
-        'default', task, case when task = 'import_patients' then -1 else 0 end,
-        case when task = 'import_patients' then 'import ' || app.clinic() end, null,
+        'default', task, case when task = 'mail_invitation' then 0 else -1 end,
+        case task when 'import_patients' then 'import ' || app.clinic() when 'export_clinic' then 'export ' || app.clinic() end, null,
         jsonb_build_object('clinic_id', app.clinic(), 'id', subject), null)::procrastinate_job_to_defer_v1]))[1];
 end
 $$;
-comment on function app.defer_job is 'Queues a job about something of the clinic this transaction is in; it exists once that commits. One import per clinic at a time, and mails before imports.';
+comment on function app.defer_job is 'Queues a job about something of the clinic this transaction is in; it exists once that commits. One import and one export per clinic at a time, and mails before both.';
 
 create function app.ask_reset(address text) returns uuid
     language plpgsql security definer set search_path = pg_catalog, procrastinate, public, pg_temp as $$
@@ -2439,12 +2455,14 @@ create function app.forget_long_jobs() returns integer
 declare
     gone integer;
 begin
-    delete from long_jobs where created_at < now() - interval '7 days' and status in ('done', 'stopped', 'failed');
+    delete from long_jobs
+    where created_at < now() - case kind when 'export' then interval '1 day' else interval '7 days' end
+      and status in ('done', 'stopped', 'failed');
     get diagnostics gone = row_count;
     return gone;
 end
 $$;
-comment on function app.forget_long_jobs is 'Long jobs older than a week, with their files and reports.';
+comment on function app.forget_long_jobs is 'Long jobs older than a week, with their files and reports; exports after a day.';
 
 create function app.queue_state()
     returns table (waiting bigint, running bigint, failed bigint, workers bigint, oldest_waiting timestamptz)
@@ -3517,7 +3535,18 @@ grant select on import_outcomes to chairside_app, chairside_worker;
 grant insert on import_outcomes to chairside_worker;
 -- not granted: update, delete (they go with their job)
 
--- what imports and mails need beside that; every other table stays closed to chairside_worker
+-- export_parts: written by the worker, read and put away by whoever asked.
+alter table export_parts enable row level security;
+alter table export_parts force row level security;
+create policy tenant on export_parts
+    using (clinic_id = app.clinic() and user_id = app.user_id())
+    with check (clinic_id = app.clinic() and user_id = app.user_id());
+create policy definer on export_parts to current_user using (true) with check (true);
+grant select, delete on export_parts to chairside_app;
+grant select (clinic_id, job_id, user_id, seq, row_count, last), insert on export_parts to chairside_worker;
+-- not granted: update; the worker does not read what it sealed
+
+-- what imports and mails need beside that; nothing else is written by chairside_worker
 grant insert on patients to chairside_worker;
 grant update (full_name, email, phone, date_of_birth, deceased, deceased_on, name_key, phone_key, search) on patients to chairside_worker;
 grant select, insert on patient_notes to chairside_worker;
@@ -3526,6 +3555,16 @@ grant insert (clinic_id, user_id, session_id, action, resource, resource_id, pat
               request_id) on audit_log to chairside_worker;
 grant select (clinic_id, id, invited_by) on invitations to chairside_worker;
 grant insert (id) on invitations to chairside_app;
+
+-- what a clinic's export reads: every table of lib/clinic_tables.py, without the secrets that stay behind
+grant select on clinician_credentials, credential_documents, patient_versions, patient_note_versions, merges, erasures, chat_threads,
+    chat_messages, ai_calls, emergencies, emergency_actions, answer_ratings, clinic_articles, article_reviews, ai_budgets, audit_log,
+    audit_seals to chairside_worker;
+grant select (email, email_norm, role, created_at, expires_at, accepted_at, withdrawn_at) on invitations to chairside_worker;
+grant select (clinic_id, id, name, role, scopes, networks, request_limit, created_by, created_at, last_used_at, revoked_at)
+    on api_clients to chairside_worker;
+grant select (clinic_id, provider_on, baa_on_file, base_url, model, daily_budget_usd, version, changed_by, updated_at)
+    on assistant_settings to chairside_worker;
 
 -- the job queue -------------------------------------------------------------------------------------------------------
 -- procrastinate's own tables and functions, in a schema of their own: word for word the package's, which a test compares, so
@@ -4223,5 +4262,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0014');
+insert into alembic_version (version_num) values ('0015');
 grant select on alembic_version to chairside_app, chairside_worker;

@@ -1,4 +1,4 @@
-"""What takes longer than a request, such as an import: how far it came, and its report."""
+"""What takes longer than a request, such as an import: how far it came, and its report. Exports have routes of their own."""
 
 from typing import Annotated
 from uuid import UUID
@@ -18,8 +18,8 @@ Asker = Annotated[Identity, Depends(may("patients.import"))]
 
 
 class LongJob(BaseModel):
-    """`status`: waiting, running, done, stopped or failed. `done` of `total` rows are committed; `counts`: what became of those
-    (null in the list)."""
+    """`status`: waiting, running, done, stopped or failed. `done` of `total` rows (of an export: tables) are committed; `counts`:
+    what became of an import's rows (null in the list)."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
         "id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "kind": "import", "name": "patients.csv", "status": "running", "done": 500,
@@ -77,4 +77,4 @@ def go_on(job_id: UUID, identity: Asker) -> LongJob:
 
 
 def told(scope: Scope, job: long_jobs.LongJob) -> LongJob:
-    return LongJob(**vars(job), counts=import_jobs.counts(scope, job))
+    return LongJob(**vars(job), counts=import_jobs.counts(scope, job) if job.kind == "import" else None)

@@ -49,5 +49,6 @@ select create_distributed_table('audit_log', 'clinic_id', colocate_with => 'clin
 select create_distributed_table('audit_seals', 'clinic_id', colocate_with => 'clinics');
 select create_distributed_table('long_jobs', 'clinic_id', colocate_with => 'clinics');
 select create_distributed_table('import_outcomes', 'clinic_id', colocate_with => 'clinics');
+select create_distributed_table('export_parts', 'clinic_id', colocate_with => 'clinics');
 select create_distributed_table('clinic_alerts', 'clinic_id', colocate_with => 'clinics');
 select create_distributed_table('clinic_alert_mutes', 'clinic_id', colocate_with => 'clinics');

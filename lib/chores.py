@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from lib import alert_news, alerts, answers, audit, db, import_jobs, jobs, resets, rollups, team
+from lib import alert_news, alerts, answers, audit, db, export_jobs, import_jobs, jobs, resets, rollups, team
 from lib.jobs import Job
 
 ASKED: dict[str, Callable[[Job], None]] = {
+    "export_clinic": export_jobs.run,
     "import_patients": import_jobs.run,
     "mail_invitation": team.mail_invitation,
     "mail_reset": resets.mail_link,
@@ -38,7 +39,7 @@ def make_partitions() -> None:
 
 
 def forget() -> None:
-    """Reports of imports after a week, idempotency keys after a day."""
+    """Reports of imports after a week, exports and idempotency keys after a day."""
     with jobs.transaction() as connection:
         connection.execute(db.statement("select app.forget_repeats()"))
         connection.execute(db.statement("select app.forget_long_jobs()"))

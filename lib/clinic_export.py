@@ -1,34 +1,60 @@
-"""The whole clinic as an archive that is made while it is sent: never all of it in memory, and no transaction kept open."""
+"""The whole clinic as an archive, put together from its parts while it is sent: never all of it in memory, and no transaction
+kept open."""
 
 import io
 import json
-import re
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import tuple_row
-
-from lib import audit, auth, csv_file, db, replica
-from lib.clinic_tables import KEYS, LEFT_OUT, OMITTED, PAGE, STATEMENTS
+from lib import audit, auth, db, long_jobs, vault
+from lib.clinic_tables import LEFT_OUT, OMITTED
+from lib.db import Scope
+from lib.errors import Conflict, NotFound
 from lib.identity import Identity
+from lib.long_jobs import LongJob
+from lib.texts import _
 
 
 @dataclass(frozen=True)
-class _Document:
-    file_name: str
-    content: bytes
+class _Part:
+    seq: int
+    name: str
+    row_count: int
 
 
-def begin(identity: Identity) -> Iterator[bytes]:
-    """On record before the first byte leaves, so that one that was broken off is there too. Raises Forbidden at once."""
+def send(identity: Identity) -> Iterator[bytes]:
+    """One's newest export. On record before its first byte leaves. Raises Forbidden, NotFound and Conflict (not made yet) at
+    once."""
     with db.scope(identity) as scope:
         auth.require(identity, "clinic.export")
-        audit.record(scope, "export", "clinic", "begun")
-    return _stream(identity)
+        job = long_jobs.latest(scope, "export")
+        if job is None:
+            raise NotFound
+        if job.status != "done":
+            raise Conflict(_("This export is not made yet."))
+        parts = _parts(scope, job)
+        audit.record(scope, "export", "clinic", "fetched")
+    return _stream(identity, job, parts)
+
+
+def _parts(scope: Scope, job: LongJob) -> list[_Part]:
+    """None are there after a restored backup: they are in no backup."""
+    found = scope.many(_Part, """
+        select seq, name, row_count
+        from export_parts
+        where clinic_id = :clinic_id and user_id = :user_id and job_id = :job_id
+        order by seq
+        """, user_id=scope.identity.user_id, job_id=job.id)
+    if not found:
+        raise NotFound
+    return found
 
 
 class _Outlet(io.RawIOBase):
@@ -49,74 +75,46 @@ class _Outlet(io.RawIOBase):
         return taken
 
 
-def _stream(identity: Identity) -> Iterator[bytes]:
-    outlet, counts = _Outlet(), {}
+def _stream(identity: Identity, job: LongJob, parts: Sequence[_Part]) -> Iterator[bytes]:
+    outlet = _Outlet()
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_DEFLATED) as archive:
-        for table in STATEMENTS:
-            counts[table] = 0
-            with archive.open(_entry(f"{table}.csv"), "w", force_zip64=True) as file:
-                for heading, page in _pages(identity, table):
-                    file.write(csv_file.write([heading, *page] if not counts[table] else page).encode())
-                    counts[table] += len(page)
+        for name, of_file in groupby(parts, key=lambda part: part.name):
+            with archive.open(_entry(name, job.created_at), "w", force_zip64=True) as file:
+                for part in of_file:
+                    file.write(_content(identity, job.id, part.seq))
                     yield outlet.take()
-        for place, document in _documents(identity):
-            archive.writestr(_entry(f"documents/{place}"), document)
-            yield outlet.take()
-        archive.writestr(_entry("manifest.json"), _manifest(identity, counts))
-    with db.scope(identity) as scope:
-        audit.record(scope, "export", "clinic", "done", row_count=sum(counts.values()))
+        archive.writestr(_entry("manifest.json", job.created_at), _manifest(identity, job, parts))
     yield outlet.take()
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, datetime.now(UTC).timetuple()[:6])
+def _entry(name: str, at: datetime) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, at.timetuple()[:6])
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
 
 
-def _pages(identity: Identity, table: str) -> Iterator[tuple[list[str], list[list[object]]]]:
-    """The names of the columns and up to 1,000 rows, each page in a transaction of its own: who loses the right meanwhile gets no
-    further."""
-    after, full = None, True
-    while full:
-        with db.scope(identity) as scope, replica.reading(scope) as copy:
-            auth.require(identity, "clinic.export")
-            found = db.execute(copy.connection, tuple_row, STATEMENTS[table], {"clinic_id": identity.clinic_id, "after": after})
-            names, page = [column.name for column in found.description or ()], found.fetchall()
-        yield names, [[_cell(value) for value in row] for row in page]
-        full = table in KEYS and len(page) == PAGE
-        after = page[-1][names.index(KEYS[table])] if full else None
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, dict | list):
-        return json.dumps(value, default=str, ensure_ascii=False)
-    return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
-
-
-def _documents(identity: Identity) -> Iterator[tuple[str, bytes]]:
-    """The files behind licences, one at a time."""
+def _content(identity: Identity, job_id: UUID, seq: int) -> bytes:
+    """In a transaction of its own that asks for the right anew: who loses it meanwhile gets no further."""
     with db.scope(identity) as scope:
-        ids = [row["id"] for row in scope.many(dict[str, Any], STATEMENTS["credential_documents"])]
-    for one in ids:
-        with db.scope(identity) as scope:
-            document = _read(scope, one)
-        yield f"{one}-{re.sub(r'[^A-Za-z0-9._-]', '_', document.file_name)}", document.content
+        auth.require(identity, "clinic.export")
+        sealed = scope.value("""
+            select content
+            from export_parts
+            where clinic_id = :clinic_id and user_id = :user_id and job_id = :job_id and seq = :seq
+            """, user_id=identity.user_id, job_id=job_id, seq=seq)
+    if sealed is None:  # erased, or put away, meanwhile
+        raise NotFound
+    return zlib.decompress(vault.unseal_bytes(bytes(sealed)))
 
 
-def _read(scope: db.Scope, document_id: UUID) -> _Document:
-    return scope.one(_Document, """
-        select file_name, content
-        from credential_documents
-        where clinic_id = :clinic_id
-          and id = :id
-        """, id=document_id)
-
-
-def _manifest(identity: Identity, counts: dict[str, int]) -> str:
+def _manifest(identity: Identity, job: LongJob, parts: Sequence[_Part]) -> str:
+    counts: dict[str, int] = defaultdict(int)
+    for part in parts:
+        if part.name.endswith(".csv"):
+            counts[part.name.removesuffix(".csv")] += part.row_count
     return json.dumps({
         "clinic": str(identity.clinic_id), "name": identity.clinic_name, "exported_by": identity.full_name,
-        "exported_at": datetime.now(UTC).isoformat(), "rows": counts,
+        "exported_at": job.created_at.isoformat(), "rows": counts,
         "format": "CSV, UTF-8. A quote before = + - @ at the beginning of a cell keeps a spreadsheet from running it, and is no "
                   "part of the value. Lists and structures are JSON. Each row stands as it was when it was read.",
         "left_out": LEFT_OUT | {f"{table}.{column}": "a secret, or computed from the rest" for table, columns in OMITTED.items()

@@ -13,6 +13,7 @@ LEFT_OUT = {
     "clinic_alerts": "who was told of what stands in ai_budgets and emergencies",
     "clinic_alert_mutes": "for how long nobody was",
     "long_jobs": "files on their way into patients, gone in seven days",
+    "export_parts": "this archive",
     "import_outcomes": "what became of their rows, which stand in patients",
     **dict.fromkeys(("figure_marks", "figure_changes", "usage_hours", "usage_days", "latency_days", "member_days", "patient_days",
                      "article_days", "emergency_days", "budget_days"), "sums of ai_calls, emergencies and ai_budgets"),

@@ -1,7 +1,8 @@
 """Every row of Chairside's tables as text, in one snapshot, and back into empty tables.
 
 The text is what psql reads: a first line of comment with the manifest, then `copy … from stdin;`, the rows, `\\.` for each
-table. Roles, policies and grants are not in it: they come from schema.sql and the migrations.
+table. Roles, policies and grants are not in it: they come from schema.sql and the migrations. Nor are the parts of exports,
+which are kept for a day, and a backup for a month.
 """
 
 import json
@@ -122,7 +123,7 @@ def _tables(connection: psycopg.Connection[Any]) -> list[Table]:
                      where f.conrelid = c.oid and f.contype = 'f' and f.confrelid <> c.oid)
         from pg_class c
         join pg_namespace n on n.oid = c.relnamespace
-        where {OURS} and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'alembic_version'
+        where {OURS} and c.relkind in ('r', 'p') and not c.relispartition and c.relname not in ('alembic_version', 'export_parts')
         order by n.nspname, c.relname
         """).fetchall()}  # noqa: S608
     order = TopologicalSorter({oid: needs for oid, (needs, _table) in found.items()}).static_order()

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from lib import audit, auth, imports, jobs, long_jobs
 from lib.db import Scope
-from lib.errors import AppError, Unavailable
 from lib.imports import File, Report
 from lib.intake import Row
 from lib.jobs import Job
@@ -33,7 +32,7 @@ def begin(scope: Scope, file: File, data: bytes, mapping: dict[str, list[str]], 
     auth.require(scope.identity, "patients.notes")
     choices = {"mapping": mapping, "date_order": date_order, "encoding": file.table.encoding if file.table else "",
                "headless": file.table.headless if file.table else None}
-    job_id = long_jobs.begin(scope, "import", file.name, data, choices, len(file))
+    job_id = long_jobs.begin(scope, "import", file.name, len(file), data, choices)
     audit.record(scope, "import_begin", "patients", job_id, row_count=len(file))
     return job_id
 
@@ -61,22 +60,10 @@ def counts(scope: Scope, job: LongJob) -> dict[str, int]:
 
 
 def run(job: Job) -> None:
-    """On behalf of whoever asked. Raises Interrupted where the worker stops; what is committed by then is not done again."""
-    assert job.clinic_id
-    with jobs.scope(job.clinic_id) as scope:
-        order = long_jobs.take(scope, job.id)
-    if order is None:
-        return
-    try:
-        _go_on(job, job.clinic_id, order)
-    except (Unavailable, jobs.Interrupted):
-        raise
-    except AppError as error:  # they left, or their role changed: no further try makes that better
-        with jobs.scope(job.clinic_id) as scope:
-            long_jobs.settle(scope, job.id, "failed", str(error))
+    long_jobs.carry_out(job, _go_on)
 
 
-def _go_on(job: Job, clinic_id: UUID, order: Order) -> None:
+def _go_on(job: Job, clinic_id: UUID, order: Order) -> bool:
     with jobs.on_behalf(clinic_id, order.user_id) as scope:
         report = Report(_rows(order, scope.identity.country)[order.done:], id=order.id)
     done = order.done
@@ -86,14 +73,12 @@ def _go_on(job: Job, clinic_id: UUID, order: Order) -> None:
         with jobs.on_behalf(clinic_id, order.user_id, f"job {order.id}") as scope:
             rows = len(report.rest[:imports.BATCH])
             if not long_jobs.advance(scope, order.id, done, rows):
-                long_jobs.stop(scope, order.id)
-                return
+                return False
             step = imports.write(scope, report)
             _keep(scope, order, done, step.outcomes)
         report.add(step)
         done += rows
-    with jobs.scope(clinic_id) as scope:
-        long_jobs.settle(scope, order.id, "done")
+    return True
 
 
 def _rows(order: Order, country: str) -> list[Row]:

@@ -1,6 +1,7 @@
 """What somebody asked for that takes longer than a page: how far it is, and the wish to stop it. Each sees their own."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,15 +9,16 @@ from uuid import UUID
 
 from lib import jobs
 from lib.db import Scope
-from lib.errors import Conflict
+from lib.errors import AppError, Conflict, Unavailable
+from lib.jobs import Job
 from lib.texts import _
 
-TASKS = {"import": "import_patients"}
+TASKS = {"import": "import_patients", "export": "export_clinic"}
 
 
 @dataclass(frozen=True)
 class LongJob:
-    """`status`: waiting, running, done, stopped or failed. `done` of `total` rows are committed."""
+    """`status`: waiting, running, done, stopped or failed. `done` of `total` rows (of an export: tables) are committed."""
 
     id: UUID
     kind: str
@@ -46,12 +48,14 @@ class Order:
     done: int
 
 
-def begin(scope: Scope, kind: str, name: str, data: bytes, choices: dict[str, Any], total: int) -> UUID:
+def begin(scope: Scope, kind: str, name: str, total: int, data: bytes | None = None,
+          choices: dict[str, Any] | None = None) -> UUID:
     job_id: UUID = scope.value("""
         insert into long_jobs (clinic_id, user_id, kind, name, choices, input, total)
         values (:clinic_id, :user_id, :kind, :name, cast(:choices as jsonb), :data, :total)
         returning id
-        """, user_id=scope.identity.user_id, kind=kind, name=name[:255], choices=json.dumps(choices), data=data, total=total)
+        """, user_id=scope.identity.user_id, kind=kind, name=name[:255], total=total, data=data,
+                                 choices=json.dumps(choices or {}))
     jobs.defer(scope, TASKS[kind], job_id)
     return job_id
 
@@ -119,6 +123,29 @@ def dismiss(scope: Scope, job_id: UUID) -> None:
 
 
 # the worker's --------------------------------------------------------------------------------------------------------
+
+
+def carry_out(job: Job, work: Callable[[Job, UUID, Order], bool]) -> None:
+    """`work` on behalf of whoever asked; what it has committed when the worker stops (Interrupted) is not done again. It says
+    False where it was told to stop before its end."""
+    assert job.clinic_id
+    with jobs.scope(job.clinic_id) as scope:
+        order = take(scope, job.id)
+    if order is None:
+        return
+    try:
+        whole = work(job, job.clinic_id, order)
+    except (Unavailable, jobs.Interrupted):
+        raise
+    except AppError as error:  # they left, or their role changed: no further try makes that better
+        with jobs.scope(job.clinic_id) as scope:
+            settle(scope, order.id, "failed", str(error))
+        return
+    with jobs.scope(job.clinic_id) as scope:
+        if whole:
+            settle(scope, order.id, "done")
+        else:
+            stop(scope, order.id)
 
 
 def take(scope: Scope, job_id: UUID) -> Order | None:

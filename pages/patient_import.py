@@ -10,7 +10,7 @@ from lib.identity import Identity
 from lib.imports import Report
 from lib.long_jobs import LongJob
 from lib.texts import _
-from ui import guard, import_steps, markdown, state
+from ui import guard, import_steps, job_progress, markdown, state
 from ui.state import Upload
 
 
@@ -104,7 +104,7 @@ def watch(job: LongJob) -> None:
     bar = st.container()
     st.button(_("Cancel"), on_click=cancel, args=(job.id,), help=_("What is imported by then stays."))
     with bar:
-        import_steps.follow(job)
+        job_progress.follow(job, "patients.import")
 
 
 def cancel(job_id: UUID) -> None:

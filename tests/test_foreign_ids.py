@@ -35,6 +35,7 @@ from lib import (
     drafts,
     emergencies,
     erasures,
+    export_jobs,
     import_jobs,
     imports,
     jobs,
@@ -109,6 +110,7 @@ ACTIONS = {
                                          lambda scope, of: emergencies.declare_general(scope, of.emergency)),
     "import_jobs.report": Drive(NOBODY, lambda scope, of: import_jobs.report(scope, a_job(of)).outcomes),  # nothing came of it yet
     "import_jobs.counts": Drive(NOBODY, lambda scope, of: import_jobs.counts(scope, a_job(of))),
+    "export_jobs.discard": Drive(OWNER, lambda scope, of: export_jobs.discard(scope, of.job)),
     "jobs.defer": Drive(NOBODY, lambda scope, of: jobs.defer(scope, "mail_invitation", of.invitation)),
     "long_jobs.get": Drive(OWNER, lambda scope, of: long_jobs.get(scope, of.job)),  # Alice began it
     "long_jobs.cancel": Drive(OWNER, lambda scope, of: long_jobs.cancel(scope, of.job)),
@@ -234,7 +236,7 @@ SCREENS = {
     "patient_more._offer_undo": Drive(NOBODY, lambda run, of: run(a_patient(of), merges.Merged(of.merged, "X", "X", 0))),
     "patient_more._go_through": Drive(NOBODY, lambda run, of: run(of.patient, 1, "X", "X")),
     "thread_tools.search": Drive(NOBODY, lambda run, of: run(of.patient)),
-    "import_steps.follow": Drive(NOBODY, lambda run, of: run(a_job(of))),
+    "job_progress.follow": Drive(NOBODY, lambda run, of: run(a_job(of), "patients.import")),
     "thread_tools._tick_off": Drive(NOBODY, lambda run, of: run(of.patient)),
     "alarm._acknowledge": Drive(NOBODY, lambda run, of: run(of.emergency)),
     "clinic_clients._revoke": Drive(OWNER, lambda run, of: run(of.api_client, "X")),

@@ -9,7 +9,7 @@ from lib.errors import AppError
 from lib.identity import Identity
 from lib.long_jobs import LongJob
 from lib.texts import _
-from ui import guard, state, widgets
+from ui import guard, job_progress, state, widgets
 from ui.markdown import escape
 
 SHOWN = 5
@@ -32,9 +32,9 @@ def section(identity: Identity) -> None:
 def _describe(job: LongJob, identity: Identity) -> str:
     states = {"waiting": _("waits for its turn"), "running": _("running"), "done": _("done"), "stopped": _("stopped"),
               "failed": _("failed")}
-    facts = [states[job.status], _("{done} of {rows} rows").format(done=f"{job.done:,}", rows=f"{job.total:,}"),
-             widgets.when(job.created_at, identity)]
-    return f"**{_('Import')}** {escape(job.name)}  \n:small[{' · '.join(facts)}]"
+    kinds = {"import": _("Import"), "export": _("Export")}
+    facts = [states[job.status], job_progress.count(job.kind, job.done, job.total), widgets.when(job.created_at, identity)]
+    return f"**{kinds[job.kind]}** {escape(job.name)}  \n:small[{' · '.join(facts)}]"
 
 
 def _cancel(job_id: UUID) -> None:

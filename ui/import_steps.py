@@ -1,31 +1,27 @@
 """The steps of an import as a person sees them: the file, its columns, what would become of it, what became of it."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from html import escape
-from itertools import chain, islice, repeat
+from itertools import islice
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from lib import charsets, db, drafts, imports, intake, jobs, long_jobs, tokens, verdicts
+from lib import charsets, db, drafts, imports, intake, tokens, verdicts
 from lib.errors import Invalid
 from lib.identity import Identity
 from lib.imports import File, Report
 from lib.intake import Mapping, Row
-from lib.long_jobs import LongJob
 from lib.tables import Table
 from lib.texts import _
 from lib.verdicts import Kind, Outcome
-from ui import guard, markdown, patient_fields, state
+from ui import guard, job_progress, markdown, patient_fields
 from ui.state import Upload
 
 PREVIEWED = 20
 LONGEST_VALUE = 30
 MOST_SHOWN = 1_000
-LONG = 1.0
-BEATS = 20 * [0.1] + 20 * [0.3]  # seconds between looks at a job: most are done in a few, the others need no hurry
 
 
 def heading(number: int, title: str, status: str, detail: str = "") -> None:
@@ -153,27 +149,7 @@ def advance(report: Report, sentence: str) -> None:
     """Row by row to the end, each batch for whoever is signed in by then. A click or Stop ends it between two batches."""
     bar = st.progress(0.0, sentence)
     for done, rows in imports.run(report, lambda: db.scope(guard.require("patients.import"))):
-        bar.progress(done / rows, _rows_done(done, rows))
-
-
-def _rows_done(done: int, rows: int) -> str:
-    return _("{done} of {rows} rows").format(done=f"{done:,}", rows=f"{rows:,}")
-
-
-def follow(job: LongJob) -> None:
-    """Watch a job until it ends. A click ends the watching, a reload begins it again; the job goes on by itself."""
-    bar = st.progress(0.0, _("Waiting for its turn …"))
-    for pause in chain(BEATS, repeat(LONG)):
-        if not job.open:
-            st.rerun()
-        if job.status == "waiting" and pause == LONG and not jobs.state().workers:
-            bar.progress(0.0, _("Nobody works on imports right now. It begins once whoever runs Chairside starts a worker."))
-        if job.status == "running":
-            bar.progress(job.done / max(job.total, 1), _rows_done(job.done, job.total))
-        time.sleep(pause)
-        state.touch()
-        with db.scope(guard.watch("patients.import")) as scope:
-            job = long_jobs.get(scope, job.id)
+        bar.progress(done / rows, job_progress.count("import", done, rows))
 
 
 def counts(report: Report) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from lib import api_clients, auth, credentials, db
+from lib import api_clients, auth, credentials, db, export_jobs
 from lib.api_clients import Wanted
 from lib.errors import Invalid, NotFound
 
@@ -33,12 +33,15 @@ def test_a_client_reads_what_its_scopes_name_and_nothing_else(api, make_client, 
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), [
-    ("POST", "audit/export", "audit.read"), ("POST", "analytics/export", "analytics.read"), ("POST", "clinic/export", "clinic.export"),
+    ("POST", "audit/export", "audit.read"), ("POST", "analytics/export", "analytics.read"), ("POST", "clinic/export/file", "clinic.export"),
     ("POST", "patients/export", "patients.export"), ("POST", "chats/export", "chat.ask"),
     ("GET", "credentials/{own}/document", "credentials.submit")])
-def test_a_file_leaves_with_a_client_that_has_its_scope_and_with_a_persons_token(api, make_client, sign_in, alice, method, path, scope):
+def test_a_file_leaves_with_a_client_that_has_its_scope_and_with_a_persons_token(api, make_client, sign_in, alice, do_jobs, method, path,
+                                                                                  scope):
     with db.scope(alice) as one:
+        export_jobs.begin(one)
         credentials.submit(one, "Endodontics", "DE-4711", credentials.Document("a.pdf", "application/pdf", b"%PDF-1.7"))
+    do_jobs()
     path, others = path.format(own=alice.user_id), sorted(set(api_clients.offered("owner")) - {scope})
     refused = api.request(method, path, json={}, headers=make_client("owner", others)[1])
     assert (refused.status_code, scope in refused.json()["detail"]) == (403, True)
@@ -49,14 +52,18 @@ def test_a_file_leaves_with_a_client_that_has_its_scope_and_with_a_persons_token
         assert "attachment" in answer.headers["content-disposition"]
 
 
-def test_a_clients_files_leave_on_record_in_its_owners_name(api, make_client, alice):
+def test_a_clients_files_leave_on_record_in_its_owners_name(api, make_client, alice, do_jobs):
     client_id, shown = make_client("owner", ["clinic.export", "audit.read"])
-    assert zipfile.ZipFile(io.BytesIO(api.post("clinic/export", json={}, headers=shown).content)).testzip() is None
+    assert api.post("clinic/export", headers=shown).status_code == 202
+    do_jobs()
+    assert zipfile.ZipFile(io.BytesIO(api.post("clinic/export/file", headers=shown).content)).testzip() is None
     with db.scope(alice) as scope:
         done = scope.connection.execute(text("""
             select resource_id, user_id, session_id from audit_log where action = 'export' and clinic_id = :clinic order by id
             """), {"clinic": alice.clinic_id}).all()
-    assert [tuple(row) for row in done] == [(state, alice.user_id, api_clients.mark(client_id)) for state in ("begun", "done")]
+    mark = api_clients.mark(client_id)
+    assert [tuple(row) for row in done] == [
+        ("begun", alice.user_id, mark), ("done", alice.user_id, b""), ("fetched", alice.user_id, mark)]
 
 
 def test_its_role_binds_in_the_database_too(make_client, alice, api):

@@ -10,7 +10,20 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from lib import assistant_settings, auth, clinics, db, factors, migrations, operator, resets, settings, startup, vault
+from lib import (
+    assistant_settings,
+    auth,
+    clinics,
+    db,
+    export_jobs,
+    factors,
+    migrations,
+    operator,
+    resets,
+    settings,
+    startup,
+    vault,
+)
 from lib.errors import NotSignedIn, SetUpError
 from lib.settings import ROOT
 from tests.conftest import PASSWORD
@@ -242,6 +255,17 @@ def test_a_clinics_own_provider_key_is_rotated_too(run, owner, keys, alice):
     keys(new)
     [row] = rows(owner, "select api_key from assistant_settings where api_key is not null")
     assert vault.unseal(row.api_key) == "sk-own"
+
+
+def test_a_rotation_leaves_no_export_that_the_new_key_does_not_open(run, owner, keys, alice):
+    with owner.begin() as connection:
+        connection.execute(text("update users set totp_secret = null, totp_since = null"))
+        connection.execute(text("delete from assistant_settings"))
+    keys(Fernet.generate_key().decode())
+    with db.scope(alice) as scope:
+        job_id = export_jobs.begin(scope)
+    assert run("rotate-keys").startswith("0 stored secrets")
+    assert rows(owner, f"select id from long_jobs where id = '{job_id}'") == []
 
 
 # background jobs -----------------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from lib import auth, clinics, db, settings, vault
+from lib import auth, clinics, db, export_jobs, long_jobs, settings, vault
 from lib.errors import Changed, Forbidden, Invalid, NotSignedIn, SetUpError
 from tests.pages.conftest import texts
+from ui import job_progress
 
 
 def amended(identity, **changes):
@@ -182,3 +183,57 @@ def test_no_factor_is_asked_of_anybody_where_none_could_be_stored(alice, monkeyp
         settings.get.cache_clear()
         vault._keys.cache_clear()
     assert not stored(alice).factor_required
+
+
+# the export ----------------------------------------------------------------------------------------------------------
+
+
+def press(at, label: str):
+    return next(button for button in at.button if button.label == label).click().run()
+
+
+def labels(at) -> list[str]:
+    return [button.label for button in at.button]
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Without waiting for the end."""
+    monkeypatch.setattr(job_progress, "follow", lambda job, permission: job_progress.st.caption(f"follows {job.status}"))
+
+
+def test_an_export_is_asked_for_watched_and_offered(open_page, alice, do_jobs, watched):
+    at = press(open_page(alice, "clinic"), "Export the whole clinic")
+    assert "follows waiting" in texts(at)
+    do_jobs()
+    assert {"Delete it here"} <= set(labels(at.run()))
+    assert "Export the whole clinic" not in labels(at)
+    assert "Made " in at.success[0].value
+    with db.scope(alice) as scope:
+        assert [job.status for job in long_jobs.mine(scope)] == ["done"]
+    assert "Export the whole clinic" in labels(press(at, "Delete it here"))
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from export_parts where clinic_id = :clinic_id") == 0
+
+
+def test_an_export_is_cancelled_and_gone_on_with(open_page, alice, do_jobs, watched):
+    at = press(press(open_page(alice, "clinic"), "Export the whole clinic"), "Cancel")
+    assert at.warning[0].value == "Stopped\\."
+    assert "follows waiting" in texts(press(at, "Go on"))
+    do_jobs()
+    assert at.run().success
+
+
+def test_a_second_tab_is_told_that_one_is_being_made(open_page, alice, do_jobs, watched):
+    first, second = open_page(alice, "clinic"), open_page(alice, "clinic")
+    press(first, "Export the whole clinic")
+    assert "An export is being made already\\." in [toast.value for toast in press(second, "Export the whole clinic").toast]
+    do_jobs()
+
+
+def test_what_an_export_is_about_stands_among_ones_jobs(open_page, alice, do_jobs):
+    with db.scope(alice) as scope:
+        export_jobs.begin(scope)
+    do_jobs()
+    assert f"**Export** clinic.zip  \n:small[done · {export_jobs.DOCUMENTS + 1} of {export_jobs.DOCUMENTS + 1} tables" in (
+        texts(open_page(alice, "account")).replace("\\", ""))

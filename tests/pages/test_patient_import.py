@@ -7,7 +7,7 @@ import pytest
 from lib import db, imports, jobs
 from tests.pages.conftest import texts
 from tests.test_permissions import sent
-from ui import import_steps
+from ui import job_progress
 
 TABLE = b"id,first name,last name,birth date,phone,shoe size\n1,Anna,Bell,1980-01-02,030 111111,38\n2,Ben,Bell,tomorrow,,40\n"
 THREE = b"name\nAnna Bell\nBen Bell\nCarl Bell\n"
@@ -197,7 +197,7 @@ def test_a_reload_finds_the_import_and_its_report_again(page, open_page, alice):
 def test_without_a_worker_the_page_says_that_the_import_waits(open_page, alice, monkeypatch):
     """And is no longer held up once it is cancelled."""
     page = open_page(alice, "patient_import")
-    monkeypatch.setattr(import_steps, "follow", lambda job: import_steps.st.caption(f"follows {job.status}"))
+    monkeypatch.setattr(job_progress, "follow", lambda job, permission: job_progress.st.caption(f"follows {job.status}"))
     press(upload(page, TABLE), "Import")
     assert "follows waiting" in texts(page)
     press(page, "Cancel")
@@ -206,11 +206,11 @@ def test_without_a_worker_the_page_says_that_the_import_waits(open_page, alice, 
 
 def test_an_import_that_nobody_works_on_says_so(open_page, alice, monkeypatch):
     page = open_page(alice, "patient_import")
-    monkeypatch.setattr(import_steps, "BEATS", [])
-    monkeypatch.setattr(import_steps.jobs, "state", lambda: jobs.Queue(1, 0, 0, 0))
-    monkeypatch.setattr(import_steps.long_jobs, "get", lambda scope, job_id: import_steps.st.stop())
+    monkeypatch.setattr(job_progress, "BEATS", [])
+    monkeypatch.setattr(job_progress.jobs, "state", lambda: jobs.Queue(1, 0, 0, 0))
+    monkeypatch.setattr(job_progress.long_jobs, "get", lambda scope, job_id: job_progress.st.stop())
     press(upload(page, TABLE), "Import")
-    assert "Nobody works on imports right now" in sent(page)
+    assert "Nobody works on jobs right now" in sent(page)
 
 
 def test_a_family_with_one_phone_comes_in_whole(page):
