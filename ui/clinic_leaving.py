@@ -21,18 +21,24 @@ def section(job: LongJob | None, identity: Identity) -> None:
                   "and the audit log, and the documents behind licences. It is made in the background, kept for a day for "
                   "you alone, and recorded."))
     with st.container(key="clinic_export"):
-        if job is None:
-            st.button(_("Export the whole clinic"), icon=":material/archive:", on_click=_act, args=(export_jobs.begin,))
-        elif job.open:
+        if job and job.open:
             _watch(job)
-        elif job.status == "done":
-            _offer(job, identity)
         else:
-            _interrupted(job)
+            with st.container():  # as one, so that it goes when the watching begins, and not when that ends
+                _settled(job, identity)
+
+
+def _settled(job: LongJob | None, identity: Identity) -> None:
+    if job is None:
+        st.button(_("Export the whole clinic"), icon=":material/archive:", on_click=_act, args=(export_jobs.begin,))
+    elif job.status == "done":
+        _offer(job, identity)
+    else:
+        _interrupted(job)
 
 
 def _watch(job: LongJob) -> None:
-    bar = st.container()
+    bar = st.empty()
     if job.cancelled:
         st.caption(_("It stops after the rows it is at."))
     else:
