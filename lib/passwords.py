@@ -15,7 +15,7 @@ from lib.texts import _
 SHORTEST, LONGEST_BYTES = 12, 72
 OURS = ("chairside", "dental", "clinic")
 LETTERS = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # bcrypt's own
-_slots = threading.BoundedSemaphore(2)  # bcrypt takes a core for a quarter of a second: never all of them
+_slots = threading.BoundedSemaphore(2)  # bcrypt takes a core for a quarter of a second: two of them, however many sign in
 
 
 def check(password: str, *known: str) -> None:
