@@ -6,13 +6,12 @@ import re
 import secrets
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
-import streamlit
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Scope, Send
 
+from api import page
 from lib import settings
 from lib.texts import _
 
@@ -76,8 +75,10 @@ class Answer:
         headers["X-Request-Id"] = self.request_id
         if self.path.startswith(NEVER_KEPT):
             headers["Cache-Control"] = "no-store"
-        explained = is_api(self.path) and headers.get("content-type") == PROBLEM
-        self._is_said = message["status"] >= 400 and not explained
+        kind = headers.get("content-type", "")
+        explained = is_api(self.path) and kind == PROBLEM
+        is_page = message["status"] == 200 and kind.startswith("text/html") and not is_api(self.path)
+        self._is_said = is_page or (message["status"] >= 400 and not explained)
         words = self._words(message["status"], headers) if self._is_said else b""
         await self._send(message)
         if self._is_said:
@@ -86,7 +87,7 @@ class Answer:
     def _words(self, status: int, headers: MutableHeaders) -> bytes:
         for name in ("content-encoding", "etag", "last-modified"):
             del headers[name]
-        kind, words = self._refusal(status)
+        kind, words = ("text/html; charset=utf-8", page.ours()) if status == 200 else self._refusal(status)
         headers.update({"Content-Type": kind, "Content-Length": str(len(words))})
         return words
 
@@ -113,8 +114,7 @@ def security_headers() -> dict[str, str]:
 
 def content_policy() -> str:
     """`blob:` is how Streamlit loads the script of an inline component; the hash is its index.html's own script."""
-    index = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
-    inline = [script for script in re.findall(r"<script>(.*?)</script>", index, re.DOTALL) if script.strip()]
+    inline = [script for script in re.findall(r"<script>(.*?)</script>", page.index(), re.DOTALL) if script.strip()]
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in inline)
     return (f"default-src 'none'; script-src 'self' blob: {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
             "font-src 'self' data:; connect-src 'self'; frame-src 'none'; frame-ancestors 'none'; base-uri 'none'; "

@@ -1,7 +1,5 @@
 """What surrounds every page: style, navigation by role, who is signed in, the way out."""
 
-import re
-from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
@@ -18,20 +16,6 @@ ICON = "data:image/svg+xml," + quote(
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='8' fill='#0f766e'/>"
     "<path d='M11 8c3 0 3 1.5 5 1.5S18 8 21 8c4 0 4.500 5 3 9-1 3-1 8-3 8s-2-6-5-6-3 6-5 6"
     "-2-5-3-8c-1.500-4-1-9 3-9z' fill='#fff'/></svg>")
-# On one line and without comments: Streamlit looks through all of it in every run.
-SHEET = (Path(__file__).parent / "style.css").read_text()
-
-
-class Style:
-    """The sheet as HTML that Streamlit need not clean any more."""
-
-    html = "<style>" + " ".join(re.sub(r"/\*.*?\*/", "", SHEET, flags=re.DOTALL).split()) + "</style>"
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-
-STYLE = Style()
 
 
 def navigation(identity: Identity | None) -> st.Page:

@@ -7,7 +7,6 @@ from lib.texts import _
 from ui import frame, guard, invited, state
 
 st.set_page_config(page_title="Chairside", page_icon=frame.ICON, layout="wide")
-st.html(frame.STYLE)
 
 identity = guard.identity()
 moved = False

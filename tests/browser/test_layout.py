@@ -222,3 +222,28 @@ def test_the_name_and_alerts_stay_in_sight_below_long_notes(signed_in, alice):
         page.wait_for_timeout(300)
         for words in ("José Müller-Nguyễn", "Latex"):
             expect(page.get_by_text(words).first).to_be_in_viewport()
+
+
+# the first picture ---------------------------------------------------------------------------------------------------
+
+# What moved though nobody did anything: the frame around the page, not what fills it.
+MOVED = """() => new Promise((tell) => {
+  const found = []
+  const frames = (node) => node?.matches?.(".stMainBlockContainer, :has(.stMain)")
+  new PerformanceObserver((list) => list.getEntries().filter((one) => !one.hadRecentInput)
+    .forEach((one) => found.push(...one.sources.filter(({ node }) => frames(node)).map(({ node }) => node.outerHTML.slice(0, 120)))))
+    .observe({ type: "layout-shift", buffered: true })
+  setTimeout(() => tell(found), 300)
+})"""
+
+
+@pytest.mark.parametrize("path", ["/", "/patients"])
+def test_the_frame_of_a_first_visit_stands_before_it_is_seen(signed_in, alice, path):
+    assert signed_in(alice, path).evaluate(MOVED) == []
+
+
+def test_the_frame_of_the_sign_in_form_is_seen_at_once(new_browser):
+    page = new_browser().new_page()
+    page.goto("/")
+    expect(page.get_by_label("Email")).to_be_visible()
+    assert page.evaluate(MOVED) == []
