@@ -26,8 +26,11 @@ NO_ROW = -1  # the last one: it says nothing
 
 @dataclass(frozen=True)
 class Raise:
+    """`beyond`: how far past the tier's threshold, in logarithms of the odds."""
+
     tier: str
     category: str
+    beyond: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def _highest(words: Sequence[Heard], tiers: Sequence[str], beyond: float = 0.0) 
     if tier is None:
         return None
     place = int(np.argmax(judged.scores[tier]))
-    return Raise(tier, judged.categories[place] if tier == "E" else "other")
+    return Raise(tier, judged.categories[place] if tier == "E" else "other", judged.best(tier))
 
 
 def _judged(words: Sequence[Heard]) -> Judged:

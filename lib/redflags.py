@@ -31,6 +31,8 @@ NAMING = {"E": SIGNS | RULES.serious, "U": SIGNS | RULES.serious | RULES.pressin
 RANK = {None: 0, "U": 1, "E": 2}
 # In a few words that tell nothing a rule knows, the classifier has to be surer: it takes "what should she eat" for an alarm.
 SHORT, SURELY = 12, 2.0
+# And surer still where a lasting complaint is told, or no word stands for a sign: staff ask for letters and summaries, too.
+UNLIKELY = 4.0
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,13 @@ def highest(findings: Sequence[Finding]) -> str | None:
 
 
 def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | None:
-    """On the word of the classifier alone, one of a list of lasting complaints is no emergency, and a message that names no sign
-    at all is nothing: staff ask for letters and summaries, too."""
+    """What the classifier makes of it, where that is enough beside what is said."""
     if above == "E":
         return None
     words = redflag_hearing.hear(reading)
     beyond = 0.0 if len(words) - reading.last_turn > SHORT or _is_told(reading) else SURELY
     raised = redflag_classifier.judge(words[reading.last_turn:], words[:reading.last_turn], above=above, beyond=beyond)
-    if raised is None or (raised.tier == "E" and "lingering" in reading.places) or not _names_a_sign(reading, raised.tier):
+    if raised is None or (raised.beyond < UNLIKELY and _is_unlikely(reading, raised.tier)):
         return None
     return Finding(raised.tier, raised.category, "classifier", "")
 
@@ -82,6 +83,10 @@ def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | No
 def _is_told(reading: Reading) -> bool:
     """Whether a rule finds its words outside a question: "bleeding, is it normal", not "is bleeding normal"."""
     return any(reading.sentence[max(match)] not in reading.asked for _, match in reading.hits)
+
+
+def _is_unlikely(reading: Reading, tier: str) -> bool:
+    return (tier == "E" and "lingering" in reading.places) or not _names_a_sign(reading, tier)
 
 
 def _names_a_sign(reading: Reading, tier: str) -> bool:
