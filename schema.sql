@@ -889,6 +889,7 @@ create table long_jobs (
     constraint name_is_short check (length(name) <= 255)
 );
 create index long_jobs_by_person on long_jobs (clinic_id, user_id, id desc);
+create unique index one_export_at_a_time on long_jobs (clinic_id, user_id) where kind = 'export' and status in ('waiting', 'running');
 comment on table long_jobs is 'input: the uploaded file, removed once its last row is done. done: rows whose outcome is committed, so a job goes on where it stopped.';
 
 -- import_outcomes: what became of an import's rows, a batch per row here, written in the batch's own transaction.
@@ -1832,6 +1833,7 @@ begin
     if app.role() is distinct from 'owner' then
         raise exception 'only an owner erases' using errcode = '42501';
     end if;
+    perform pg_advisory_xact_lock(hashtext('chairside.export ' || clinic));
     perform from patients p where p.clinic_id = clinic and p.id in (select app.merged_family(patient)) order by p.id for update;
     if not exists (select from patients p where p.clinic_id = clinic and p.id = patient and p.version = erase_patient.version
                    and p.merged_into is null and p.erased_at is null) then
@@ -2388,6 +2390,9 @@ begin
     if app.clinic() is null or task not in ('import_patients', 'export_clinic', 'mail_invitation') then
         raise exception 'no such job' using errcode = '42501';
     end if;
+    if task = 'export_clinic' then  -- not while somebody is being erased, who would be in it still
+        perform pg_advisory_xact_lock(hashtext('chairside.export ' || app.clinic()));
+    end if;
     return (procrastinate_defer_jobs_v1(array[row(
         'default', task, case when task = 'mail_invitation' then 0 else -1 end,
         case task when 'import_patients' then 'import ' || app.clinic() when 'export_clinic' then 'export ' || app.clinic() end, null,
@@ -2456,7 +2461,8 @@ declare
     gone integer;
 begin
     delete from long_jobs
-    where created_at < now() - case kind when 'export' then interval '1 day' else interval '7 days' end
+    where case kind when 'export' then coalesce(finished_at, created_at) < now() - interval '1 day'
+                    else created_at < now() - interval '7 days' end
       and status in ('done', 'stopped', 'failed');
     get diagnostics gone = row_count;
     return gone;
@@ -3521,7 +3527,7 @@ grant insert (clinic_id, id, user_id, kind, name, choices, input, total) on long
 grant update (status, cancelled_at, dismissed_at) on long_jobs to chairside_app;
 grant select on long_jobs to chairside_worker;
 grant update (status, done, problem) on long_jobs to chairside_worker;
--- not granted: delete (app.forget_long_jobs does, after a week); the app does not read the file back
+-- not granted: delete (app.forget_long_jobs does, after a week or a day); the app does not read the file back
 create trigger move before update on long_jobs for each row execute function app.move_long_job();
 
 -- import_outcomes: written by the worker, read by whoever asked.
@@ -3539,8 +3545,8 @@ grant insert on import_outcomes to chairside_worker;
 alter table export_parts enable row level security;
 alter table export_parts force row level security;
 create policy tenant on export_parts
-    using (clinic_id = app.clinic() and user_id = app.user_id())
-    with check (clinic_id = app.clinic() and user_id = app.user_id());
+    using (clinic_id = app.clinic() and user_id = app.user_id() and app.role() = 'owner')
+    with check (clinic_id = app.clinic() and user_id = app.user_id() and app.role() = 'owner');
 create policy definer on export_parts to current_user using (true) with check (true);
 grant select, delete on export_parts to chairside_app;
 grant select (clinic_id, job_id, user_id, seq, row_count, last), insert on export_parts to chairside_worker;

@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Scope, Send
 
-from api import page
+from api.page import page
 from lib import settings
 from lib.texts import _
 
@@ -87,7 +87,7 @@ class Answer:
     def _words(self, status: int, headers: MutableHeaders) -> bytes:
         for name in ("content-encoding", "etag", "last-modified"):
             del headers[name]
-        kind, words = ("text/html; charset=utf-8", page.ours()) if status == 200 else self._refusal(status)
+        kind, words = ("text/html; charset=utf-8", page().encode()) if status == 200 else self._refusal(status)
         headers.update({"Content-Type": kind, "Content-Length": str(len(words))})
         return words
 
@@ -113,8 +113,8 @@ def security_headers() -> dict[str, str]:
 
 
 def content_policy() -> str:
-    """`blob:` is how Streamlit loads the script of an inline component; the hash is its index.html's own script."""
-    inline = [script for script in re.findall(r"<script>(.*?)</script>", page.index(), re.DOTALL) if script.strip()]
+    """`blob:` is how Streamlit loads the script of an inline component; the hashes are those of the page's own scripts."""
+    inline = [script for script in re.findall(r"<script>(.*?)</script>", page(), re.DOTALL) if script.strip()]
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in inline)
     return (f"default-src 'none'; script-src 'self' blob: {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
             "font-src 'self' data:; connect-src 'self'; frame-src 'none'; frame-ancestors 'none'; base-uri 'none'; "

@@ -19,6 +19,7 @@ from lib.errors import AppError
 log = structlog.get_logger()
 
 IDENTITY_HEADER = b"x-chairside-session"  # named in .streamlit/config.toml as server.trustedUserHeaders
+CONDITIONS = (b"if-none-match", b"if-modified-since")
 GATED = ("/media", "/_stcore/upload_file", "/_stcore/metrics")
 
 
@@ -105,8 +106,12 @@ def _is_small(path: str, headers: Headers) -> bool:
 
 
 def _whole(scope: Scope) -> Scope:
-    """Streamlit would answer /api itself with its page."""
-    return {**scope, "path": "/api/", "raw_path": b"/api/"} if scope["path"] == "/api" else scope
+    """Streamlit would answer /api itself with its page; and "not modified" to whoever holds that page without our sheet."""
+    if scope["path"] == "/api":
+        return {**scope, "path": "/api/", "raw_path": b"/api/"}
+    if is_api(scope["path"]) or scope["path"].startswith("/static/"):
+        return scope
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in CONDITIONS]}
 
 
 def _known(scope: Scope, token_id: str) -> Scope:

@@ -11,6 +11,7 @@ from api.route import OneHop
 from api.session import may
 from lib import db, import_jobs, long_jobs
 from lib.db import Scope
+from lib.errors import NotFound
 from lib.identity import Identity
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=OneHop)
@@ -23,7 +24,7 @@ class LongJob(BaseModel):
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
         "id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "kind": "import", "name": "patients.csv", "status": "running", "done": 500,
-        "total": 1200, "problem": "", "created_at": "2026-03-01T09:30:00Z", "cancelled": False,
+        "total": 1200, "problem": "", "created_at": "2026-03-01T09:30:00Z", "finished_at": None, "cancelled": False,
         "counts": {"created": 480, "updated": 12, "duplicate": 6, "rejected": 2}}]})
 
     id: UUID
@@ -34,6 +35,7 @@ class LongJob(BaseModel):
     total: int
     problem: str
     created_at: AwareDatetime
+    finished_at: AwareDatetime | None
     cancelled: bool
     counts: dict[str, int] | None = None
 
@@ -42,20 +44,20 @@ class LongJob(BaseModel):
 def mine(identity: Asker) -> list[LongJob]:
     """One's own of the last week, the newest first."""
     with db.scope(identity) as scope:
-        return [LongJob.model_validate(job) for job in long_jobs.mine(scope)]
+        return [LongJob.model_validate(job) for job in long_jobs.mine(scope) if job.kind == "import"]
 
 
 @router.get("/{job_id}")
 def get(job_id: UUID, identity: Asker) -> LongJob:
     with db.scope(identity) as scope:
-        return told(scope, long_jobs.get(scope, job_id))
+        return told(scope, _import(scope, job_id))
 
 
 @router.get("/{job_id}/report", response_class=Response, responses=files.of("text/csv"))
 def report(job_id: UUID, identity: Asker) -> Response:
     """What became of each row so far, as CSV: line, result, name, reason."""
     with db.scope(identity) as scope:
-        job = long_jobs.get(scope, job_id)
+        job = _import(scope, job_id)
         file = import_jobs.report(scope, job).csv(stopped=job.status in ("stopped", "failed"))
     return files.csv(file, "import-report.csv")
 
@@ -64,16 +66,24 @@ def report(job_id: UUID, identity: Asker) -> Response:
 def cancel(job_id: UUID, identity: Asker) -> LongJob:
     """What is done by then stays."""
     with db.scope(identity) as scope:
-        long_jobs.cancel(scope, job_id)
-        return told(scope, long_jobs.get(scope, job_id))
+        long_jobs.cancel(scope, _import(scope, job_id).id)
+        return told(scope, _import(scope, job_id))
 
 
 @router.post("/{job_id}/continue", responses=refusals.of(409))
 def go_on(job_id: UUID, identity: Asker) -> LongJob:
     """409: it is running, or done, already."""
     with db.scope(identity) as scope:
-        long_jobs.go_on(scope, job_id)
-        return told(scope, long_jobs.get(scope, job_id))
+        long_jobs.go_on(scope, _import(scope, job_id).id)
+        return told(scope, _import(scope, job_id))
+
+
+def _import(scope: Scope, job_id: UUID) -> long_jobs.LongJob:
+    """An export has routes and a permission of its own."""
+    job = long_jobs.get(scope, job_id)
+    if job.kind != "import":
+        raise NotFound
+    return job
 
 
 def told(scope: Scope, job: long_jobs.LongJob) -> LongJob:

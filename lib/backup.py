@@ -205,6 +205,7 @@ def _settle(connection: Connection, source: str, taken_at: datetime) -> None:
     """The schema of this code, nobody signed in, silence to the outside; and a word where stored secrets stay closed."""
     migrations.upgrade(connection)
     quarantine.begin(connection, source, taken_at)
+    connection.execute(text("delete from long_jobs where kind = 'export'"))  # what was made of them is in no backup
     sealed = connection.execute(text("select totp_secret from users where totp_secret is not null limit 1")).scalar()
     try:
         vault.unseal(sealed) if sealed else None

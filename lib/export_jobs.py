@@ -51,23 +51,34 @@ def begin(scope: Scope) -> UUID:
     """On record at once, so that one that was stopped is there too. Raises Conflict while one is being made."""
     auth.require(scope.identity, "clinic.export")
     vault.require_keys()
-    latest = long_jobs.latest(scope, "export")
-    if latest and latest.open:
+    if _is_open(scope):
         raise Conflict(_("An export is being made already."))
+    _clear(scope)
     job_id = long_jobs.begin(scope, "export", "clinic.zip", DOCUMENTS + 1)
     audit.record(scope, "export", "clinic", "begun")
     return job_id
 
 
 def discard(scope: Scope, job_id: UUID) -> None:
-    """What was made of it goes at once. Raises Conflict while it is being made."""
-    if long_jobs.get(scope, job_id).open:
+    """What was made goes at once. Raises Conflict while one is being made."""
+    long_jobs.get(scope, job_id)
+    if _is_open(scope):
         raise Conflict(_("Stop it first."))
+    _clear(scope)
+    long_jobs.dismiss(scope, job_id)
+
+
+def _is_open(scope: Scope) -> bool:
+    latest = long_jobs.latest(scope, "export")
+    return latest is not None and latest.open
+
+
+def _clear(scope: Scope) -> None:
+    """Of all that somebody asked for: a newer export takes the place of the one before."""
     scope.run("""
         delete from export_parts
-        where clinic_id = :clinic_id and user_id = :user_id and job_id = :job_id
-        """, user_id=scope.identity.user_id, job_id=job_id)
-    long_jobs.dismiss(scope, job_id)
+        where clinic_id = :clinic_id and user_id = :user_id
+        """, user_id=scope.identity.user_id)
 
 
 def run(job: Job) -> None:
@@ -82,17 +93,27 @@ def _go_on(job: Job, clinic_id: UUID, order: Order) -> bool:
             raise jobs.Interrupted
         with jobs.on_behalf(clinic_id, order.user_id, f"job {order.id}") as scope:
             auth.require(scope.identity, "clinic.export")
-            place = _place(scope, order.id)
-            page = _page(scope, step, place.after)
-            ends = page is None or page.last is None
-            if not long_jobs.advance(scope, order.id, step, int(ends)):
+            if not long_jobs.advance(scope, order.id, step, 0):  # from here to its end nobody else works on it
                 return False
-            if page:
-                _keep(scope, order, place.seq, page)
-            if ends and step == DOCUMENTS:
-                audit.record(scope, "export", "clinic", "done", row_count=_rows(scope, order.id))
+            ends = _add(scope, order, step)
+            long_jobs.advance(scope, order.id, step, ends)
         step += ends
     return True
+
+
+def _add(scope: Scope, order: Order, step: int) -> int:
+    """The next page of this step; 1 where it was the last one."""
+    place = _place(scope, order.id)
+    if step and not place.seq:
+        raise Conflict(_("What was made of this export is gone. Please ask for a new one."))
+    page = _page(scope, order, step, place.after)
+    if page:
+        _keep(scope, order, place.seq, page)
+    if page and page.last:
+        return 0
+    if step == DOCUMENTS:
+        audit.record(scope, "export", "clinic", "done", row_count=_rows(scope, order.id))
+    return 1
 
 
 def _place(scope: Scope, job_id: UUID) -> _Place:
@@ -114,11 +135,16 @@ def _rows(scope: Scope, job_id: UUID) -> int:
     return found
 
 
-def _page(scope: Scope, step: int, after: UUID | None) -> _Page | None:
+def _page(scope: Scope, order: Order, step: int, after: UUID | None) -> _Page | None:
     if step == DOCUMENTS:
         return _document(scope, after)
     with replica.reading(scope) as copy:
-        return _page_of(copy, TABLES[step], after)
+        return _page_of(copy if _has(copy, order) else scope, TABLES[step], after)
+
+
+def _has(copy: Scope, order: Order) -> bool:
+    """A replica that has heard of the job has heard of all that was before it: of whoever was erased, too."""
+    return bool(copy.value("select true from long_jobs where clinic_id = :clinic_id and id = :id", id=order.id))
 
 
 def _page_of(scope: Scope, table: str, after: UUID | None) -> _Page:

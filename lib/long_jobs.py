@@ -28,6 +28,7 @@ class LongJob:
     total: int
     problem: str
     created_at: datetime
+    finished_at: datetime | None
     cancelled: bool
 
     @property
@@ -63,7 +64,7 @@ def begin(scope: Scope, kind: str, name: str, total: int, data: bytes | None = N
 def mine(scope: Scope, limit: int = 20) -> list[LongJob]:
     """Newest first, for a week."""
     return scope.many(LongJob, """
-        select id, kind, name, status, done, total, problem, created_at, cancelled_at is not null as cancelled
+        select id, kind, name, status, done, total, problem, created_at, finished_at, cancelled_at is not null as cancelled
         from long_jobs
         where clinic_id = :clinic_id and user_id = :user_id
         order by id desc
@@ -74,8 +75,8 @@ def mine(scope: Scope, limit: int = 20) -> list[LongJob]:
 def latest(scope: Scope, kind: str) -> LongJob | None:
     """The newest of its kind, unless its asker has put it away."""
     return scope.first(LongJob, """
-        select id, kind, name, status, done, total, problem, created_at, cancelled_at is not null as cancelled
-        from (select id, kind, name, status, done, total, problem, created_at, cancelled_at, dismissed_at
+        select id, kind, name, status, done, total, problem, created_at, finished_at, cancelled_at is not null as cancelled
+        from (select id, kind, name, status, done, total, problem, created_at, finished_at, cancelled_at, dismissed_at
               from long_jobs
               where clinic_id = :clinic_id and user_id = :user_id and kind = :kind
               order by id desc
@@ -87,7 +88,7 @@ def latest(scope: Scope, kind: str) -> LongJob | None:
 def get(scope: Scope, job_id: UUID) -> LongJob:
     """Raises NotFound, for a colleague's as well."""
     return scope.one(LongJob, """
-        select id, kind, name, status, done, total, problem, created_at, cancelled_at is not null as cancelled
+        select id, kind, name, status, done, total, problem, created_at, finished_at, cancelled_at is not null as cancelled
         from long_jobs
         where clinic_id = :clinic_id and user_id = :user_id and id = :id
         """, user_id=scope.identity.user_id, id=job_id)
@@ -108,9 +109,10 @@ def go_on(scope: Scope, job_id: UUID) -> None:
     touched = scope.run("""
         update long_jobs set status = 'waiting', cancelled_at = null, dismissed_at = null
         where clinic_id = :clinic_id and user_id = :user_id and id = :id and status in ('stopped', 'failed')
+          and (dismissed_at is null or kind <> 'export')
         """, user_id=scope.identity.user_id, id=job_id)
     if not touched:
-        raise Conflict(_("This is running, or done, already."))
+        raise Conflict(_("This is running, done, or deleted already."))
     jobs.defer(scope, TASKS[job.kind], job_id)
 
 
@@ -149,7 +151,7 @@ def carry_out(job: Job, work: Callable[[Job, UUID, Order], bool]) -> None:
 
 
 def take(scope: Scope, job_id: UUID) -> Order | None:
-    """None: it was stopped before it began, or it is done, or over a week old."""
+    """None: it was stopped before it began, or it is done, or gone."""
     order = scope.first(Order, """
         select id, user_id, name, choices, input, status, done
         from long_jobs

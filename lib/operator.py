@@ -179,7 +179,8 @@ def rotate_keys(_arguments: argparse.Namespace) -> None:
             connection.execute(text("update users set totp_secret = :secret where id = :id"), renewed)
         renewed += _rotate_provider_keys(connection)
         connection.execute(text("delete from long_jobs where kind = 'export'"))  # kept for a day, and soon made anew
-    say(f"{len(renewed)} stored secrets are sealed with the newest key now. The older keys are not needed any more.")
+    say(f"{len(renewed)} stored secrets are sealed with the newest key now. The older keys are not needed any more. "
+        "Exports that were kept for their owners are gone: they are made anew when somebody asks.")
 
 
 def _rotate_provider_keys(connection: Connection) -> list[dict[str, object]]:

@@ -71,12 +71,13 @@ def _open(configured: settings.Settings) -> None:
     if owner_url:
         migrations.bring_up_to_date(owner_url)
         publish(owner_url)
-    if configured.database_replica_url:
-        replica.connect(configured.database_replica_url.get_secret_value(), configured.pool_size)
     _keep(app_url, configured.pool_size)
 
 
 def _keep(url: str, pool_size: int) -> None:
+    copy = settings.get().database_replica_url
+    if copy:
+        replica.connect(copy.get_secret_value(), pool_size)
     db.connect(url, pool_size)
     with db.nobody() as connection:
         migrations.check(connection)

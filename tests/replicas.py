@@ -34,6 +34,16 @@ class Replica:
     def promote(self) -> None:
         programs.run("pg_ctl", "promote", "-w", "-D", str(self.folder / "cluster"))
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It answers, and replays nothing meanwhile."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as replica:
+            replica.execute("select pg_wal_replay_pause()")
+            try:
+                yield
+            finally:
+                replica.execute("select pg_wal_replay_resume()")
+
     def catch_up(self) -> None:
         """Until it has replayed what the primary has written by now."""
         with psycopg.connect(self.primary.url("postgres"), autocommit=True) as primary, \

@@ -85,7 +85,7 @@ WORDING = clinic_articles.Wording("X", (), "x")
 
 
 def a_job(of: SimpleNamespace) -> long_jobs.LongJob:
-    return long_jobs.LongJob(of.job, "import", "x.csv", "waiting", 0, 1, "", AT, False)
+    return long_jobs.LongJob(of.job, "import", "x.csv", "waiting", 0, 1, "", AT, None, False)
 
 
 ACTIONS = {

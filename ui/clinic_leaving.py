@@ -48,7 +48,8 @@ def _watch(job: LongJob) -> None:
 
 
 def _offer(job: LongJob, identity: Identity) -> None:
-    st.success(_("Made {when}.").format(when=widgets.when(job.created_at, identity)), icon=":material/archive:")
+    made_at = widgets.when(job.finished_at or job.created_at, identity)
+    st.success(_("Made {when}.").format(when=made_at), icon=":material/archive:")
     with st.container(horizontal=True):
         download.button(_("Download"), "/api/v1/clinic/export/file", {}, "clinic.zip")
         _delete(job, _("Delete it here"))

@@ -1,4 +1,5 @@
 alter table long_jobs drop constraint kind_is_known, add constraint kind_is_known check (kind in ('import', 'export'));
+create unique index one_export_at_a_time on long_jobs (clinic_id, user_id) where kind = 'export' and status in ('waiting', 'running');
 
 -- export_parts: what the archive of a clinic is put together from, a page of a table or a document per row, sealed with the
 -- installation's key. Its asker's for a day, and in no backup.
@@ -20,8 +21,8 @@ alter table export_parts add foreign key (clinic_id, job_id) references long_job
 alter table export_parts enable row level security;
 alter table export_parts force row level security;
 create policy tenant on export_parts
-    using (clinic_id = app.clinic() and user_id = app.user_id())
-    with check (clinic_id = app.clinic() and user_id = app.user_id());
+    using (clinic_id = app.clinic() and user_id = app.user_id() and app.role() = 'owner')
+    with check (clinic_id = app.clinic() and user_id = app.user_id() and app.role() = 'owner');
 create policy definer on export_parts to current_user using (true) with check (true);
 grant select, delete on export_parts to chairside_app;
 grant select (clinic_id, job_id, user_id, seq, row_count, last), insert on export_parts to chairside_worker;
@@ -48,6 +49,7 @@ begin
     if app.role() is distinct from 'owner' then
         raise exception 'only an owner erases' using errcode = '42501';
     end if;
+    perform pg_advisory_xact_lock(hashtext('chairside.export ' || clinic));
     perform from patients p where p.clinic_id = clinic and p.id in (select app.merged_family(patient)) order by p.id for update;
     if not exists (select from patients p where p.clinic_id = clinic and p.id = patient and p.version = erase_patient.version
                    and p.merged_into is null and p.erased_at is null) then
@@ -98,7 +100,8 @@ declare
     gone integer;
 begin
     delete from long_jobs
-    where created_at < now() - case kind when 'export' then interval '1 day' else interval '7 days' end
+    where case kind when 'export' then coalesce(finished_at, created_at) < now() - interval '1 day'
+                    else created_at < now() - interval '7 days' end
       and status in ('done', 'stopped', 'failed');
     get diagnostics gone = row_count;
     return gone;
@@ -111,6 +114,9 @@ create or replace function app.defer_job(task text, subject uuid) returns bigint
 begin
     if app.clinic() is null or task not in ('import_patients', 'export_clinic', 'mail_invitation') then
         raise exception 'no such job' using errcode = '42501';
+    end if;
+    if task = 'export_clinic' then  -- not while somebody is being erased, who would be in it still
+        perform pg_advisory_xact_lock(hashtext('chairside.export ' || app.clinic()));
     end if;
     return (procrastinate_defer_jobs_v1(array[row(
         'default', task, case when task = 'mail_invitation' then 0 else -1 end,

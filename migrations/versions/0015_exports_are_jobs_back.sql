@@ -1,4 +1,5 @@
 drop table export_parts;
+drop index one_export_at_a_time;
 delete from long_jobs where kind = 'export';
 alter table long_jobs drop constraint kind_is_known, add constraint kind_is_known check (kind = 'import');
 

@@ -1,9 +1,12 @@
 """The page that a browser gets first."""
 
+import hashlib
+from email.utils import formatdate
+
 import httpx
 import pytest
 
-from api import page
+from api.page import INDEX, page
 from lib.settings import ROOT
 
 
@@ -18,6 +21,22 @@ def test_our_sheet_is_in_it_behind_streamlits_own_parts(server, path):
     assert "/*" not in answer.text[sheet:]
 
 
+@pytest.mark.parametrize("path", ["/", "/patients"])
+def test_whoever_kept_the_packages_own_page_gets_ours(server, path):
+    """As a browser asks that was here before the sheet was in it."""
+    size, moment = INDEX.stat().st_size, INDEX.stat().st_mtime
+    tag = f'"{hashlib.md5(f"{moment}-{size}".encode(), usedforsecurity=False).hexdigest()}"'  # as starlette makes it
+    answer = httpx.get(server + path, headers={"If-None-Match": tag, "If-Modified-Since": formatdate(moment + 1, usegmt=True)})
+    assert (answer.status_code, answer.text) == (200, page())
+
+
+def test_scripts_are_not_sent_again(server):
+    script = next(part for part in page().split('"') if part.endswith(".js"))
+    first = httpx.get(f"{server}/{script.removeprefix('./')}")
+    again = httpx.get(f"{server}/{script.removeprefix('./')}", headers={"If-None-Match": first.headers.get("etag", "x")})
+    assert again.status_code == (304 if "etag" in first.headers else 200)
+
+
 def test_a_head_request_is_answered_without_it(server):
     answer = httpx.head(server + "/")
     assert (answer.status_code, answer.content) == (200, b"")
@@ -25,11 +44,11 @@ def test_a_head_request_is_answered_without_it(server):
 
 def test_a_compressed_answer_is_replaced_whole(server):
     answer = httpx.get(server + "/", headers={"Accept-Encoding": "gzip"})
-    assert answer.text == page.ours().decode()
+    assert answer.text == page()
 
 
 def test_scripts_stay_as_they_are(server):
-    script = next(part for part in page.index().split('"') if part.endswith(".js"))
+    script = next(part for part in page().split('"') if part.endswith(".js"))
     assert httpx.get(f"{server}/{script.removeprefix('./')}").headers["content-type"].endswith("javascript")
 
 

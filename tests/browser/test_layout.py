@@ -247,3 +247,11 @@ def test_the_frame_of_the_sign_in_form_is_seen_at_once(new_browser):
     page.goto("/")
     expect(page.get_by_label("Email")).to_be_visible()
     assert page.evaluate(MOVED) == []
+
+
+def test_a_first_visit_deep_inside_asks_for_nothing_that_is_not_there(signed_in, alice):
+    page, missed = signed_in(alice), []
+    page.on("response", lambda answer: missed.append(answer.url) if answer.status >= 400 else None)
+    page.goto("/patients")
+    settled(page)
+    assert missed == []

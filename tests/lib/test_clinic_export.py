@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import psycopg
@@ -167,6 +168,18 @@ def test_who_lost_the_right_before_it_began_gets_no_file(alice, hire, owner, do_
         assert connection.execute(text("select count(*) from export_parts where job_id = :id"), {"id": job_id}).scalar() == 0
 
 
+def test_who_is_an_owner_no_more_gets_no_further(alice, hire, owner, do_jobs):
+    second = hire(alice, "owner", "Olga Owen")
+    begin(second)
+    do_jobs()
+    pieces = clinic_export.send(second)
+    next(pieces)
+    with owner.begin() as connection:
+        connection.execute(text("update memberships set role = 'manager' where user_id = :id"), {"id": second.user_id})
+    with pytest.raises(NotFound):
+        list(pieces)
+
+
 def leave(owner, who) -> None:
     with owner.begin() as connection:
         connection.execute(text("update memberships set ended_at = now() where user_id = :id"), {"id": who.user_id})
@@ -195,24 +208,24 @@ def test_one_is_made_at_a_time(alice, do_jobs):
 
 
 def test_it_is_stopped_between_two_pages_and_goes_on_where_it_was(alice, do_jobs, monkeypatch):
-    job_id, page, asked = begin(alice), export_jobs._page, []
+    job_id, advance, asked = begin(alice), long_jobs.advance, []
 
-    def cancelled_meanwhile(scope, step, after):
-        if scope.identity.clinic_id == alice.clinic_id:
+    def cancelled_meanwhile(scope, which, step, rows):
+        if which == job_id and not rows:  # a page begins
             asked.append(step)
             if len(asked) == 4:
                 with db.scope(alice) as other:
                     long_jobs.cancel(other, job_id)
-        return page(scope, step, after)
+        return advance(scope, which, step, rows)
 
-    monkeypatch.setattr(export_jobs, "_page", cancelled_meanwhile)
+    monkeypatch.setattr(long_jobs, "advance", cancelled_meanwhile)
     do_jobs()
     assert (see(alice, job_id).status, see(alice, job_id).done, parts(alice)) == ("stopped", 3, 3)
     with db.scope(alice) as scope:
         long_jobs.go_on(scope, job_id)
     do_jobs()
     assert see(alice, job_id).status == "done"
-    assert asked == [0, 1, 2, 3, *range(3, len(clinic_tables.STATEMENTS) + 1)]
+    assert [step for step in asked if step >= 3] == [3, *range(3, len(clinic_tables.STATEMENTS) + 1)]
     assert whole(alice)
 
 
@@ -293,6 +306,66 @@ def test_the_worker_reads_every_page_but_no_secret_that_stays_behind(alice):
         jobs.disconnect()
 
 
+def test_of_two_at_once_one_is_made(alice, do_jobs, monkeypatch):
+    monkeypatch.setattr(export_jobs, "_is_open", lambda scope: False)  # both looked before the other's was there
+    begin(alice)
+    with pytest.raises(Conflict):
+        begin(alice)
+    do_jobs()
+
+
+def test_a_newer_one_takes_the_place_of_the_one_before(alice, export):
+    export(alice)
+    count = parts(alice)
+    export(alice)
+    assert parts(alice) == count
+    with db.scope(alice) as scope:
+        export_jobs.discard(scope, long_jobs.latest(scope, "export").id)
+    assert parts(alice) == 0
+
+
+def test_of_two_workers_on_one_job_the_second_waits_for_the_first(alice):
+    job_id = begin(alice)
+    jobs.connect(startup._server.url("chairside_worker"), 3)
+    job = jobs.Job(job_id, alice.clinic_id, lambda: False)
+    with ThreadPoolExecutor(2) as both:
+        for done in [both.submit(export_jobs.run, job) for _worker in range(2)]:
+            done.result(60)
+    jobs.disconnect()
+    assert (see(alice, job_id).status, see(alice, job_id).problem) == ("done", "")
+    assert whole(alice)
+
+
+@pytest.mark.parametrize("ends", ["stopped", "running"])
+def test_one_whose_parts_are_gone_ends_in_words_and_not_without_its_first_tables(alice, owner, ends):
+    """As after a restored backup, which holds the job and not its parts."""
+    job_id, looks = begin(alice), iter([False, False, True, False])
+    jobs.connect(startup._server.url("chairside_worker"), 1)
+    job = jobs.Job(job_id, alice.clinic_id, lambda: next(looks))
+    with pytest.raises(jobs.Interrupted):
+        export_jobs.run(job)
+    with owner.begin() as connection:
+        connection.execute(text("delete from export_parts where job_id = :id"), {"id": job_id})
+        connection.execute(text("update long_jobs set status = :status where id = :id"), {"id": job_id, "status": ends})
+    if ends == "stopped":
+        with db.scope(alice) as scope:
+            long_jobs.go_on(scope, job_id)
+    export_jobs.run(job)
+    jobs.disconnect()
+    assert (see(alice, job_id).status, parts(alice)) == ("failed", 0)
+    assert see(alice, job_id).problem == "What was made of this export is gone. Please ask for a new one."
+
+
+def test_nobody_goes_on_with_one_that_is_put_away(alice, do_jobs):
+    job_id = begin(alice)
+    with db.scope(alice) as scope:
+        long_jobs.cancel(scope, job_id)
+        export_jobs.discard(scope, job_id)
+    with pytest.raises(Conflict), db.scope(alice) as scope:
+        long_jobs.go_on(scope, job_id)
+    do_jobs()
+
+
 # its end -------------------------------------------------------------------------------------------------------------
 
 
@@ -316,7 +389,11 @@ def test_it_is_forgotten_after_a_day(alice, export, owner):
     export(alice)
     for age, left in (("23 hours", True), ("25 hours", False)):
         with owner.begin() as connection:
-            connection.execute(text(f"update long_jobs set created_at = now() - interval '{age}'"))
+            connection.execute(text("alter table long_jobs disable trigger move"))
+            connection.execute(text(f"""
+                update long_jobs set created_at = now() - interval '5 days', finished_at = now() - interval '{age}'
+                """))
+            connection.execute(text("alter table long_jobs enable trigger move"))
             connection.execute(text("select app.forget_long_jobs()"))
         assert bool(parts(alice)) == left
 
@@ -324,14 +401,14 @@ def test_it_is_forgotten_after_a_day(alice, export, owner):
 @pytest.mark.parametrize("made", [True, False], ids=["made", "half made"])
 def test_whoever_is_erased_is_in_no_export_that_is_kept(alice, do_jobs, made, monkeypatch):
     patient = act(alice, patients.register, PatientForm(full_name="Canaryname"))
-    job_id, page = begin(alice), export_jobs._page
+    job_id, advance = begin(alice), long_jobs.advance
 
-    def erase_meanwhile(scope, step, after):
-        if scope.identity.clinic_id == alice.clinic_id and step == 15 and not made:
+    def erase_meanwhile(scope, which, step, rows):
+        if which == job_id and step == 15 and not rows and not made:
             act(alice, erasures.erase, patient, version=1, name="Canaryname", reason="asked for")
-        return page(scope, step, after)
+        return advance(scope, which, step, rows)
 
-    monkeypatch.setattr(export_jobs, "_page", erase_meanwhile)
+    monkeypatch.setattr(long_jobs, "advance", erase_meanwhile)
     do_jobs()
     if made:
         act(alice, erasures.erase, patient, version=1, name="Canaryname", reason="asked for")

@@ -1,9 +1,24 @@
 """Figures and exports from a real streaming replica, and from the primary where it does not keep up."""
 
-import psycopg
+import io
+import zipfile
+
 import pytest
 
-from lib import api_clients, db, errors, patient_export, patients, replica, settings, startup, team
+from lib import (
+    api_clients,
+    clinic_export,
+    db,
+    erasures,
+    errors,
+    export_jobs,
+    patient_export,
+    patients,
+    replica,
+    settings,
+    startup,
+    team,
+)
 from lib.patient_form import PatientForm
 from tests.replicas import streaming
 
@@ -67,14 +82,36 @@ def test_an_api_client_has_its_own_role_there_and_not_its_owners(looked_at, alic
         assert reading.value("select app.role()") == "manager"
 
 
+def test_an_export_reads_there_what_it_knows_but_nobody_who_was_erased_before(looked_at, alice, do_jobs, monkeypatch):
+    with db.scope(alice) as scope:
+        patient = patients.register(scope, PatientForm(full_name="Canaryname"))
+    looked_at.catch_up()
+    read, page = [], export_jobs._page_of
+    monkeypatch.setattr(export_jobs, "_page_of", lambda scope, *rest: read.append(scope.value(WHERE)) or page(scope, *rest))
+    with looked_at.paused():
+        with db.scope(alice) as scope:
+            erasures.erase(scope, patient, version=1, name="Canaryname", reason="asked for")
+        with db.scope(alice) as scope:
+            export_jobs.begin(scope)
+        do_jobs()
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(clinic_export.send(alice))))
+    assert b"Canaryname" not in archive.read("patients.csv")
+    assert set(read) == {False}
+    looked_at.catch_up()
+    read.clear()
+    with db.scope(alice) as scope:
+        export_jobs.begin(scope)
+    looked_at.catch_up()
+    do_jobs()
+    assert set(read) == {True}
+
+
 @pytest.fixture
 def paused(looked_at):
     """It stays where it is."""
     looked_at.catch_up()
-    with psycopg.connect(looked_at.url("postgres"), autocommit=True) as connection:
-        connection.execute("select pg_wal_replay_pause()")
+    with looked_at.paused():
         yield
-        connection.execute("select pg_wal_replay_resume()")
 
 
 def test_a_right_that_was_taken_away_is_gone_before_the_replica_knows(alice, bob, paused):
