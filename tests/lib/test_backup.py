@@ -27,6 +27,7 @@ from lib import (
     demo,
     dump,
     embedded,
+    export_jobs,
     mail,
     migrations,
     providers,
@@ -300,6 +301,16 @@ def test_a_flipped_byte_is_found_before_anything_is_restored(outside, alice, pla
     with pytest.raises(sealed_file.Damaged, match="Nothing was restored"):
         backup.restore(path, empty)
     assert tables_of(empty) == []
+
+
+def test_an_export_that_was_being_made_is_no_job_of_the_copy(outside, alice, do_jobs):
+    """Its parts are in no backup, and without them it would go on behind its first tables."""
+    with db.scope(alice) as scope:
+        job_id = export_jobs.begin(scope)
+    path, empty = backup.make(None), outside()
+    do_jobs()
+    backup.restore(path, empty)
+    assert rows_of(empty, f"select id from long_jobs where id = '{job_id}'") == []
 
 
 def test_a_truncated_backup_is_said_to_be(outside, alice):
