@@ -15,7 +15,7 @@ from lib.db import Scope
 from lib.errors import NotFound
 from lib.identity import Identity
 
-router = APIRouter(prefix="/clinic/export", tags=["clinic"], route_class=OneHop)
+router = APIRouter(prefix="/clinic", tags=["clinic"], route_class=OneHop)
 Leaver = Annotated[Identity, Depends(may("clinic.export"))]
 
 
@@ -23,7 +23,7 @@ class Nothing(BaseModel):
     """There is nothing to say beside the key."""
 
 
-@router.post("", status_code=202, responses=refusals.of(409))
+@router.post("/export", status_code=202, responses=refusals.of(409))
 def begin(identity: Leaver, request: Request, response: Response, key: once.Key = None) -> long_jobs.LongJob:
     """409: one is being made. `done` of `total` tables are read."""
     with db.scope(identity) as scope:
@@ -32,21 +32,21 @@ def begin(identity: Leaver, request: Request, response: Response, key: once.Key 
         return long_jobs.told(scope, jobs.get(scope, job_id))
 
 
-@router.get("")
+@router.get("/export")
 def state(identity: Leaver) -> long_jobs.LongJob:
     """One's newest."""
     with db.scope(identity) as scope:
         return long_jobs.told(scope, _newest(scope))
 
 
-@router.post("/cancel")
+@router.post("/export/cancel")
 def cancel(identity: Leaver) -> long_jobs.LongJob:
     with db.scope(identity) as scope:
         jobs.cancel(scope, _newest(scope).id)
         return long_jobs.told(scope, _newest(scope))
 
 
-@router.post("/continue", responses=refusals.of(409))
+@router.post("/export/continue", responses=refusals.of(409))
 def go_on(identity: Leaver) -> long_jobs.LongJob:
     """409: it is running, or done, already."""
     with db.scope(identity) as scope:
@@ -54,14 +54,14 @@ def go_on(identity: Leaver) -> long_jobs.LongJob:
         return long_jobs.told(scope, _newest(scope))
 
 
-@router.post("/file", response_class=Response, responses=files.of("application/zip") | refusals.of(409))
+@router.post("/export/file", response_class=Response, responses=files.of("application/zip") | refusals.of(409))
 def fetch(identity: Leaver) -> StreamingResponse:
     """409: it is not made yet. A zip without its end was broken off, and no program opens it."""
     return StreamingResponse(clinic_export.send(identity), media_type="application/zip",
                              headers={"Content-Disposition": 'attachment; filename="clinic.zip"'})
 
 
-@router.delete("", status_code=204, responses=refusals.of(409))
+@router.delete("/export", status_code=204, responses=refusals.of(409))
 def discard(identity: Leaver) -> Response:
     """What was made of it goes at once. 409: it is being made."""
     with db.scope(identity) as scope:
