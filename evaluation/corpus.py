@@ -9,7 +9,9 @@ added to 6. `plain` is batch 8, short and simple, written after everything else.
 minutes, letters, forum, portal, chat. `spoken` is batch 10, written after 9 and before anything was judged by what 9 had taught:
 dictated, calls word by word, mails with a subject. 11 to 17 are by 28 further writers, seven for each language, who saw nothing
 of rules, model or other messages; 17 has pairs of near neighbours, one of them harmless. `inbox` is batch 18, by four more of
-them, and sealed like the half of 3.
+them, and sealed like the half of 3. 19 to 21 and 24 to 29 are by 35 others: 19 and 21 short everyday questions, 20 an inbox,
+24 emergencies told obliquely, 25 and 27 what only sounds like one, 26 dialects, 28 many clinics' desks, 29 a night. `desks` is
+batch 23, by four more, sealed.
 """
 
 import csv
@@ -24,7 +26,7 @@ SEALED = OWN / "sealed"
 OUTSIDE = OWN / "outside"
 EARLIER = ROOT / "tests" / "lib" / "redflags_corpus.csv"
 LANGUAGES = ("en", "es", "fr", "de")
-TRAINING_ONLY = (6, 9, *range(11, 18))
+TRAINING_ONLY = (6, 9, *range(11, 18), 19, 20, 21, *range(24, 30))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Recall and false alarms of the red flags, by rules, by classifier and by both: python -m evaluation.redflags [part ...]
 
-Ends with 1 where the goals are missed on the sealed messages (`sealed`, `inbox`), which nothing was made from: in every language,
-at least 97 % of the emergencies are found and at most 3 % of the harmless ones raise any flag, E or U; how many raise which is
-printed apart. The classifier has learnt from `aside`, whose figures guard against a change for the worse only;
+Ends with 1 where the goals are missed on the sealed messages (`sealed`, `inbox`, `desks`), which nothing was made from: in every
+language, at least 97 % of the emergencies are found and at most 3 % of the harmless ones raise any flag, E or U; how many raise
+which is printed apart. The classifier has learnt from `aside`, whose figures guard against a change for the worse only;
 scripts.train_redflags prints how it fares with those it has not seen. `outside`, `plain` and `spoken` are small sets in styles of
 their own. The curve says what another threshold of E would give: rules stay as they are.
 """
@@ -17,7 +17,7 @@ from evaluation.corpus import Message
 from lib import redflag_classifier, redflag_hearing, redflags
 
 RECALL, FALSE_ALARMS = 0.97, 0.03
-SEALED = ("sealed", "inbox")
+SEALED = ("sealed", "inbox", "desks")
 PARTS = ("aside", *SEALED, "outside", "plain", "spoken")
 WAYS = ("rules", "classifier", "together")
 RANK = redflags.RANK

@@ -52,7 +52,7 @@ def judge(words: Sequence[Heard], before: Sequence[Heard] = (), *, above: str | 
     words, before, wanted = once(words), once(before), HIGHER[above]
     found = _highest(words, wanted, beyond)
     if before and 0 < len(words) <= SHORT_FOLLOW_UP and not _highest(before, wanted):
-        found = found or _highest([*before[len(words) - WINDOW:], *words], wanted)
+        found = found or _highest([*before[len(words) - WINDOW:], *words], wanted, beyond)
     return found
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"})
+HELD_DOWN = re.compile(r"([^\W\d_])\1{4,}")
 EVERYWHERE = 1_000_000
 TYPO_LENGTHS = range(5, 17)
 
@@ -74,11 +75,11 @@ class RuleSet:
 
 @lru_cache(maxsize=20_000)
 def fold(word: str) -> str:
-    """Lower case without accents."""
-    if word.isascii():
-        return word.lower()
-    lowered = word.lower().translate(LIGATURES)
-    return "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))
+    """Lower case without accents; of a key that was leant on ("heeeeelp") one letter."""
+    lowered = HELD_DOWN.sub(r"\1", word.lower())
+    if lowered.isascii():
+        return lowered
+    return "".join(c for c in unicodedata.normalize("NFKD", lowered.translate(LIGATURES)) if not unicodedata.combining(c))
 
 
 @lru_cache(maxsize=20_000)

@@ -31,8 +31,8 @@ NAMING = {"E": SIGNS | RULES.serious, "U": SIGNS | RULES.serious | RULES.pressin
 RANK = {None: 0, "U": 1, "E": 2}
 # In a few words that tell nothing a rule knows, the classifier has to be surer: it takes "what should she eat" for an alarm.
 SHORT, SURELY = 12, 2.0
-# And surer still where a lasting complaint is told, or no word stands for a sign: staff ask for letters and summaries, too.
-UNLIKELY = 4.0
+# And surer still where a lasting complaint is told.
+LASTING = 5.0
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,21 @@ def highest(findings: Sequence[Finding]) -> str | None:
 
 
 def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | None:
-    """What the classifier makes of it, where that is enough beside what is said."""
+    """What the classifier makes of it. A message in which no word stands for a sign is nothing: staff ask for letters and
+    summaries, too, and keys are held down."""
     if above == "E":
         return None
     words = redflag_hearing.hear(reading)
     beyond = 0.0 if len(words) - reading.last_turn > SHORT or _is_told(reading) else SURELY
     raised = redflag_classifier.judge(words[reading.last_turn:], words[:reading.last_turn], above=above, beyond=beyond)
-    if raised is None or (raised.beyond < UNLIKELY and _is_unlikely(reading, raised.tier)):
+    if raised is None or (raised.tier == "E" and raised.beyond < LASTING and "lingering" in reading.places):
         return None
-    return Finding(raised.tier, raised.category, "classifier", "")
+    return Finding(raised.tier, raised.category, "classifier", "") if _names_a_sign(reading, raised.tier) else None
 
 
 def _is_told(reading: Reading) -> bool:
     """Whether a rule finds its words outside a question: "bleeding, is it normal", not "is bleeding normal"."""
     return any(reading.sentence[max(match)] not in reading.asked for _, match in reading.hits)
-
-
-def _is_unlikely(reading: Reading, tier: str) -> bool:
-    return (tier == "E" and "lingering" in reading.places) or not _names_a_sign(reading, tier)
 
 
 def _names_a_sign(reading: Reading, tier: str) -> bool:

@@ -28,20 +28,20 @@ from lib import redflag_hearing as hearing
 from lib import redflag_model, redflags
 from lib.redflags import CATEGORIES
 
-VERSION = "7"
+VERSION = "8"
 SEED = 20261129
 # Each judged by a model that has seen nothing of these batches, thus of their writers and style; thresholds are from FOREIGN.
-HELD_OUT = ((3,), (11, 12), (13, 14), (15, 16), (17,))
-FOREIGN = range(11, 17)
+HELD_OUT = ((3,), (11, 12), (13, 14), (15, 16), (17,), (19, 21), (20,), (24, 25), (26, 27), (28, 29))
+FOREIGN = (*range(11, 17), 19, 20, 21, *range(24, 30))
 SEEN_AT_LEAST = {"words": 4, "ideas": 5}
-KEPT = {"words": 30_000, "ideas": 15_000}
+KEPT = {"words": 40_000, "ideas": 20_000}
 LINEAR_DECAY, LINEAR_EPOCHS = 2e-6, 8
 HIDDEN, BATCH, EPOCHS, RATE, DECAY = 24, 512, 6, 0.003, 1e-4
 MISSED_BY_RULES = 2.0
 # Those who wrote after the rules were made say it in other words, and so does whoever comes next.
-WEIGHT = {1: 1.0, 2: 1.0, 3: 3.0, 4: 2.0, 5: 2.0} | dict.fromkeys((6, 9, *range(11, 18)), 3.0)
+WEIGHT = {1: 1.0, 2: 1.0, 3: 3.0, 4: 2.0, 5: 2.0} | dict.fromkeys(corpus.TRAINING_ONLY, 3.0)
 # The shares of the harmless messages, of those that no rule flags, that the classifier may take to E and to any tier.
-FALSE_ALARMS = {"E": 0.035, "U": 0.04}
+FALSE_ALARMS = {"E": 0.028, "U": 0.032}
 TIERS = {"E": ("E",), "U": ("E", "U")}
 ABOUT = {
     "E": CATEGORIES,
@@ -58,17 +58,18 @@ ASIDES = {
         "I had a filling last year and {}", "no pain but {}", "{}?", "{} Can I still come at four?",
     ],
     "es": [
-        "hola, {}", "perdone la molestia, {}", "{} gracias", "buenas tardes {}", "{} qué hago", "{} cuánto cuesta",
+        "hola, {}", "perdone la molestia, {}", "{} gracias", "buenas tardes {}", "{} qué hago", "qué hago {}", "{} cuánto cuesta",
         "mi marido dice que no es nada pero {}", "{} ¿lo cubre el seguro?", "quería cambiar mi cita. {}", "sin dolor pero {}",
         "¿{}?", "{} ¿puedo ir igual a las cuatro?",
     ],
     "fr": [
-        "bonjour, {}", "désolé de vous déranger, {}", "{} merci", "{} que faire", "bonsoir docteur {}", "{} combien ça coûte",
+        "bonjour, {}", "désolé de vous déranger, {}", "{} merci", "{} que faire", "que faire {}", "bonsoir docteur {}",
+        "{} combien ça coûte",
         "mon mari dit que ce n'est rien mais {}", "je voulais décaler mon rendez-vous. {}", "pas de douleur mais {}", "{} ?",
         "{} je peux venir quand même à 16 h ?",
     ],
     "de": [
-        "hallo, {}", "entschuldigung für die störung, {}", "{} danke", "guten tag {}", "{} was soll ich tun",
+        "hallo, {}", "entschuldigung für die störung, {}", "{} danke", "guten tag {}", "{} was soll ich tun", "was tun {}",
         "{} was kostet das", "mein Mann sagt es ist nichts aber {}", "{} zahlt das die Kasse",
         "ich wollte meinen Termin verschieben. {}", "keine schmerzen aber {}", "{}?", "{} kann ich trotzdem um vier kommen?",
     ],

@@ -218,6 +218,16 @@ def test_a_message_without_words_is_no_emergency(text):
     assert redflags.check(text) == redflags.Verdict(None, (), redflags.VERSION)
 
 
+@pytest.mark.parametrize("key", ["x", "a", "h", "e", "?", "0", "é"])
+def test_a_key_that_is_leant_on_is_no_emergency_after_a_question_either(key):
+    assert redflags.check(key * 4_001).tier is None
+    assert redflags.check(key * 4_001, ["What is a root canal?"]).tier is None
+
+
+def test_a_drawn_out_word_is_that_word():
+    assert redflags.check("heeeeeeelp she can't breeeeeeathe").tier == redflags.check("help she can't breathe").tier == "E"
+
+
 @pytest.mark.parametrize("unit", [
     "my tooth is fine and I would like an appointment next week please ", "swollen ", "no ", "no swelling, ", "can't ", "a", "bleeding stopped ",
     "tooth 9 ", "nicht auf zu ", "patient ", ". ", "what is swelling ", "'", "l'",
