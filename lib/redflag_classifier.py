@@ -6,7 +6,7 @@ It may raise a tier and never lowers one. scripts/train_redflags.py made the wei
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 
@@ -120,8 +120,11 @@ def _places_of_grams(said: Sequence[str]) -> Iterator[list[int]]:
 
 
 def _places_of_pairs(partners: Sequence[tuple[str, ...]]) -> Iterator[list[int]]:
+    """Each idea with those of the words before it, within reach."""
+    row = list(chain.from_iterable(partners))
+    ends = [0, *accumulate(map(len, partners))]
     for i, own in enumerate(partners):
-        near = list(chain.from_iterable(partners[max(0, i - REACH):i])) if own else ()
+        near = row[ends[max(0, i - REACH)]:ends[i]] if own else ()
         yield [place for idea in own for place in map(MODEL.pairs[idea].get, near) if place is not None]
 
 
