@@ -189,7 +189,7 @@ class Alarmer(Writer):
     """Raises emergencies and answers for them."""
 
     def write(self, number: int) -> None:
-        raised = self.once("raise_alarm", text=f"He can't breathe and his tongue is swollen, case {number}")
+        raised = self.once("raise_alarm", text=f"He can't breathe and his tongue is swollen, case {number:06}")  # 2016 is a year
         if raised is None:
             return
         action = f"Called 112 for case {number}"
