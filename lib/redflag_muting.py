@@ -12,6 +12,11 @@ LIST_REACH = 16
 FIGURE_REACH = 7
 AFTERTHOUGHT = 5
 ABBREVIATED = 3
+DATED_BY = frozenset((
+    "in", "en", "im", "em", "de", "du", "del", "since", "seit", "desde", "depuis", "jahr", "jahre", "ano", "annee", "early", "late",
+    "anfang", "ende", "hat", "habe", "haben", "hatte"))
+BORN = frozenset((
+    "born", "dob", "geboren", "geb", "jahrgang", "nacido", "nacida", "nacio", "ne", "nee", "naissance", "nacimiento"))
 FRAME_CONCEPTS = {name for frame in RULES.frames for part in frame.parts for name in part}
 DONE_WELL = frozenset(("breathe", "swallow", "breathe_verb"))
 NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
@@ -20,6 +25,7 @@ BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", 
 
 def mute(reading: Reading) -> None:
     """Fills `reading.places` with the concepts that are affirmed, and `reading.muted` with the words of all others."""
+    _drop_numbers(reading)
     _mark_frames(reading)
     everything = reading.names(range(len(reading.words)))
     is_deniable = not everything.isdisjoint(("negator", "negator_after", "resolved", "fine"))
@@ -40,6 +46,23 @@ def _affirmed(reading: Reading, i: int) -> frozenset[str]:
     if names.isdisjoint(RULES.negatable) or not (_is_negated(reading, i) or _is_resolved(reading, i)):
         return names
     return names - RULES.negatable
+
+
+def _drop_numbers(reading: Reading) -> None:
+    """A year dates what is told ("abscess in 2019"); a birthday, a room, a file's number ("can't breathe, room 2016") do not."""
+    years = [i for i, names in enumerate(reading.concepts) if "past" in names and reading.words[i].isdecimal()]
+    if years:
+        present = {reading.sentence[i] for i, names in enumerate(reading.concepts) if "present_verb" in names}
+        for i in years:
+            if not _is_date(reading, i, present):
+                reading.concepts[i] -= {"past"}
+
+
+def _is_date(reading: Reading, i: int, present: set[int]) -> bool:
+    before = reading.words[max(0, i - 3):i]
+    if not BORN.isdisjoint(before) or (before and before[-1][:1].isdecimal()):
+        return False
+    return bool(before and before[-1] in DATED_BY) or reading.sentence[i] not in present
 
 
 def _mark_frames(reading: Reading) -> None:

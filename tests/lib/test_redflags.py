@@ -224,13 +224,28 @@ def test_a_key_that_is_leant_on_is_no_emergency_after_a_question_either(key):
     assert redflags.check(key * 4_001, ["What is a root canal?"]).tier is None
 
 
+@pytest.mark.parametrize("text", [
+    "Patient Ann Lee 12.03.2016 can't breathe, tongue swollen", "He can't breathe and his tongue is swollen, case 2016",
+    "She can't breathe and her lips are swollen, room 2014", "No puede respirar, nacido en 2016, lengua hinchada",
+    "Mein Sohn, Jahrgang 2015, kriegt keine Luft, Zunge geschwollen", "my daughter, born 2016, can't breathe and her tongue is swollen"])
+def test_a_year_that_dates_nothing_takes_nothing_back(text):
+    assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "abscess in 2019, all fine now", "jaw broken in 2017, plate still in, need a filling", "hx: MI 2018, DVT 2020. Exam only",
+    "Er hat 2018 einen Schlaganfall gehabt, darf er Ibuprofen nehmen?", "stroke 2018, on clopidogrel"])
+def test_a_year_that_dates_a_sign_does(text):
+    assert redflags.check(text).tier is None
+
+
 def test_a_drawn_out_word_is_that_word():
     assert redflags.check("heeeeeeelp she can't breeeeeeathe").tier == redflags.check("help she can't breathe").tier == "E"
 
 
 @pytest.mark.parametrize("unit", [
     "my tooth is fine and I would like an appointment next week please ", "swollen ", "no ", "no swelling, ", "can't ", "a", "bleeding stopped ",
-    "tooth 9 ", "nicht auf zu ", "patient ", ". ", "what is swelling ", "'", "l'",
+    "tooth 9 ", "2016 ", "born 2016 ", "nicht auf zu ", "patient ", ". ", "what is swelling ", "'", "l'",
     '"no air', "„", "« ", "'no air ", "😭", "\n", "no se ", "last year bleeding ", "the insurance covers swelling and ", "schwoll",
 ])
 def test_the_time_grows_with_the_length_only(unit):
