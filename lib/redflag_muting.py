@@ -13,8 +13,8 @@ FIGURE_REACH = 7
 AFTERTHOUGHT = 5
 ABBREVIATED = 3
 DATED_BY = frozenset((
-    "in", "en", "im", "em", "de", "du", "del", "since", "seit", "desde", "depuis", "jahr", "jahre", "ano", "annee", "early", "late",
-    "anfang", "ende", "hat", "habe", "haben", "hatte"))
+    "in", "en", "im", "em", "de", "du", "del", "since", "seit", "desde", "depuis", "jahr", "jahre", "ano", "annee", "early",
+    "late", "anfang", "ende", "hat", "habe", "haben", "hatte"))
 BORN = frozenset((
     "born", "dob", "geboren", "geb", "jahrgang", "nacido", "nacida", "nacio", "ne", "nee", "naissance", "nacimiento"))
 FRAME_CONCEPTS = {name for frame in RULES.frames for part in frame.parts for name in part}
