@@ -5,7 +5,6 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from psycopg.rows import tuple_row
@@ -61,7 +60,6 @@ def begin(scope: Scope) -> UUID:
 
 def discard(scope: Scope, job_id: UUID) -> None:
     """What was made goes at once. Raises Conflict while one is being made."""
-    long_jobs.get(scope, job_id)
     if _is_open(scope):
         raise Conflict(_("Stop it first."))
     _clear(scope)
@@ -139,7 +137,8 @@ def _page(scope: Scope, order: Order, step: int, after: UUID | None) -> _Page | 
     if step == DOCUMENTS:
         return _document(scope, after)
     with replica.reading(scope) as copy:
-        return _page_of(copy if _has(copy, order) else scope, TABLES[step], after)
+        source = copy if copy is not scope and _has(copy, order) else scope
+        return _page_of(source, TABLES[step], after)
 
 
 def _has(copy: Scope, order: Order) -> bool:
@@ -183,8 +182,8 @@ def _plain(name: str) -> str:
 
 
 def _keep(scope: Scope, order: Order, seq: int, page: _Page) -> None:
-    kept: dict[str, Any] = {"name": page.name, "row_count": page.row_count, "last": page.last}
     scope.run("""
         insert into export_parts (clinic_id, job_id, user_id, seq, name, row_count, last, content)
         values (:clinic_id, :job_id, :user_id, :seq, :name, :row_count, :last, :content)
-        """, job_id=order.id, user_id=order.user_id, seq=seq, content=vault.seal_bytes(zlib.compress(page.content)), **kept)
+        """, job_id=order.id, user_id=order.user_id, seq=seq, name=page.name, row_count=page.row_count, last=page.last,
+              content=vault.seal_bytes(zlib.compress(page.content)))
