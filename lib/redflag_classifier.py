@@ -3,16 +3,18 @@
 It may raise a tier and never lowers one. scripts/train_redflags.py made the weights (redflag_model).
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lib import redflag_model
 from lib.redflag_hearing import REACH, Heard, features, once
-from lib.redflag_model import Floats, Model
+from lib.redflag_model import NO_ROW, Counts, Floats, Model
 
 STRIDE = 20
 WINDOW = 2 * STRIDE
@@ -21,7 +23,6 @@ TIERS = ("E", "U")
 # By what the rules say: the tiers that are left.
 HIGHER: dict[str | None, tuple[str, ...]] = {None: ("E", "U"), "U": ("E",), "E": ()}
 NOTHING = -100.0
-NO_ROW = -1  # the last one: it says nothing
 
 
 @dataclass(frozen=True)
@@ -87,60 +88,76 @@ def _log_odds(logits: Floats, wanted: Sequence[bool]) -> Floats:
     return odds
 
 
-def _scaled(found: Floats) -> Floats:
+def _scaled(found: Counts) -> Floats:
     """The last column counts the known features, by whose root the others are scaled."""
     scaled: Floats = found[:, :-1] / np.sqrt(np.maximum(1, found[:, -1:]))
     return scaled
 
 
-def _sums(words: Sequence[Heard]) -> tuple[Floats, Floats]:
+def _sums(words: Sequence[Heard]) -> tuple[Counts, Counts]:
     """Of each window the rows of its words and of its ideas, added up."""
-    weighed = [_weigh_ideas(ideas) for _, ideas in words]
-    of_words = _added([_weigh(word) for word, _ in words], list(_places_of_grams([word for word, _ in words])))
-    return of_words, _added([sums for sums, _ in weighed], list(_places_of_pairs([partners for _, partners in weighed])))
+    said = [word for word, _ in words]
+    ideas = [_weigh_ideas(ideas) for _, ideas in words]
+    return (_added([_weigh(word) for word in said], *_grams(said)),
+            _added([sums for sums, _ in ideas], *_pairs([partners for _, partners in ideas])))
 
 
-def _added(single: Sequence[Floats], joined: Sequence[Sequence[int]]) -> Floats:
-    """What each word says by itself and beside others; two strides are a window, so that no sign drowns in a long message."""
-    starts = range(0, len(single), STRIDE)
-    strides = np.add.reduceat(np.array(single), starts, axis=0, dtype=np.float64)
-    by_stride = [[place for of_word in joined[start:start + STRIDE] for place in of_word] + [NO_ROW] for start in starts]
-    ends = np.cumsum([0, *map(len, by_stride)])
-    strides += np.add.reduceat(ROWS[list(chain.from_iterable(by_stride))], ends[:-1], axis=0, dtype=np.float64)
-    windows: Floats = strides[:-1] + strides[1:] if len(strides) > 1 else strides
+def _added(single: Sequence[Counts], joined: Counts, counts: Counts) -> Counts:
+    """What each word says by itself and beside others; two strides are a window, so that no sign drowns in a long message.
+
+    `joined` holds the rows of what was said side by side, `counts` how many of them are each word's.
+    """
+    starts = np.arange(0, len(single), STRIDE)
+    by_stride = np.add.reduceat(counts, starts)
+    rows = ROWS.take(np.append(joined, NO_ROW), axis=0)
+    strides = np.add.reduceat(rows, np.cumsum(by_stride) - by_stride, axis=0, dtype=np.int32) * (by_stride > 0)[:, None]
+    strides += np.add.reduceat(np.array(single), starts, axis=0)
+    windows: Counts = strides[:-1] + strides[1:] if len(strides) > 1 else strides
     return windows
 
 
-def _places_of_grams(said: Sequence[str]) -> Iterator[list[int]]:
-    """As redflag_hearing names them; tuples of the words, as every word is asked for three and to join them costs more."""
+def _grams(said: Sequence[str]) -> tuple[Counts, Counts]:
+    """As redflag_hearing names them, without the names being made: most words end none."""
+    found: list[int] = []
+    counts = np.zeros(len(said), dtype=np.intp)
     row = (None, None, *said)
-    for first, last, word in zip(row, row[1:], said, strict=False):
-        found = GRAMS.get((last, word)), GRAMS.get((first, "_", word)), GRAMS.get((first, last, word))
-        yield [place for place in found if place is not None]
+    for i, word in enumerate(said):
+        if word in GRAMS:
+            known, first, last = GRAMS[word], row[i], row[i + 1]
+            own = [known[before] for before in ((last,), (first, "_"), (first, last)) if before in known]
+            counts[i] = len(own)
+            found += own
+    return np.array(found, dtype=np.intp), counts
 
 
-def _places_of_pairs(partners: Sequence[tuple[str, ...]]) -> Iterator[list[int]]:
+def _pairs(partners: Sequence[tuple[int, ...]]) -> tuple[Counts, Counts]:
     """Each idea with those of the words before it, within reach."""
-    row = list(chain.from_iterable(partners))
-    ends = [0, *accumulate(map(len, partners))]
-    for i, own in enumerate(partners):
-        near = row[ends[max(0, i - REACH)]:ends[i]] if own else ()
-        yield [place for idea in own for place in map(MODEL.pairs[idea].get, near) if place is not None]
+    lengths = np.array([*map(len, partners)])
+    row = np.fromiter(chain.from_iterable(partners), dtype=np.intp, count=lengths.sum())
+    starts = np.cumsum(lengths) - lengths
+    near = starts - starts[np.maximum(0, np.arange(len(partners)) - REACH)]
+    each = np.repeat(near, lengths)
+    first = np.repeat(starts - near, lengths) - np.cumsum(each) + each
+    place = np.arange(each.sum()) + np.repeat(first, each)
+    found = MODEL.pairs[np.repeat(row, each), row[place]]
+    known = found != NO_ROW
+    word = np.repeat(np.arange(len(partners)), near * lengths)
+    return found[known], np.bincount(word[known], minlength=len(partners))
 
 
 @lru_cache(maxsize=20_000)
-def _weigh(word: str) -> Floats:
+def _weigh(word: str) -> Counts:
     return _sum([MODEL.words[name] for name in features(word) if name in MODEL.words])
 
 
 @lru_cache(maxsize=20_000)
-def _weigh_ideas(ideas: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
+def _weigh_ideas(ideas: tuple[str, ...]) -> tuple[Counts, tuple[int, ...]]:
     found = _sum([MODEL.ideas[idea] for idea in ideas if idea in MODEL.ideas])
-    return found, tuple(idea for idea in ideas if idea in MODEL.pairs)
+    return found, tuple(MODEL.partners[idea] for idea in ideas if idea in MODEL.partners)
 
 
-def _sum(places: Sequence[int]) -> Floats:
-    total: Floats = ROWS[places].sum(axis=0) if places else np.zeros(ROWS.shape[1], dtype=np.float32)
+def _sum(places: Sequence[int]) -> Counts:
+    total: Counts = ROWS[places].sum(axis=0, dtype=np.int32) if places else np.zeros(ROWS.shape[1], dtype=np.int32)
     return total
 
 
@@ -148,7 +165,11 @@ def use(model: Model) -> None:
     """For training and tests."""
     global MODEL, GRAMS, ROWS, WANTED, CATEGORIES
     MODEL = model
-    GRAMS = {tuple(name.split(" ")): place for name, place in model.words.items() if " " in name}
+    GRAMS = defaultdict(dict)
+    for name, place in model.words.items():
+        *before, word = name.split(" ")
+        if before:
+            GRAMS[word][tuple(before)] = place
     ROWS = np.pad(model.rows, ((0, 1), (0, 1)), constant_values=1)
     ROWS[NO_ROW] = 0
     WANTED = {"E": [tier == "E" for tier, _ in model.kinds], "U": [tier in TIERS for tier, _ in model.kinds]}
@@ -158,8 +179,8 @@ def use(model: Model) -> None:
 
 
 MODEL: Model
-GRAMS: dict[tuple[str | None, ...], int]
-ROWS: Floats
+GRAMS: dict[str, dict[tuple[str | None, ...], int]]
+ROWS: NDArray[np.int8]
 WANTED: dict[str, list[bool]]
 CATEGORIES: list[str]
 use(redflag_model.load(redflag_model.PATH))

@@ -1,7 +1,7 @@
 """Finds the places where a pattern's concepts stand together."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, Pattern
@@ -10,10 +10,11 @@ SHORT_FOLLOW_UP = 15
 
 
 def matches(reading: Reading, pattern: Pattern) -> Iterator[tuple[int, ...]]:
+    found = reading.places.keys()
     for part in pattern.parts:
-        if not _is_there(reading.places, part):
+        if found.isdisjoint(part):
             return
-    if pattern.absent and _is_there(reading.places, pattern.absent):
+    if not found.isdisjoint(pattern.absent):
         return
     rows = [_places(reading, part) for part in pattern.parts]
     find = _follow if pattern.ordered else _gather
@@ -21,14 +22,6 @@ def matches(reading: Reading, pattern: Pattern) -> Iterator[tuple[int, ...]]:
         match = find(reading, pattern, anchor, rows)
         if match and not _is_excused(reading, pattern, match):
             yield match
-
-
-def _is_there(places: Mapping[str, Sequence[int]], names: tuple[str, ...]) -> bool:
-    """Asked of every pattern for every message, hence no generator."""
-    for name in names:  # noqa: SIM110
-        if name in places:
-            return True
-    return False
 
 
 def _places(reading: Reading, names: tuple[str, ...]) -> list[int]:

@@ -6,9 +6,9 @@ Each feature has a row of weights, one byte for each hidden unit; what a message
 import gc
 import json
 from base64 import b64decode, b64encode
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
+Counts = NDArray[np.integer]
 LARGEST = 127
+NO_ROW = -1  # the last one: it says nothing
 PATH = Path(__file__).with_name("redflag_model.json")
 
 
 @dataclass(frozen=True)
 class Model:
-    """`words` and `ideas` hold, by n-gram or idea, the place of its row in `rows`; `pairs` those of two ideas close together.
+    """`words` and `ideas` hold, by n-gram or idea, the place of its row in `rows`; `pairs` those of two ideas close together, by
+    their numbers in `partners`, where NO_ROW stands for none.
 
     `kinds` names what each output stands for: a tier and a category. `threshold` is by tier.
     """
@@ -33,14 +36,17 @@ class Model:
     kinds: tuple[tuple[str, str], ...]
     words: dict[str, int]
     ideas: dict[str, int]
-    pairs: dict[str, dict[str, int]]
-    rows: Floats
+    partners: dict[str, int]
+    pairs: NDArray[np.int32]
+    rows: NDArray[np.int8]
+    scale: Floats
     hidden_bias: Floats
     outputs: Floats
     output_bias: Floats
 
     def logits(self, sums: Floats) -> Floats:
-        hidden = np.maximum(0, sums + self.hidden_bias)
+        """Of sums of rows."""
+        hidden = np.maximum(0, sums * self.scale + self.hidden_bias)
         found: Floats = hidden @ self.outputs + self.output_bias
         return found
 
@@ -57,21 +63,29 @@ def load(path: Path) -> Model:
 
 
 def model_of(data: Mapping[str, Any]) -> Model:
-    """Rows are in the order of the names: words, ideas, pairs; pairs are kept by their first idea: the fastest to read."""
+    """Rows are in the order of the names: words, ideas, pairs; pairs are kept by their first idea."""
     words = data["words"].split("\n")
     ideas = data["ideas"].split("\n")
-    place = len(words) + len(ideas)
-    pairs: dict[str, dict[str, int]] = defaultdict(dict)
-    for one, names in data["pairs"].items():
-        for other in names.split("\n"):
-            pairs[one][other] = pairs[other][one] = place
-            place += 1
+    pairs = {one: names.split("\n") for one, names in data["pairs"].items()}
+    partners = {name: number for number, name in enumerate(dict.fromkeys(chain(pairs, *pairs.values())))}
     outputs = np.array(data["outputs"], dtype=np.float32)
     return Model(data["version"], data["digest"], data["threshold"], tuple((tier, category) for tier, category in data["kinds"]),
                  dict(zip(words, range(len(words)), strict=True)),
-                 dict(zip(ideas, range(len(words), len(words) + len(ideas)), strict=True)), dict(pairs),
-                 unpack(data["rows"], data["scale"]), np.array(data["hidden_bias"], dtype=np.float32), outputs,
+                 dict(zip(ideas, range(len(words), len(words) + len(ideas)), strict=True)),
+                 partners, _places(pairs, partners, len(words) + len(ideas)),
+                 unpack(data["rows"], len(data["scale"])), np.array(data["scale"], dtype=np.float32),
+                 np.array(data["hidden_bias"], dtype=np.float32), outputs,
                  np.array(data["output_bias"], dtype=np.float32))
+
+
+def _places(pairs: Mapping[str, Sequence[str]], partners: Mapping[str, int], first: int) -> NDArray[np.int32]:
+    """Either way round: which of the two was said first is no matter."""
+    table = np.full((len(partners), len(partners)), NO_ROW, dtype=np.int32)
+    for one, others in pairs.items():
+        numbers = [partners[other] for other in others]
+        table[partners[one], numbers] = table[numbers, partners[one]] = range(first, first + len(others))
+        first += len(others)
+    return table
 
 
 def pack(rows: Floats, scale: Sequence[float]) -> str:
@@ -79,7 +93,5 @@ def pack(rows: Floats, scale: Sequence[float]) -> str:
     return b64encode(whole.tobytes()).decode()
 
 
-def unpack(packed: str, scale: Sequence[float]) -> Floats:
-    whole = np.frombuffer(b64decode(packed), dtype=np.int8).reshape(-1, len(scale))
-    rows: Floats = whole.astype(np.float32) * np.array(scale, dtype=np.float32)
-    return rows
+def unpack(packed: str, width: int) -> NDArray[np.int8]:
+    return np.frombuffer(b64decode(packed), dtype=np.int8).reshape(-1, width)

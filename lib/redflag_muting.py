@@ -68,8 +68,9 @@ def _is_date(reading: Reading, i: int, present: set[int]) -> bool:
 def _mark_frames(reading: Reading) -> None:
     """Frames are read before anything is muted, as they decide what is."""
     for i, names in enumerate(reading.concepts):
-        for name in names & FRAME_CONCEPTS:
-            reading.places[name].append(i)
+        for name in names:
+            if name in FRAME_CONCEPTS:
+                reading.places[name].append(i)
     for frame in RULES.frames:
         for match in redflag_matching.matches(reading, frame):
             reading.concepts[max(match)] |= {frame.name}

@@ -55,23 +55,29 @@ class Reading:
 
 def read(turns: Sequence[str]) -> Reading:
     reading = Reading()
+    placed: list[tuple[str, int, int]] = []
     sentence = clause = opened = 0
     for turn in turns:
-        reading.last_turn = len(reading.words)
+        reading.last_turn = len(placed)
         sentence, clause = sentence + 1, clause + 1
         for piece in TOKEN.findall(_spelt_out(turn)):
-            if piece[0].isalnum():
-                _append(reading, piece, sentence, clause)
+            if piece.isalnum():
+                placed.append((piece, sentence, clause))
+            elif piece[0].isalnum():
+                placed += [(part, sentence, clause) for part in _pieces(piece)]
             elif piece == OPENING:
-                opened = len(reading.words)
+                opened = len(placed)
             elif piece == CLOSING:
-                reading.quoted.update(range(opened, len(reading.words)))
+                reading.quoted.update(range(opened, len(placed)))
             else:
                 if piece == "?":
                     reading.asked.add(sentence)
                 clause += 1
                 sentence += piece in ".!?;…\n"
-    _mark(reading)
+    if placed:
+        reading.shown, reading.sentence, reading.clause = map(list, zip(*placed, strict=True))
+        reading.words = [*map(redflag_rules.fold, reading.shown)]
+        _mark(reading)
     return reading
 
 
@@ -97,16 +103,8 @@ def spans(groups: Sequence[int], within: range | None = None) -> Iterator[range]
             start = i + 1
 
 
-def _append(reading: Reading, token: str, sentence: int, clause: int) -> None:
-    """English contractions stay one word ("can't" is "cant"), French elisions become two ("l'œil" is "l oeil")."""
-    for piece in (token,) if token.isalnum() else _pieces(token):
-        reading.words.append(redflag_rules.fold(piece))
-        reading.shown.append(piece)
-        reading.sentence.append(sentence)
-        reading.clause.append(clause)
-
-
 def _pieces(token: str) -> list[str]:
+    """English contractions stay one word ("can't" is "cant"), French elisions become two ("l'œil" is "l oeil")."""
     plain = APOSTROPHE.sub("'", token)
     return [plain.replace("'", "")] if plain.lower().endswith("n't") else plain.split("'")
 
@@ -157,8 +155,8 @@ def _addressed(reading: Reading, i: int) -> bool:
 def _drop_what_the_next_word_changes(reading: Reading) -> None:
     """ "20 ibuprofen" is a number of tablets, "20 minutes" is none; "it has gone" is over, "he has gone pale" is not."""
     for i, names in enumerate(reading.concepts[:-1]):
-        for name in names & RULES.not_before.keys():
-            if RULES.not_before[name] in reading.concepts[i + 1]:
+        for name in names:
+            if name in RULES.not_before and RULES.not_before[name] in reading.concepts[i + 1]:
                 reading.concepts[i] -= {name}
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lib import assistant_settings, credentials, db, workflows
 from tests.browser.conftest import settled, sign_in
-from tests.browser.test_sessions import SIX_SECONDS, age  # noqa: F401
+from tests.browser.test_sessions import age  # noqa: F401
 
 WORDS = "Called 112, handed over at 14:05"
 SENT = 1_600  # milliseconds in which a tab has sent what was typed
@@ -135,9 +135,9 @@ def test_it_survives_an_idle_sign_out_and_the_next_person_at_this_machine_does_n
     page = signed_in(alice, form.address)
     rub_out_and_type(page, show(page, form), form.words)
     age(alice, "29 minutes 15 seconds")
-    expect(page.get_by_role("alertdialog")).to_contain_text("What you are typing is kept", timeout=SIX_SECONDS)
+    expect(page.get_by_role("alertdialog")).to_contain_text("What you are typing is kept")
     age(alice, "31 minutes")
-    page.wait_for_url("**/*ended=1", timeout=SIX_SECONDS)
+    page.wait_for_url("**/*ended=1", wait_until="commit")
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     assert form.words not in page.content()
     sign_in(page, colleague.email)

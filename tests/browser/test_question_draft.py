@@ -9,7 +9,7 @@ from sqlalchemy import text
 from lib import db, drafts, patients
 from lib.patient_form import PatientForm
 from tests.browser.conftest import settled, sign_in
-from tests.browser.test_sessions import SIX_SECONDS, age  # noqa: F401
+from tests.browser.test_sessions import age  # noqa: F401
 
 WORDS = "May she take ibuprofen although"
 
@@ -54,9 +54,9 @@ def test_it_survives_an_idle_sign_out(signed_in, age, alice, ann):  # noqa: F811
     page = signed_in(alice, f"/chat?patient={ann}")
     box(page).press_sequentially(WORDS)
     age(alice, "29 minutes 15 seconds")
-    expect(page.get_by_role("alertdialog")).to_contain_text("What you are typing is kept", timeout=SIX_SECONDS)
+    expect(page.get_by_role("alertdialog")).to_contain_text("What you are typing is kept")
     age(alice, "31 minutes")
-    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible(timeout=SIX_SECONDS)
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     sign_in(page, alice.email)
     expect(box(page)).to_have_value(WORDS)
     assert asked(alice) == 0

@@ -355,7 +355,7 @@ def test_the_classifier_raises_a_tier_and_never_lowers_one(monkeypatch, said, ra
 @pytest.fixture
 def ignorant():
     known = redflag_classifier.MODEL
-    redflag_classifier.use(replace(known, words={}, ideas={}, pairs={}))
+    redflag_classifier.use(replace(known, words={}, ideas={}, partners={}))
     yield
     redflag_classifier.use(known)
 
@@ -366,9 +366,12 @@ def test_what_the_rules_find_stays_when_the_classifier_knows_nothing(ignorant):
     assert [[finding.tier for finding in findings if finding.rule != "classifier"] for findings in found.values()] == [["E"], ["U"]]
 
 
-def test_what_it_sums_up_is_what_it_was_trained_on():
+@pytest.mark.parametrize("text", [
+    "No fever but 20 tablets taken, Zunge geschwollen, je n'arrive plus à avaler, se me cierra la garganta",
+    " ".join(message.text for message in corpus.messages("aside")[:40])])
+def test_what_it_sums_up_is_what_it_was_trained_on(text):
     """The weights are added up without the names of the features being made; both ways must come to the same."""
-    heard = heard_in("No fever but 20 tablets taken, Zunge geschwollen, je n'arrive plus à avaler, se me cierra la garganta")
+    heard = redflag_hearing.once(heard_in(text))[:redflag_classifier.WINDOW]
     model = redflag_classifier.MODEL
     words = [model.words[name] for name in redflag_hearing.word_names(heard) if name in model.words]
     ideas = [place for name in redflag_hearing.idea_names(heard) if (place := place_of(model, name)) is not None]
@@ -382,9 +385,20 @@ def test_what_it_sums_up_is_what_it_was_trained_on():
     assert redflag_classifier.scores(heard)["E"] == pytest.approx(np.log(of_e / (1 - of_e)) - model.threshold["E"], abs=0.01)
 
 
+def test_at_the_start_of_a_message_no_name_stands_before_the_word():
+    """A surname is no word for the classifier ("Mr Schmerz" leaves an empty one), and the start is no surname."""
+    known = next(word for word, before in redflag_classifier.GRAMS.items() if ("",) in before)
+
+    assert list(redflag_classifier._grams([known])[1]) == [0]
+    assert list(redflag_classifier._grams(["", known])[1]) == [0, 1]
+
+
 def place_of(model, name):
     one, _, other = name.partition("&")
-    return model.pairs.get(one, {}).get(other) if other else model.ideas.get(name)
+    if not other:
+        return model.ideas.get(name)
+    place = model.pairs[model.partners[one], model.partners[other]] if {one, other} <= model.partners.keys() else redflag_model.NO_ROW
+    return None if place == redflag_model.NO_ROW else place
 
 
 def heard_in(text):
