@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ def serving_cluster(**settings: str) -> Iterator[str]:
         yield said.split(MARKER)[1].strip()
         assert process.poll() is None, log.read_text()
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # whoever is started in the background is deaf to Ctrl-C
         process.wait(90)
 
 
