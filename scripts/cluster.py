@@ -7,6 +7,7 @@ This process holds the embedded PostgreSQL, or names the one of DATABASE_URL; su
 """
 
 import argparse
+import csv
 import fcntl
 import os
 import pwd
@@ -59,7 +60,8 @@ def serve(port: int) -> None:
         environment = _environment(run, data, port)
         _write_pool(run)
         _write_certificate(run, data)
-        _write(run / "503.http", (DEPLOY / "503.http").read_bytes().decode())
+        for page in ("503.http", "leaving.acl"):
+            _write(run / page, (DEPLOY / page).read_bytes().decode())
         supervisor = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", DEPLOY / "supervisord.conf"],
                                       env=environment)
         try:
@@ -198,7 +200,7 @@ def _self_signed() -> str:
 
 def _await_ready(run: Path, port: int, supervisor: "subprocess.Popen[bytes]") -> None:
     def ready() -> bool:
-        return supervisor.poll() is not None or (_serves(run / "a") and _serves(run / "b") and _listens(port))
+        return supervisor.poll() is not None or (_listens(port) and all(_is_up(run, name) for name in "ab"))
     if not _await(ready) or supervisor.poll() is not None:
         raise SetUpError(f"The processes don't answer. {_where_they_tell()}")
 
@@ -214,21 +216,43 @@ def restart() -> None:
     if not run.exists():
         raise SetUpError("No cluster runs on this data folder. `make cluster` starts one.")
     for name in ("a", "b"):
-        _tell_door(run, f"set server app/{name} state maint")
-        time.sleep(1)  # whatever was on its way is in the app's hands by then, and the app ends what it has begun
-        _supervise(run, "restart", f"app_{name}")
-        if not _await(partial(_serves, run / name)):
+        with _leaving(run, name):
+            time.sleep(1)  # whatever was on its way is in the app's hands by then, and the app ends what it has begun
+            _supervise(run, "restart", f"app_{name}")
+            came_back = _await(partial(_serves, run / name))
+        if not came_back or not _await(partial(_is_up, run, name)):
             raise SetUpError(f"app_{name} does not come back; the other one serves. {_where_they_tell()}")
+
+
+@contextmanager
+def _leaving(run: Path, name: str) -> Iterator[None]:
+    """The door gives it nothing new, from nobody, and cuts off nothing."""
+    _tell_door(run, f"set server app/{name} state drain")
+    _tell_door(run, f"add acl {run.resolve()}/leaving.acl {name}")
+    try:
+        yield
+    finally:
+        _tell_door(run, f"del acl {run.resolve()}/leaving.acl {name}")
         _tell_door(run, f"set server app/{name} state ready")
 
 
+def _is_up(run: Path, name: str) -> bool:
+    """Whether the door has seen that it answers."""
+    rows = csv.DictReader(_ask_door(run, "show stat app 4 -1").removeprefix("# ").splitlines())
+    return any(row["svname"] == name and row["status"].startswith("UP") for row in rows)
+
+
 def _tell_door(run: Path, command: str) -> None:
+    said = _ask_door(run, command)
+    if said:
+        raise SetUpError(f"HAProxy refused: {said}")
+
+
+def _ask_door(run: Path, command: str) -> str:
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(run.resolve() / "haproxy.sock"))
         line.sendall(f"{command}\n".encode())
-        said = line.recv(65536).decode().strip()
-    if said:
-        raise SetUpError(f"HAProxy refused: {said}")
+        return line.makefile().read().strip()
 
 
 def _supervise(run: Path, *command: str) -> None:

@@ -14,7 +14,7 @@ LIMIT = 60  # reads, so that a test can use them up
 
 @pytest.fixture(scope="package")
 def door(database: None) -> Iterator[str]:
-    with serving_cluster(LIMIT_READS=str(LIMIT)) as address:
+    with serving_cluster(LIMIT_READS=str(LIMIT), LIMIT_CHATS="1000000") as address:
         yield address
 
 
