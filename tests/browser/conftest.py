@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
 
 from lib.identity import Identity
 from scripts.chromium import launch
@@ -17,8 +17,7 @@ CLUSTER = bool(os.environ.get("CHAIRSIDE_TEST_CLUSTER"))  # `make test-cluster`:
 expect.set_options(timeout=10_000)
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]
-# 404: on a deep link Streamlit's front end looks for its server at that path first. 401: how a tab learns that it is signed out.
-HARMLESS = ("status of 404", "status of 401")
+HARMLESS = ("status of 401",)  # how a tab learns that it is signed out
 
 
 @pytest.fixture(scope="package")
@@ -143,3 +142,10 @@ def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def next_look(page: Page) -> Response:
+    """An open page asks every four seconds whether its session still holds."""
+    with page.expect_response(lambda answer: answer.request.method == "GET" and answer.url.endswith("/api/v1/session")) as answer:
+        pass
+    return answer.value

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from sqlalchemy import text
 
 from lib import auth, db, factors, team, tokens
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import next_look, sign_in
 from tests.conftest import PASSWORD
 
 BRIDGE = Path(__file__).parents[2] / "ui" / "components" / "bridge.js"
@@ -26,10 +26,6 @@ def age(owner):
     return make
 
 
-def is_look(response) -> bool:
-    return response.request.method == "GET" and response.url.endswith("/api/v1/session")
-
-
 def test_of_two_windows_the_revoked_one_stops_within_five_seconds(signed_in, owner, alice):
     """SECURITY 3 and 12: revocation holds on an open page, and for that session alone. The page looks every so often, and its
     first look ends it."""
@@ -37,14 +33,11 @@ def test_of_two_windows_the_revoked_one_stops_within_five_seconds(signed_in, own
     for window in (first, second):
         expect(window.get_by_role("heading", name="Patients")).to_be_visible()
     cookie = second.context.cookies()[0]["value"]
-    with second.expect_response(is_look):  # the next one begins after the session has ended
-        pass
+    next_look(second)  # the one after it begins when the session has ended
     with owner.begin() as connection:
         connection.execute(text("update sessions set revoked_at = now() where id = :id"),
                            {"id": tokens.digest(tokens.read(cookie).id)})
-    with second.expect_response(is_look) as answer:
-        pass
-    assert answer.value.status == 401
+    assert next_look(second).status == 401
     assert int(re.search(r"CHECK_EVERY = ([\d_]+)", BRIDGE.read_text())[1]) < 5_000
     expect(second.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     expect(second.get_by_role("heading", name="Patients")).to_be_hidden()
