@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PORT ?= 8501
+BIND ?= 127.0.0.1
 # The first one that runs and is new enough: a version manager may put names on the path that do neither.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
@@ -32,8 +33,8 @@ help:  ## What can be made
 run: .venv/installed  ## Serve Chairside on http://localhost:8501 (PORT=…, CHAIRSIDE_DATA=…)
 	@exec $(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
-cluster: .venv/installed-dev  ## Two app processes, a worker, PgBouncer, Redis and HAProxy on https://localhost:8501 (PORT=…)
-	@exec $(BIN)/python -m scripts.cluster --port $(PORT)
+cluster: .venv/installed-dev  ## Two app processes, a worker, PgBouncer, Redis and HAProxy on https://localhost:8501 (PORT=…, BIND=0.0.0.0 for other machines)
+	@exec $(BIN)/python -m scripts.cluster --bind $(BIND) --port $(PORT)
 
 test-cluster: .venv/installed-dev  ## The browser tests through a cluster's door
 	$(BIN)/python -m scripts.chromium

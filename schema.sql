@@ -691,9 +691,10 @@ create table figure_marks (
     clinic_id uuid not null,
     id uuid not null default uuidv7(),
     at timestamptz not null,
+    of_calls boolean not null default true,
     primary key (clinic_id, id)
 );
-comment on table figure_marks is 'at: when what has changed began. No foreign key, as a row lives for a minute.';
+comment on table figure_marks is 'at: when what has changed began. of_calls: false where only emergencies have. No foreign key, as a row lives for a minute.';
 
 -- figure_changes: how many marks were ever taken away; with those still there, the version of a clinic's figures.
 create table figure_changes (
@@ -1844,6 +1845,9 @@ begin
                where e.clinic_id = clinic and e.patient_id = any (family) and e.acknowledged_at is null) then
         raise exception 'an emergency is open' using errcode = 'CS010';
     end if;
+    if exists (select from long_jobs l where l.clinic_id = clinic and l.kind = 'import' and l.status in ('waiting', 'running')) then
+        raise exception 'an import is under way' using errcode = 'CS012';
+    end if;
     emptied := array(select m.id from chat_messages m where m.clinic_id = clinic and m.patient_id = any (family));
     insert into erasures (clinic_id, patient_id, erased_by, reason, messages, versions)
     select clinic, f, app.user_id(), erase_patient.reason,
@@ -1877,7 +1881,7 @@ begin
     return cardinality(emptied);
 end
 $$;
-comment on function app.erase_patient is 'Takes away everything that tells who this was and what was written, in their history and those merged into them too. CS009: changed since that version. CS010: an emergency of theirs waits. Returns how many messages.';
+comment on function app.erase_patient is 'Takes away everything that tells who this was and what was written, in their history and those merged into them too. CS009: changed since that version. CS010: an emergency of theirs waits. CS012: an import is under way, whose file may name them. Returns how many messages.';
 
 create function app.figures_of(metadata jsonb) returns jsonb
     language sql immutable parallel safe
@@ -2753,14 +2757,35 @@ create function app.step_start(day date, first date, last date, step integer) re
     return case when day >= first then last - (last - day) / step * step - step + 1 end;
 comment on function app.step_start is 'The first day of the day''s step, counted back from the last day of a period; NULL before its first.';
 
+create function app.is_put_away(clinic uuid, at timestamptz) returns boolean
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select exists (
+        select
+        from public.archives a
+        join public.clinics c on c.id = clinic
+        where a.parent = 'ai_calls'
+          and a.restored_at is null
+          and cast(cast(at at time zone c.time_zone as date) as timestamp) at time zone c.time_zone
+              < cast(a.month + interval '1 month' as timestamp) at time zone 'UTC'
+          and cast(cast(at at time zone c.time_zone as date) + 1 as timestamp) at time zone c.time_zone
+              > cast(a.month as timestamp) at time zone 'UTC');
+end;
+comment on function app.is_put_away is 'Whether a part of that day of the clinic''s wall clock is in an archive: what was counted of its calls stays, as it can''t be counted anew.';
+
 create function app.mark_figures() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    clinic constant uuid := coalesce(new.clinic_id, old.clinic_id);
+    began timestamptz;
 begin
     if tg_table_name = 'emergencies' then
-        insert into figure_marks (clinic_id, at) values (coalesce(new.clinic_id, old.clinic_id), coalesce(new.raised_at, old.raised_at));
+        began := coalesce(new.raised_at, old.raised_at);
     else
-        insert into figure_marks (clinic_id, at) values (coalesce(new.clinic_id, old.clinic_id), coalesce(new.created_at, old.created_at));
+        began := coalesce(new.created_at, old.created_at);
     end if;
+    insert into figure_marks (clinic_id, at, of_calls)
+    values (clinic, began, tg_table_name <> 'emergencies' and (began > now() - interval '2 days' or not app.is_put_away(clinic, began)));
     return null;
 end
 $$;
@@ -2769,11 +2794,11 @@ comment on function app.mark_figures is 'The day of a changed row is counted ane
 create function app.mark_all_figures() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    insert into figure_marks (clinic_id, at)
-    select new.id, at.hour
-    from (select least(min(c.created_at), (select min(e.raised_at) from emergencies e where e.clinic_id = new.id)) as first
-          from ai_calls c
-          where c.clinic_id = new.id) kept
+    insert into figure_marks (clinic_id, at, of_calls)
+    select new.id, at.hour, kept.of_calls and not app.is_put_away(new.id, at.hour)
+    from (select min(c.created_at) as first, true as of_calls from ai_calls c where c.clinic_id = new.id
+          union all
+          select min(e.raised_at), false from emergencies e where e.clinic_id = new.id) kept
     cross join lateral generate_series(kept.first - interval '1 day', now() + interval '1 day', interval '12 hours') at (hour);
     return null;
 end
@@ -2789,6 +2814,16 @@ create view stale_days with (security_invoker = true) as
           group by 1, 2, 3) m;
 comment on view stale_days is 'The days with a mark.';
 
+create view stale_call_days with (security_invoker = true) as
+    select m.clinic_id, m.day, cast(m.day as timestamp) at time zone m.zone as since,
+           cast(m.day + 1 as timestamp) at time zone m.zone as until, m.zone
+    from (select k.clinic_id, cast(k.at at time zone c.time_zone as date) as day, c.time_zone as zone
+          from figure_marks k
+          join clinics c on c.id = k.clinic_id
+          where k.of_calls
+          group by 1, 2, 3) m;
+comment on view stale_call_days is 'Those whose calls are counted anew, and not their emergencies alone.';
+
 -- An id is made a moment after its row's transaction began, and where clocks are put back at midnight a day begins before its
 -- second midnight: two hours on either side, within which the wall clock decides. offset 0: day by day through the index; left
 -- to itself, the planner may read a clinic's whole past once for every day.
@@ -2798,7 +2833,7 @@ create view stale_calls with (security_invoker = true) as
            c.tokens_in, c.tokens_cached, c.tokens_out, c.tokens_reasoning,
            c.status <> 'started' and c.cost_source is distinct from 'none' as billable,
            c.cost_usd, c.saved_usd, c.article, c.latency_ms, c.first_token_ms
-    from stale_days s
+    from stale_call_days s
     cross join lateral (select app.uuid_floor(s.since - interval '2 hours') as first, app.uuid_floor(s.until + interval '2 hours') as last
                         offset 0) ids
     cross join lateral (
@@ -2867,7 +2902,7 @@ create view usage_now with (security_invoker = true) as
     select clinic_id, day, hour, route, model, status, cost_source, calls, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
            uncounted, cost_usd, unpriced, saved_usd
     from usage_hours h
-    where not exists (select from stale_days s where s.clinic_id = h.clinic_id and s.day = h.day)
+    where not exists (select from stale_call_days s where s.clinic_id = h.clinic_id and s.day = h.day)
     union all
     select clinic_id, day, hour, route, model, status, cost_source, calls, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
            uncounted, cost_usd, unpriced, saved_usd
@@ -2877,7 +2912,7 @@ create view usage_by_day_now with (security_invoker = true) as
     select clinic_id, day, route, model, status, cost_source, calls, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
            uncounted, cost_usd, unpriced, saved_usd
     from usage_days h
-    where not exists (select from stale_days s where s.clinic_id = h.clinic_id and s.day = h.day)
+    where not exists (select from stale_call_days s where s.clinic_id = h.clinic_id and s.day = h.day)
     union all
     select clinic_id, day, route, model, status, cost_source, cast(sum(calls) as bigint) as calls, cast(sum(tokens_in) as bigint) as tokens_in,
            cast(sum(tokens_cached) as bigint) as tokens_cached, cast(sum(tokens_out) as bigint) as tokens_out,
@@ -2889,28 +2924,28 @@ create view usage_by_day_now with (security_invoker = true) as
 create view latency_now with (security_invoker = true) as
     select clinic_id, day, kind, route, buckets, counts
     from latency_days h
-    where not exists (select from stale_days s where s.clinic_id = h.clinic_id and s.day = h.day)
+    where not exists (select from stale_call_days s where s.clinic_id = h.clinic_id and s.day = h.day)
     union all
     select clinic_id, day, kind, route, buckets, counts from latency_stale;
 
 create view member_now with (security_invoker = true) as
     select clinic_id, day, user_id, calls, cost_usd, unpriced
     from member_days h
-    where not exists (select from stale_days s where s.clinic_id = h.clinic_id and s.day = h.day)
+    where not exists (select from stale_call_days s where s.clinic_id = h.clinic_id and s.day = h.day)
     union all
     select clinic_id, day, user_id, calls, cost_usd, unpriced from member_stale;
 
 create view patient_now with (security_invoker = true) as
     select clinic_id, day, patient_id, calls, cost_usd, unpriced
     from patient_days h
-    where not exists (select from stale_days s where s.clinic_id = h.clinic_id and s.day = h.day)
+    where not exists (select from stale_call_days s where s.clinic_id = h.clinic_id and s.day = h.day)
     union all
     select clinic_id, day, patient_id, calls, cost_usd, unpriced from patient_stale;
 
 create view article_now with (security_invoker = true) as
     select clinic_id, day, article, calls
     from article_days h
-    where not exists (select from stale_days s where s.clinic_id = h.clinic_id and s.day = h.day)
+    where not exists (select from stale_call_days s where s.clinic_id = h.clinic_id and s.day = h.day)
     union all
     select clinic_id, day, article, calls from article_stale;
 
@@ -2924,38 +2959,40 @@ create view emergency_now with (security_invoker = true) as
 -- The views see a day only while it has a mark, so the marks go last.
 create function app.roll_up(clinic uuid, days date[]) returns void
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    counted constant date[] := array(select s.day from stale_call_days s where s.clinic_id = clinic and s.day = any (days));
 begin
-    delete from usage_hours where clinic_id = clinic and day = any (days);
+    delete from usage_hours where clinic_id = clinic and day = any (counted);
     insert into usage_hours (clinic_id, day, hour, route, model, status, cost_source, calls, tokens_in, tokens_cached,
         tokens_out, tokens_reasoning, uncounted, cost_usd, unpriced, saved_usd)
     select clinic_id, day, hour, route, model, status, cost_source, calls, tokens_in, tokens_cached, tokens_out,
         tokens_reasoning, uncounted, cost_usd, unpriced, saved_usd
-    from usage_stale where clinic_id = clinic and day = any (days);
-    delete from usage_days where clinic_id = clinic and day = any (days);
+    from usage_stale where clinic_id = clinic and day = any (counted);
+    delete from usage_days where clinic_id = clinic and day = any (counted);
     insert into usage_days (clinic_id, day, route, model, status, cost_source, calls, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
         uncounted, cost_usd, unpriced, saved_usd)
     select clinic_id, day, route, model, status, cost_source, cast(sum(calls) as bigint) as calls, cast(sum(tokens_in) as bigint) as tokens_in,
            cast(sum(tokens_cached) as bigint) as tokens_cached, cast(sum(tokens_out) as bigint) as tokens_out,
            cast(sum(tokens_reasoning) as bigint) as tokens_reasoning, cast(sum(uncounted) as bigint) as uncounted,
            sum(cost_usd) as cost_usd, cast(sum(unpriced) as bigint) as unpriced, sum(saved_usd) as saved_usd
-    from usage_hours where clinic_id = clinic and day = any (days)
+    from usage_hours where clinic_id = clinic and day = any (counted)
     group by clinic_id, day, route, model, status, cost_source;
-    delete from latency_days where clinic_id = clinic and day = any (days);
+    delete from latency_days where clinic_id = clinic and day = any (counted);
     insert into latency_days (clinic_id, day, kind, route, buckets, counts)
     select clinic_id, day, kind, route, buckets, counts
-    from latency_stale where clinic_id = clinic and day = any (days);
-    delete from member_days where clinic_id = clinic and day = any (days);
+    from latency_stale where clinic_id = clinic and day = any (counted);
+    delete from member_days where clinic_id = clinic and day = any (counted);
     insert into member_days (clinic_id, day, user_id, calls, cost_usd, unpriced)
     select clinic_id, day, user_id, calls, cost_usd, unpriced
-    from member_stale where clinic_id = clinic and day = any (days);
-    delete from patient_days where clinic_id = clinic and day = any (days);
+    from member_stale where clinic_id = clinic and day = any (counted);
+    delete from patient_days where clinic_id = clinic and day = any (counted);
     insert into patient_days (clinic_id, day, patient_id, calls, cost_usd, unpriced)
     select clinic_id, day, patient_id, calls, cost_usd, unpriced
-    from patient_stale where clinic_id = clinic and day = any (days);
-    delete from article_days where clinic_id = clinic and day = any (days);
+    from patient_stale where clinic_id = clinic and day = any (counted);
+    delete from article_days where clinic_id = clinic and day = any (counted);
     insert into article_days (clinic_id, day, article, calls)
     select clinic_id, day, article, calls
-    from article_stale where clinic_id = clinic and day = any (days);
+    from article_stale where clinic_id = clinic and day = any (counted);
     delete from emergency_days where clinic_id = clinic and day = any (days);
     insert into emergency_days (clinic_id, day, bucket, raised, general, false_alarms)
     select clinic_id, day, bucket, raised, general, false_alarms
@@ -2963,7 +3000,7 @@ begin
     insert into budget_days as b (clinic_id, day, limit_usd)
     select a.clinic_id, d.day, a.daily_budget_usd
     from assistant_settings a
-    cross join unnest(days) d (day)
+    cross join unnest(counted) d (day)
     where a.clinic_id = clinic
     on conflict (clinic_id, day) do update
     set limit_usd = excluded.limit_usd
@@ -3465,7 +3502,7 @@ alter table budget_days force row level security;
 create policy tenant on budget_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
 create policy definer on budget_days to current_user using (true) with check (true);
 grant select on budget_days to chairside_app;
-grant select on stale_days, stale_calls, usage_stale, latency_stale, member_stale, patient_stale, article_stale, emergency_stale,
+grant select on stale_days, stale_call_days, stale_calls, usage_stale, latency_stale, member_stale, patient_stale, article_stale, emergency_stale,
     usage_now, usage_by_day_now, latency_now, member_now, patient_now, article_now, emergency_now to chairside_app;
 -- not granted: insert, update, delete
 create trigger mark_figures after insert or update or delete on ai_calls for each row execute function app.mark_figures();
@@ -4268,5 +4305,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0015');
+insert into alembic_version (version_num) values ('0016');
 grant select on alembic_version to chairside_app, chairside_worker;

@@ -1,7 +1,7 @@
 -- Distributes the schema by clinic, on Citus 14 or newer. Runs at its place inside schema.sql, where the tables stand and no
 -- foreign key, function or policy does yet; docs/scale.md has the command and what each node needs before.
 -- Whatever belongs to a clinic lies with that clinic on one worker. What every clinic reads is on each of them. Accounts and
--- what keeps the house (sessions, tickets, refresh tokens, archives, backups, the job queue) stay on the coordinator, as they belong to nobody's clinic.
+-- what keeps the house (sessions, tickets, refresh tokens, backups, the job queue) stay on the coordinator, as they belong to nobody's clinic.
 
 set local citus.multi_shard_modify_mode to 'sequential';  -- foreign keys to reference tables need it in one transaction
 
@@ -9,6 +9,7 @@ select create_reference_table('users');
 select create_reference_table('articles');
 select create_reference_table('model_prices');
 select create_reference_table('service_spend');
+select create_reference_table('archives');  -- the triggers of calls ask which months have left
 
 select create_distributed_table('clinics', 'id');
 select create_distributed_table('memberships', 'clinic_id', colocate_with => 'clinics');

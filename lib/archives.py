@@ -38,7 +38,9 @@ def archive(connection: Connection, parent: str, month: date, folder: Path) -> M
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path, draft = folder / f"{child}.archive", folder / f"{child}.part"
     driver = _driver(connection)
+    connection.execute(text("select app.refresh_rollups(100000)"))
     driver.execute(sql.SQL("lock table {} in share mode").format(sql.Identifier(child)))
+    _refuse_uncounted(connection, parent, month)
     rows = _count(connection, parent, month)
     digest = _write(draft, _rows_out(connection, parent, month))
     if _digest_of(draft) != digest:
@@ -74,6 +76,8 @@ def unarchive(connection: Connection, parent: str, month: date, folder: Path) ->
     _attach(connection, found)
     connection.execute(text("update archives set restored_at = now() where parent = :parent and month = :month"),
                        {"parent": parent, "month": month})
+    if parent == "ai_calls":
+        _count_anew(connection, month)
     return found
 
 
@@ -81,6 +85,31 @@ def away(connection: Connection) -> list[tuple[str, date]]:
     """What is in archives now, oldest first."""
     rows = connection.execute(text("select parent, month from archives where restored_at is null order by month, parent"))
     return [(parent, month) for parent, month in rows]
+
+
+# what was counted of them --------------------------------------------------------------------------------------------
+
+
+def _refuse_uncounted(connection: Connection, parent: str, month: date) -> None:
+    """Nobody can count them when they are away."""
+    if parent == "ai_calls" and connection.execute(text("""
+            select exists (select from figure_marks where of_calls and at >= cast(:month as timestamp) at time zone 'UTC' - interval '1 day'
+                           and at < (cast(:month as timestamp) + interval '1 month') at time zone 'UTC' + interval '1 day')
+            """), {"month": month}).scalar():
+        raise SetUpError(f"The figures of {month:%Y-%m} are being counted. Nothing was taken out of the database; try again in a minute.")
+
+
+def _count_anew(connection: Connection, month: date) -> None:
+    """Who was erased or merged since, and a clinic in another time zone, changed what there is to count."""
+    connection.execute(text("""
+        insert into figure_marks (clinic_id, at)
+        select c.id, at.hour
+        from clinics c
+        cross join lateral generate_series(cast(:month as timestamp) at time zone 'UTC' - interval '1 day',
+                                           (cast(:month as timestamp) + interval '1 month') at time zone 'UTC' + interval '1 day',
+                                           interval '12 hours') at (hour)
+        where not app.is_put_away(c.id, at.hour)
+        """), {"month": month})
 
 
 # moving rows ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from lib import audit, auth, csv_file
+from lib import audit, auth, csv_file, replica
 from lib.db import Page, Scope
 from lib.errors import Invalid
 from lib.texts import _
@@ -139,14 +139,16 @@ def people(scope: Scope) -> list[Person]:
 def export(scope: Scope, chosen: Filter) -> str:
     """CSV with a heading, newest first. Raises Invalid above 100,000 rows: half a record would pass for a whole one."""
     auth.require(scope.identity, "audit.read")
-    if _has_more_than(scope, chosen, MOST):
-        raise Invalid(_("This selection has more than {most:,} rows. Choose a shorter period, and export in parts.").format(
-            most=MOST))
+    with replica.reading(scope, up_to_now=True) as copy:
+        if _has_more_than(copy, chosen, MOST):
+            raise Invalid(_("This selection has more than {most:,} rows. Choose a shorter period, and export in parts.").format(
+                most=MOST))
+        found = list(_all(copy, chosen))
     zone = scope.identity.time_zone
     heading = [_("Time (UTC)"), _("Time ({zone})").format(zone=zone), _("Person"), _("Person reference"), _("Action"),
                _("Subject"), _("Reference"), _("Colleague"), _("Patient"), _("Patient reference"), _("Fields"), _("Rows"),
                _("Address"), _("Request"), _("Entry")]
-    lines = [_line(entry, ZoneInfo(zone)) for entry in _all(scope, chosen)]
+    lines = [_line(entry, ZoneInfo(zone)) for entry in found]
     audit.record(scope, "export", "audit_log", chosen.subject, patient_id=chosen.patient, row_count=len(lines))
     return csv_file.write([heading, *lines])
 

@@ -259,6 +259,7 @@ _BY_CODE: dict[str, type[errors.AppError]] = {
     "CS009": errors.Changed,
     "CS010": errors.EmergencyOpen,
     "CS011": errors.AnswerRunning,
+    "CS012": errors.ImportRunning,
     "22": errors.Invalid,
     "23": errors.Invalid,
     "57": errors.Unavailable,

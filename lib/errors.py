@@ -74,6 +74,10 @@ class AnswerRunning(Conflict):
     """An answer about this patient is being written. Wait until it is there, and try again. Nothing was changed."""
 
 
+class ImportRunning(Conflict):
+    """A file is being imported, and this patient may be in it. Erase them when it has ended. Nothing was changed."""
+
+
 class Unavailable(AppError):
     """The database can't be reached right now. Nothing was changed. Please try again in a moment."""
 

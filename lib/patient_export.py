@@ -33,7 +33,7 @@ def export(scope: Scope, *, term: str = "", archived: bool = False) -> str:
     auth.require(scope.identity, "patients.export")
     query = search_words.query(term, scope.identity.country)
     with_notes = auth.may(scope.identity, "patients.notes")
-    with replica.reading(scope) as copy:
+    with replica.reading(scope, up_to_now=True) as copy:
         lines = _lines(copy, query, archived)
         found = _notes(copy, query, archived) if with_notes else []
     heading = [_("Record number"), _("Full name"), _("Email"), _("Phone"), _("Date of birth"), _("Deceased"), _("Date of death")]

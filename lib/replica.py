@@ -16,6 +16,7 @@ from lib.errors import AppError
 from lib.identity import Identity
 
 log = structlog.get_logger()
+PATIENCE = 1.0  # seconds for it to catch up with what is written by now
 LOOK_EVERY = 5.0  # seconds between two looks at how far behind it is
 _engine: Engine | None = None
 _looking = threading.Lock()
@@ -37,20 +38,30 @@ def disconnect() -> None:
 
 
 @contextmanager
-def reading(scope: Scope) -> Iterator[Scope]:
+def reading(scope: Scope, *, up_to_now: bool = False) -> Iterator[Scope]:
     """The same person in the same clinic on the replica; `scope` itself where there is none that keeps up, or none that has
-    heard of this person yet."""
+    heard of this person yet. `up_to_now`: or none that soon has all that is written by now, so that whoever was erased is gone."""
     with ExitStack() as stack:
-        yield _enter(stack, scope)
+        yield _enter(stack, scope, up_to_now)
 
 
-def _enter(stack: ExitStack, scope: Scope) -> Scope:
+def _enter(stack: ExitStack, scope: Scope, up_to_now: bool) -> Scope:
     if _engine is None or not keeps_up():
         return scope
     try:
-        return stack.enter_context(_inside(_engine, scope.identity))
+        copy = stack.enter_context(_inside(_engine, scope.identity))
+        return copy if not up_to_now or _catches_up(copy, scope.value("select cast(pg_current_wal_lsn() as text)")) else scope
     except AppError:
         return scope
+
+
+def _catches_up(copy: Scope, written: str) -> bool:
+    until = time.monotonic() + PATIENCE
+    while not copy.value("select pg_last_wal_replay_lsn() >= cast(:written as pg_lsn)", written=written):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Several processes on one machine: two of the app, a worker, PgBouncer, Redis and HAProxy. docs/scale.md says how they fit.
 
-    python -m scripts.cluster [--port 8501]    # serves until Ctrl-C
+    python -m scripts.cluster [--bind 127.0.0.1] [--port 8501]    # serves until Ctrl-C
     python -m scripts.cluster restart          # one app process after the other; nobody's request is dropped
 
 This process holds the embedded PostgreSQL, or names the one of DATABASE_URL; supervisord looks after the others.
@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from string import Template
 
 import httpx
 from cryptography import x509
@@ -31,41 +30,43 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import URL, make_url
 
-from lib import db, programs, settings, startup
+from lib import programs, settings, startup
 from lib.errors import SetUpError
 from lib.settings import ROOT
-from scripts import packages
+from scripts import packages, pooler
 
 PROGRAMS = {"haproxy": "haproxy", "pgbouncer": "pgbouncer", "redis-server": "redis-server"}
 DEPLOY = ROOT / "deploy"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - when it is asked for
 PATIENCE = 60  # seconds until a started process must answer
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Several processes on one machine")
     parser.add_argument("what", nargs="?", choices=["serve", "restart"], default="serve")
+    parser.add_argument("--bind", default="127.0.0.1", help="the address of this machine to serve at; 0.0.0.0: every one")
     parser.add_argument("--port", type=int, default=8501)
     options = parser.parse_args()
     try:
-        restart() if options.what == "restart" else serve(options.port)
+        restart() if options.what == "restart" else serve(options.bind, options.port)
     except SetUpError as error:
         sys.exit(f"\n  {error}\n")
 
 
-def serve(port: int) -> None:
+def serve(bind: str, port: int) -> None:
     packages.need(PROGRAMS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     data = settings.get().data.resolve()
     with _database(), _alone(data), _run_folder(data) as run:
-        environment = _environment(run, data, port)
-        _write_pool(run)
+        environment = _environment(run, data, bind, port)
+        pooler.configure(_address("app"), run, (DEPLOY / "pgbouncer.ini").read_text(), _write)
         _write_certificate(run, data)
         for page in ("503.http", "leaving.acl"):
             _write(run / page, (DEPLOY / page).read_bytes().decode())
         supervisor = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", DEPLOY / "supervisord.conf"],
                                       env=environment)
         try:
-            _await_ready(run, port, supervisor)
+            _await_ready(run, "127.0.0.1" if bind == EVERYWHERE else bind, port, supervisor)
             sys.stdout.write(f"\n  Chairside: https://localhost:{port}\n\n")
             sys.stdout.flush()
             supervisor.wait()
@@ -118,19 +119,21 @@ def _user() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
-def _environment(run: Path, data: Path, port: int) -> dict[str, str]:
+def _environment(run: Path, data: Path, bind: str, port: int) -> dict[str, str]:
     logs = data / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
     app, worker = _address("app"), _address("worker")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")}
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith("DATABASE_") or name.startswith("DATABASE_REPLICA_")}
     return {
         **kept, "RUN": str(run), "LOGS": str(logs), "RUN_USER": _user(), "PYTHON": sys.executable, "PATH": packages.PLACES,
-        "CERTIFICATE": f"{run}/chairside.pem", "PAGES": str(run), "BIND": "127.0.0.1", "PORT": str(port),
+        "CERTIFICATE": f"{run}/chairside.pem", "PAGES": str(run), "BIND": bind, "PORT": str(port),
         "HOST_A": "127.0.0.1", "HOST_B": "127.0.0.1",
         **{f"PORT_{name.upper()}": _take_port(run / name) for name in ("a", "b")},
         "CHAIRSIDE_DATA": str(data), "CHAIRSIDE_WORKER": "false", "CHAIRSIDE_TLS": "true",
         "CHAIRSIDE_TRUSTED_PROXIES": "127.0.0.1", "REDIS_URL": f"redis+unix://{run}/redis.sock",
-        "DATABASE_URL": _pooled(app, run), "WORKER_URL": worker.render_as_string(hide_password=False),
+        "DATABASE_URL": _pooled(app, run) if pooler.can_pool(app) else app.render_as_string(hide_password=False),
+        "WORKER_URL": worker.render_as_string(hide_password=False),
     }
 
 
@@ -138,7 +141,11 @@ def _address(role: str) -> URL:
     address = startup.app_address() if role == "app" else startup.worker_address()
     if address is None:
         raise SetUpError("DATABASE_WORKER_URL is missing: the address of the database as the role chairside_worker.")
-    return make_url(address)
+    try:
+        return make_url(address)
+    except ValueError:
+        raise SetUpError("The address of the database can't be read. Several hosts are named like this: "
+                         "postgresql://…@/chairside?host=db1:5432&host=db2:5432") from None
 
 
 def _pooled(app: URL, run: Path) -> str:
@@ -155,16 +162,6 @@ def _take_port(note: Path) -> str:
 
 
 # what the programs are told ------------------------------------------------------------------------------------------
-
-
-def _write_pool(run: Path) -> None:
-    app = _address("app")
-    options = [option.split("=") for option in db.OPTIONS.removeprefix("-c ").split(" -c ")]
-    told = {
-        "DB_HOST": app.host or app.query["host"], "DB_PORT": app.port or app.query.get("port", "5432"), "DB_NAME": app.database,
-        "DB_OPTIONS": "; ".join(f"set {name} to ''{value}''" for name, value in options), "RUN": run, "POOL_ADDRESS": ""}
-    _write(run / "pgbouncer.ini", Template((DEPLOY / "pgbouncer.ini").read_text()).substitute(told))
-    _write(run / "users.txt", '"{}" "{}"\n'.format(app.username, str(app.password or "").replace('"', '""')))
 
 
 def _write(path: Path, text: str) -> None:
@@ -198,16 +195,16 @@ def _self_signed() -> str:
 # starting and restarting ---------------------------------------------------------------------------------------------
 
 
-def _await_ready(run: Path, port: int, supervisor: "subprocess.Popen[bytes]") -> None:
+def _await_ready(run: Path, host: str, port: int, supervisor: "subprocess.Popen[bytes]") -> None:
     def ready() -> bool:
-        return supervisor.poll() is not None or (_listens(port) and all(_is_up(run, name) for name in "ab"))
+        return supervisor.poll() is not None or (_listens(host, port) and all(_is_up(run, name) for name in "ab"))
     if not _await(ready) or supervisor.poll() is not None:
         raise SetUpError(f"The processes don't answer. {_where_they_tell()}")
 
 
-def _listens(port: int) -> bool:
+def _listens(host: str, port: int) -> bool:
     with socket.socket() as line:
-        return line.connect_ex(("127.0.0.1", port)) == 0
+        return line.connect_ex((host, port)) == 0
 
 
 def restart() -> None:

@@ -5,9 +5,11 @@ import re
 
 import pytest
 import yaml
+from sqlalchemy import make_url
 
+from lib.errors import SetUpError
 from lib.settings import ROOT, Settings
-from scripts import cluster
+from scripts import cluster, pooler
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -67,10 +69,60 @@ def test_the_door_of_the_containers_says_all_that_haproxy_asks():
     assert asked == set(COMPOSE["services"]["door"]["environment"])
 
 
-def test_the_pool_of_the_containers_sets_what_the_app_would(monkeypatch, tmp_path):
-    monkeypatch.setattr(cluster, "_address", lambda _role: cluster.make_url("postgresql://chairside_app:x@database:5432/chairside"))
-    monkeypatch.setattr(cluster, "_user", lambda: None)
-    monkeypatch.setattr(cluster.shutil, "chown", lambda *_: None)
-    cluster._write_pool(tmp_path)
-    said = re.search(r"connect_query='(.*)'", (tmp_path / "pgbouncer.ini").read_text())[1]
+def told(tmp_path, address: str) -> str:
+    pooler.configure(make_url(address), tmp_path, (DEPLOY / "pgbouncer.ini").read_text(), lambda path, text: path.write_text(text) and None)
+    return (tmp_path / "pgbouncer.ini").read_text()
+
+
+def test_the_pool_of_the_containers_sets_what_the_app_would(tmp_path):
+    said = re.search(r"connect_query='(.*)'", told(tmp_path, "postgresql://chairside_app:x@database:5432/chairside"))[1]
     assert said in (DEPLOY / "Dockerfile.pool").read_text()
+    names = set(re.findall(r"\$(\w+)", (DEPLOY / "pgbouncer.ini").read_text()))
+    assert {name for name in names if f"{name}=" not in (DEPLOY / "Dockerfile.pool").read_text()} == set()
+
+
+def test_the_pool_asks_for_as_much_encryption_as_the_address(tmp_path):
+    authority = tmp_path / "ca.crt"
+    authority.write_text("certificate")
+    address = "postgresql://chairside_app:x@db.example.org/chairside"
+    assert "server_tls_sslmode = prefer" in told(tmp_path, address)
+    assert "server_tls_sslmode = require" in told(tmp_path, f"{address}?sslmode=require")
+    strict = told(tmp_path, f"{address}?sslmode=verify-full&sslrootcert={authority}")
+    assert "server_tls_sslmode = verify-full" in strict
+    assert f"server_tls_ca_file = {tmp_path / 'sslrootcert'}" in strict
+    assert (tmp_path / "sslrootcert").read_text() == "certificate"
+
+
+@pytest.mark.parametrize("asked", ["sslmode=verify-full", "sslmode=verify-ca&sslrootcert=system", "sslcrl=/x", "sslrootcert=/nowhere"])
+def test_what_the_pool_cannot_do_is_said(tmp_path, asked):
+    with pytest.raises(SetUpError):
+        told(tmp_path, f"postgresql://chairside_app:x@db.example.org/chairside?{asked}")
+
+
+@pytest.mark.parametrize("hosts", ["db1,db2/chairside?", "/chairside?host=db1,db2&", "/chairside?host=db1:5433&host=db2:5434&"])
+def test_with_several_hosts_the_app_asks_the_driver(monkeypatch, tmp_path, hosts):
+    """PgBouncer would write to whichever it gets."""
+    environment = environment_of(monkeypatch, tmp_path, f"postgresql://chairside_app:x@{hosts}target_session_attrs=read-write")
+    assert "target_session_attrs=read-write" in environment["DATABASE_URL"]
+    assert str(tmp_path) not in environment["DATABASE_URL"]
+
+
+def test_hosts_that_cannot_be_read_are_named(monkeypatch, tmp_path):
+    with pytest.raises(SetUpError, match="host=db1:5432&host=db2:5432"):
+        environment_of(monkeypatch, tmp_path, "postgresql://chairside_app:x@db1:5433,db2:5434/chairside")
+
+
+def test_the_processes_hear_of_the_replica_and_of_no_other_database(monkeypatch, tmp_path):
+    monkeypatch.setenv("DATABASE_REPLICA_URL", "postgresql://replica/chairside")
+    monkeypatch.setenv("DATABASE_REPLICA_LAG", "7")
+    monkeypatch.setenv("DATABASE_OWNER_URL", "postgresql://owner/chairside")
+    environment = environment_of(monkeypatch, tmp_path, "postgresql://chairside_app:x@database/chairside")
+    assert (environment["DATABASE_REPLICA_URL"], environment["DATABASE_REPLICA_LAG"]) == ("postgresql://replica/chairside", "7")
+    assert "DATABASE_OWNER_URL" not in environment
+    assert make_url(environment["DATABASE_URL"]).query["host"] == str(tmp_path)
+
+
+def environment_of(monkeypatch, tmp_path, address: str) -> dict[str, str]:
+    monkeypatch.setattr(cluster.startup, "app_address", lambda: address)
+    monkeypatch.setattr(cluster.startup, "worker_address", lambda: "postgresql://chairside_worker:x@database/chairside")
+    return cluster._environment(tmp_path, tmp_path, "127.0.0.1", 1)

@@ -68,7 +68,7 @@ TENANT_TABLES = ["patients", "api_clients", "repeats", "patient_notes", "patient
                  "emergencies", "emergency_actions", "drafts", "audit_log", "audit_seals", "memberships", "invitations", "clinician_credentials",
                  "credential_documents", "assistant_settings", "ai_budgets", "answer_cache", "answer_ratings", "clinic_articles",
                  "article_reviews", "clinic_alerts", "clinic_alert_mutes", "long_jobs", "import_outcomes", "export_parts", "merges", "erasures", "figure_marks", "figure_changes", "usage_hours", "usage_days", "latency_days", "member_days", "patient_days",
-                 "article_days", "emergency_days", "budget_days", "stale_days", "stale_calls", "usage_stale", "latency_stale",
+                 "article_days", "emergency_days", "budget_days", "stale_days", "stale_call_days", "stale_calls", "usage_stale", "latency_stale",
                  "member_stale", "patient_stale", "article_stale", "emergency_stale", "usage_now", "usage_by_day_now", "latency_now", "member_now",
                  "patient_now", "article_now", "emergency_now"]
 

@@ -49,12 +49,12 @@ def old(owner, alice) -> tuple[UUID, UUID]:
                    values (:clinic, :question, :thread, :patient, :me, 'user', 'ok', E'canaryold\\ttab \\\\ back\nline')""",
                 """insert into chat_messages (clinic_id, id, thread_id, patient_id, user_id, question_id, role, status, content, metadata)
                    values (:clinic, :answer, :thread, :patient, :me, :question, 'assistant', 'ok', 'canaryanswer', '{"title": "canaryfacts"}')""",
-                """insert into ai_calls (clinic_id, id, message_id, patient_id, user_id, route, status, cost_usd)
-                   values (:clinic, uuidv7(cast(:age as interval)), :answer, :patient, :me, 'kb', 'ok', 0.5)""",
+                """insert into ai_calls (clinic_id, id, message_id, patient_id, user_id, route, status, cost_usd, created_at)
+                   values (:clinic, uuidv7(cast(:age as interval)), :answer, :patient, :me, 'kb', 'ok', 0.5, :at)""",
                 """insert into audit_log (clinic_id, id, user_id, action, resource, patient_id)
                    select :clinic, uuidv7(cast(:age as interval) + make_interval(secs => n)), :me, 'view', 'patient', :patient
                    from generate_series(1, 3) n"""):
-            connection.execute(text(statement), about | {"age": AT - datetime.now(UTC)})
+            connection.execute(text(statement), about | {"age": AT - datetime.now(UTC), "at": AT})
         while connection.execute(text("select app.seal_audit(true)")).scalar():
             pass
     return patient, other
@@ -95,6 +95,68 @@ def everything(owner, who) -> list[list[tuple]]:
         return [connection.execute(text(f"select t::text from {parent} t where clinic_id = :clinic and action_is_no_verify order by id".replace(
             "and action_is_no_verify", "and action <> 'verify'" if parent == "audit_log" else "")), {"clinic": who.clinic_id}).all()
             for parent in archives.PARENTS]
+
+
+def calls_counted(who) -> int:
+    with db.scope(who) as scope:
+        found: int = scope.value("select coalesce(sum(calls), 0) from usage_by_day_now where clinic_id = :clinic_id")
+        return found
+
+
+def raise_emergency(owner, who, patient: UUID) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("select app.enter(:clinic, :me)"), {"clinic": who.clinic_id, "me": who.user_id})
+        connection.execute(text("""
+            insert into emergencies (clinic_id, id, message_id, thread_id, patient_id, user_id, categories, rule_set, raised_at)
+            select clinic_id, :id, id, thread_id, patient_id, user_id, '{airway}', 'checklist', :at
+            from chat_messages where clinic_id = :clinic and patient_id = :patient and role = 'user'
+            """), {"clinic": who.clinic_id, "id": moment(3), "patient": patient, "at": AT})
+
+
+def merge(_owner, who, patients_: tuple[UUID, UUID]) -> None:
+    seen = act(who, merges.preview, patients_[1], patients_[0])
+    act(who, merges.merge, patients_[1], patients_[0], versions=seen.versions, wins=seen.wins)
+
+
+def move_the_clinic(owner, who, _patients) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("update clinics set time_zone = 'Pacific/Auckland' where id = :id"), {"id": who.clinic_id})
+
+
+def touch_the_emergency(owner, who, _patients) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("update emergencies set general = true where clinic_id = :id"), {"id": who.clinic_id})
+
+
+@pytest.mark.parametrize("change", [touch_the_emergency, move_the_clinic, merge])
+def test_what_was_counted_of_a_month_stays_when_its_rows_have_left(owner, alice, old, put_away, tmp_path, change):
+    raise_emergency(owner, alice, old[0])
+    assert calls_counted(alice) == 1
+    put_away("ai_calls")
+    assert calls_counted(alice) == 1
+    change(owner, alice, old)
+    assert calls_counted(alice) == 1
+    while count_anew(owner):
+        pass
+    assert calls_counted(alice) == 1
+    bring_back(owner, tmp_path)
+    assert calls_counted(alice) == 1
+    while count_anew(owner):
+        pass
+    assert calls_counted(alice) == 1
+
+
+def count_anew(owner) -> int:
+    with owner.begin() as connection:
+        counted: int = connection.execute(text("select app.refresh_rollups(100)")).scalar()
+        return counted
+
+
+def test_a_month_that_is_being_counted_does_not_leave(owner, alice, old, put_away):
+    with owner.begin() as counting:
+        counting.execute(text("select pg_advisory_xact_lock(hashtext('chairside.rollups'))"))
+        with pytest.raises(SetUpError, match="are being counted"):
+            put_away("ai_calls")
 
 
 def test_a_month_leaves_and_comes_back_to_the_byte(owner, alice, old, put_away, tmp_path):

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from lib import answers, audit, audit_trail, chats, db, drafts, erasures, patient_history, patients, startup, workflows
-from lib.errors import AppError, Changed, Conflict, EmergencyOpen, Forbidden, Gone, Invalid, NotFound
+from lib import answers, audit, audit_trail, chats, db, drafts, erasures, import_jobs, imports, patient_history, patients, startup, workflows
+from lib.errors import AppError, Changed, Conflict, EmergencyOpen, Forbidden, Gone, ImportRunning, Invalid, NotFound
 from lib.patient_form import PatientForm
 from tests.lib.known import ALARM, CALL, CANARIES, ENDED, FORM, NAME, act, furnish
 
@@ -56,6 +56,19 @@ def test_nothing_of_the_patient_is_left_in_any_column_of_any_table(alice, full):
     erase(alice, full)
     found = everything(alice)
     assert {word: name for word in CANARIES for name, rows in found.items() if word in rows} == {}
+
+
+def test_nobody_is_erased_while_a_file_is_imported_that_may_name_them(alice, full, do_jobs):
+    """Its rows would bring them back a moment later."""
+    file = f"name\n{NAME}".encode()
+    with db.scope(alice) as scope:
+        import_jobs.begin(scope, imports.read(file, "x.csv"), file, {"full_name": ["name"]}, "ymd")
+    with pytest.raises(ImportRunning):
+        erase(alice, full)
+    do_jobs()
+    assert len(erase(alice, full)) == 1
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from patients where clinic_id = :clinic_id and erased_at is null and full_name = :name", name=NAME) == 1
 
 
 def test_counts_costs_and_the_record_stay(alice, bob, full, owner):

@@ -7,6 +7,7 @@ import pytest
 
 from lib import (
     api_clients,
+    audit_trail,
     clinic_export,
     db,
     erasures,
@@ -104,6 +105,28 @@ def test_an_export_reads_there_what_it_knows_but_nobody_who_was_erased_before(lo
     looked_at.catch_up()
     do_jobs()
     assert set(read) == {True}
+
+
+def test_a_list_waits_for_what_is_written_by_now_and_reads_the_primary_where_it_does_not_come(looked_at, alice, monkeypatch):
+    monkeypatch.setattr(replica, "PATIENCE", 0.2)
+    with db.scope(alice) as scope:
+        patient = patients.register(scope, PatientForm(full_name="Canaryname"))
+    looked_at.catch_up()
+    with looked_at.paused():
+        with db.scope(alice) as scope:
+            erasures.erase(scope, patient, version=1, name="Canaryname", reason="asked for")
+        with db.scope(alice) as scope:
+            assert "Canaryname" not in patient_export.export(scope)
+            assert ",erase," in audit_trail.export(scope, audit_trail.Filter())
+
+
+def test_the_audit_log_is_exported_from_the_replica(looked_at, alice, monkeypatch):
+    looked_at.catch_up()
+    read, rows = [], audit_trail._all
+    monkeypatch.setattr(audit_trail, "_all", lambda scope, *rest: read.append(scope.value(WHERE)) or rows(scope, *rest))
+    with db.scope(alice) as scope:
+        audit_trail.export(scope, audit_trail.Filter())
+    assert read == [True]
 
 
 @pytest.fixture
