@@ -39,3 +39,19 @@ def test_they_are_back_within_ten_seconds_and_what_was_typed_is_there(signed_in,
     expect(box).to_have_value("What is a root canal?", timeout=10_000)
     box.press("Enter")
     expect(page.get_by_text("This is general information").first).to_be_visible(timeout=10_000)
+
+
+def test_a_tab_that_is_left_alone_finds_the_other_process_by_itself(signed_in, door, alice):
+    """Ten seconds from the kill to the next page, with no reload; what is clicked while nobody hears it is clicked again."""
+    while not (up(door, "a") and up(door, "b")):
+        time.sleep(0.2)
+    page = signed_in(alice, "/patients")
+    [node] = [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "chairside-node"]
+    app_process(node).kill()
+    heading, until = page.get_by_role("heading", name="Emergencies", level=1), time.monotonic() + 10
+    while not heading.is_visible() and time.monotonic() < until:
+        page.get_by_role("link", name="Emergencies").click()
+        page.wait_for_timeout(1_000)
+    expect(heading).to_be_visible(timeout=1)
+    [other] = [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "chairside-node"]
+    assert other != node
