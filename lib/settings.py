@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     database_replica_lag: int = Field(30, ge=1, le=3600, validation_alias="DATABASE_REPLICA_LAG")
     worker: bool = Field(True, validation_alias="CHAIRSIDE_WORKER")
     worker_jobs: int = Field(4, ge=1, le=32, validation_alias="CHAIRSIDE_WORKER_JOBS")
+    workers: int = Field(1, ge=1, le=20, validation_alias="CHAIRSIDE_WORKERS")
     worker_timeout: int = Field(60, ge=2, le=120, validation_alias="CHAIRSIDE_WORKER_TIMEOUT")
     url: str | None = Field(None, pattern=r"^https?://[^/]+$", validation_alias="CHAIRSIDE_URL")
     jwt_secret: SecretStr | None = Field(None, validation_alias="JWT_SECRET")

@@ -128,7 +128,7 @@ def _environment(run: Path, data: Path, bind: str, port: int) -> dict[str, str]:
     return {
         **kept, "RUN": str(run), "LOGS": str(logs), "RUN_USER": _user(), "PYTHON": sys.executable, "PATH": packages.PLACES,
         "CERTIFICATE": f"{run}/chairside.pem", "PAGES": str(run), "BIND": bind, "PORT": str(port),
-        "HOST_A": "127.0.0.1", "HOST_B": "127.0.0.1",
+        "HOST_A": "127.0.0.1", "HOST_B": "127.0.0.1", "WORKERS": str(settings.get().workers),
         **{f"PORT_{name.upper()}": _take_port(run / name) for name in ("a", "b")},
         "CHAIRSIDE_DATA": str(data), "CHAIRSIDE_WORKER": "false", "CHAIRSIDE_TLS": "true",
         "CHAIRSIDE_TRUSTED_PROXIES": "127.0.0.1", "REDIS_URL": f"redis+unix://{run}/redis.sock",

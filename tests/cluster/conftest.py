@@ -9,12 +9,13 @@ from lib.identity import Identity
 from tests.browser.conftest import chromium, new_browser, rested, signed_in  # noqa: F401
 from tests.clusters import serving_cluster
 
+WORKERS = 3
 LIMIT = 60  # reads, so that a test can use them up
 
 
 @pytest.fixture(scope="package")
 def door(database: None) -> Iterator[str]:
-    with serving_cluster(LIMIT_READS=str(LIMIT), LIMIT_CHATS="1000000") as address:
+    with serving_cluster(LIMIT_READS=str(LIMIT), LIMIT_CHATS="1000000", LIMIT_CHANGES="1000000", CHAIRSIDE_WORKERS=str(WORKERS)) as address:
         yield address
 
 

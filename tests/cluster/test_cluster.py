@@ -18,7 +18,7 @@ import pytest
 from lib import db, drafts, patients, team
 from lib.patient_form import PatientForm
 from lib.settings import ROOT
-from tests.cluster.conftest import LIMIT
+from tests.cluster.conftest import LIMIT, WORKERS
 from tests.clusters import app_process
 
 pytestmark = pytest.mark.long
@@ -63,6 +63,11 @@ def test_who_signed_in_at_one_process_is_known_to_the_other_until_they_are_signe
     with db.scope(alice) as scope:
         team.sign_out(scope, bob.user_id)
     assert [ask(bob, node, "GET", "/api/v1/session").status_code for node in "ab"] == [401, 401]
+
+
+def test_as_many_workers_run_as_are_asked_for(door):
+    supervisor = psutil.Process(app_process("a").ppid())
+    assert sum("lib.worker" in child.cmdline() for child in supervisor.children()) == WORKERS
 
 
 def test_a_limit_is_counted_over_all_processes_and_exactly(ask, alice):
