@@ -2869,7 +2869,7 @@ create view latency_stale with (security_invoker = true) as
 comment on view latency_stale is 'Of whole answers: a stopped or failed one tells nothing of how long an answer takes.';
 
 create view member_stale with (security_invoker = true) as
-    select clinic_id, day, user_id, count(*) as calls, sum(cost_usd) as cost_usd,
+    select clinic_id, day, user_id, count(*) filter (where route <> 'trial') as calls, sum(cost_usd) as cost_usd,
            count(*) filter (where billable and cost_usd is null) as unpriced
     from stale_calls
     group by clinic_id, day, user_id;

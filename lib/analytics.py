@@ -10,11 +10,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from lib import auth
+from lib import auth, periods
 from lib.db import Scope
 from lib.periods import Period
 
 ROUTES = ("provider", "trial", "cache", "kb", "fallback", "emergency", "blocked")
+TRIAL = "trial"
+"""A test of the connection: on the bill, and nobody's question."""
 FREE_ROUTES = ("kb", "cache", "emergency")
 MEASURED = ("provider", "price_table")
 STOPPED = ("stopped",)
@@ -66,12 +68,18 @@ class Busy:
     calls: int
 
 
-def version(scope: Scope) -> int:
-    """How many changes there ever were to what figures are made of: with the same number, every figure is the same."""
+def version(scope: Scope) -> str:
+    """Of what figures are made of: how many changes to calls and emergencies there ever were, the budget, and the names of
+    people and articles. With the same version, every figure is the same."""
     auth.require(scope.identity, "analytics.read")
-    return int(scope.value("""
-        select coalesce((select marks from figure_changes where clinic_id = :clinic_id), 0)
-             + (select count(*) from figure_marks where clinic_id = :clinic_id)
+    return str(scope.value("""
+        select concat_ws(' ',
+            coalesce((select marks from figure_changes where clinic_id = :clinic_id), 0)
+                + (select count(*) from figure_marks where clinic_id = :clinic_id),
+            (select daily_budget_usd from assistant_settings where clinic_id = :clinic_id),
+            (select count(*) from budget_days where clinic_id = :clinic_id),
+            (select md5(string_agg(display_name, ' ' order by user_id)) from memberships where clinic_id = :clinic_id),
+            (select md5(string_agg(title, ' ' order by id)) from clinic_articles where clinic_id = :clinic_id))
         """))
 
 
@@ -101,25 +109,32 @@ def hours(scope: Scope, period: Period) -> list[Hour]:
         where clinic_id = :clinic_id
           and day >= :first
           and day <= :last
+          and route <> 'trial'
         group by 1, 2
         order by 1, 2
         """, first=period.first, last=period.last)
 
 
 def budgets(scope: Scope, period: Period) -> list[Budget]:
-    """Only days with questions have a budget; the others of a step have that of the last before them."""
+    """Of days with questions, as it last stood on each, and of today as it stands now."""
     auth.require(scope.identity, "analytics.read")
     return scope.many(Budget, """
         select app.step_start(d.day, :first, :last, :step) as day,
                avg(d.limit_usd) * :step as limit_usd, count(b.stopped_at) as used_up
-        from budget_days d
+        from (select day, limit_usd
+              from budget_days
+              where clinic_id = :clinic_id
+                and day <> :today
+              union all
+              select cast(:today as date), daily_budget_usd
+              from assistant_settings
+              where clinic_id = :clinic_id) d
         left join ai_budgets b on b.clinic_id = :clinic_id and b.day = d.day
-        where d.clinic_id = :clinic_id
-          and d.day >= :first
+        where d.day >= :first
           and d.day <= :last
         group by 1
         order by 1
-        """, first=period.first, last=period.last, step=period.step)
+        """, first=period.first, last=period.last, step=period.step, today=periods.today(scope.identity))
 
 
 def busy(scope: Scope, period: Period) -> list[Busy]:
@@ -130,6 +145,7 @@ def busy(scope: Scope, period: Period) -> list[Busy]:
         where clinic_id = :clinic_id
           and day >= :first
           and day <= :last
+          and route <> 'trial'
         group by day
         order by day
         """, first=period.first, last=period.last)
@@ -161,7 +177,8 @@ def cost(rows: Iterable[Usage], *sources: str) -> Decimal | None:
 
 
 def calls(rows: Iterable[Usage]) -> int:
-    return sum(row.calls for row in rows)
+    """Questions: a test of the connection is none."""
+    return sum(row.calls for row in rows if row.route != TRIAL)
 
 
 def current(rows: Iterable[Usage]) -> list[Usage]:
@@ -173,5 +190,5 @@ def former(rows: Iterable[Usage]) -> list[Usage]:
 
 
 def failed(rows: Iterable[Usage]) -> list[Usage]:
-    """What went wrong; who stopped an answer wanted it so."""
-    return [row for row in rows if row.status not in FINE]
+    """Answers that went wrong; who stopped one wanted it so."""
+    return [row for row in rows if row.status not in FINE and row.route != TRIAL]

@@ -93,10 +93,14 @@ def away(connection: Connection) -> list[tuple[str, date]]:
 def _refuse_uncounted(connection: Connection, parent: str, month: date) -> None:
     """Nobody can count them when they are away."""
     if parent == "ai_calls" and connection.execute(text("""
-            select exists (select from figure_marks where of_calls and at >= cast(:month as timestamp) at time zone 'UTC' - interval '1 day'
-                           and at < (cast(:month as timestamp) + interval '1 month') at time zone 'UTC' + interval '1 day')
+            select exists (select
+                           from figure_marks
+                           where of_calls
+                             and at >= cast(:month as timestamp) at time zone 'UTC' - interval '1 day'
+                             and at < (cast(:month as timestamp) + interval '1 month') at time zone 'UTC' + interval '1 day')
             """), {"month": month}).scalar():
-        raise SetUpError(f"The figures of {month:%Y-%m} are being counted. Nothing was taken out of the database; try again in a minute.")
+        raise SetUpError(f"The figures of {month:%Y-%m} are being counted. Nothing was taken out of the database; try again in a "
+                         "minute.")
 
 
 def _count_anew(connection: Connection, month: date) -> None:

@@ -187,15 +187,15 @@ def restore(path: Path, owner_url: str, *, over_data: bool = False) -> Manifest:
 
 
 def restore_until(until: datetime | None) -> datetime:
-    """The embedded server's data folder, which must be empty, as it was at that moment; None: as late as the log goes. Returns
-    when the copy was made that it went on from."""
+    """The embedded server's data folder, which must be empty, as it was at that moment; None: as late as the log goes, if
+    none of it is missing. Returns when the copy was made that it went on from."""
     _keys_to_read()
     configured = settings.get()
     copied = wal.recover(configured.backups, configured.data, until)
     server = embedded.start(configured.data)
     try:
         with db.translated(), db.open_engine(server.url("chairside_owner"), poolclass=NullPool).begin() as connection:
-            _settle(connection, "write-ahead log", until or datetime.now(UTC))
+            _settle(connection, "write-ahead log", until or wal.reached(server.cluster) or copied)
     finally:
         server.stop()
     return copied

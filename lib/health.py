@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pybreaker
 from sqlalchemy import Connection
 
 from lib import backup, db, disks, jobs, migrations, providers, remote, settings, startup
@@ -74,10 +73,9 @@ def disk(folders: list[Path]) -> str:
 
 
 def provider() -> str:
-    """Of the installation, not of a clinic: its breaker opens after five failures, and closes with an answer."""
+    """Of the installation, not of a clinic: after five failures in a row it is left alone for half a minute at a time."""
     offered = providers.installed()
-    is_open = offered is not None and providers.breaker(offered).current_state == pybreaker.STATE_OPEN
-    return "does not answer" if is_open else OK
+    return "does not answer" if offered and providers.is_resting(providers.breaker(offered)) else OK
 
 
 def service() -> str:

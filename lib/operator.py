@@ -235,7 +235,8 @@ def restore(arguments: argparse.Namespace) -> None:
     began = datetime.now(UTC)
     if arguments.until:
         copied = backup.restore_until(_moment(arguments.until))
-        told = f"The database is as it was then, from the copy of {copied:%Y-%m-%d %H:%M:%S} UTC on."
+        when = "at the end of its log" if arguments.until == "end" else "then"
+        told = f"The database is as it was {when}, from the copy of {copied:%Y-%m-%d %H:%M:%S} UTC on."
     else:
         with _owner_address() as url:
             path = arguments.file or backup.newest(settings.get().backups)

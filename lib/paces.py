@@ -68,6 +68,7 @@ def answers(scope: Scope, period: Period) -> list[Pace]:
         where clinic_id = :clinic_id
           and day >= :since
           and day <= :last
+          and route <> 'trial'
         """, **period.bounds)
     sums: defaultdict[_Group, list[int]] = defaultdict(lambda: [0] * MOST_BUCKETS)
     for row in rows:

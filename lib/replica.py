@@ -40,7 +40,7 @@ def disconnect() -> None:
 @contextmanager
 def reading(scope: Scope, *, up_to_now: bool = False) -> Iterator[Scope]:
     """The same person in the same clinic on the replica; `scope` itself where there is none that keeps up, or none that has
-    heard of this person yet. `up_to_now`: or none that soon has all that is written by now, so that whoever was erased is gone."""
+    heard of this person yet. `up_to_now`: or none that soon has all that is written by now, so that who was erased is gone."""
     with ExitStack() as stack:
         yield _enter(stack, scope, up_to_now)
 

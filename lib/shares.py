@@ -52,6 +52,14 @@ class Article:
 
 
 @dataclass(frozen=True)
+class Without:
+    """Questions without an article in the step that begins on `day`; None: in the period before."""
+
+    day: date | None
+    calls: int
+
+
+@dataclass(frozen=True)
 class Unmatched:
     asked_at: datetime
     text: str
@@ -63,7 +71,7 @@ def people(scope: Scope, period: Period) -> list[Person]:
         select w.display_name as name, w.role, m.calls, m.before, m.days, m.cost_usd, m.unpriced
         from (select user_id, cast(coalesce(sum(calls) filter (where day >= :first), 0) as bigint) as calls,
                      cast(coalesce(sum(calls) filter (where day < :first), 0) as bigint) as before,
-                     count(distinct day) filter (where day >= :first) as days,
+                     count(distinct day) filter (where day >= :first and calls > 0) as days,
                      sum(cost_usd) filter (where day >= :first) as cost_usd,
                      cast(coalesce(sum(unpriced) filter (where day >= :first), 0) as bigint) as unpriced
               from member_now
@@ -86,6 +94,7 @@ def staff(scope: Scope, period: Period) -> list[Staff]:
             where clinic_id = :clinic_id
               and day >= :since
               and day <= :last
+              and calls > 0
         )
         select day, true as current, count(*) as people
         from askers
@@ -99,8 +108,8 @@ def staff(scope: Scope, period: Period) -> list[Staff]:
         """, **period.bounds)
 
 
-def patients(scope: Scope, period: Period, limit: int = 20) -> list[Patient]:
-    """The dearest ones, for who may see patients; read anew each time and kept nowhere."""
+def patients(scope: Scope, period: Period) -> list[Patient]:
+    """Dearest first, for who may see patients; read anew each time and kept nowhere."""
     auth.require(scope.identity, "analytics.read")
     auth.require(scope.identity, "patients.read")
     audit.record_view(scope, "list", "patient_costs")
@@ -112,12 +121,10 @@ def patients(scope: Scope, period: Period, limit: int = 20) -> list[Patient]:
               where clinic_id = :clinic_id
                 and day >= :first
                 and day <= :last
-              group by patient_id
-              order by sum(cost_usd) desc nulls last, sum(calls) desc, patient_id
-              limit :limit) d
+              group by patient_id) d
         join patients p on p.clinic_id = :clinic_id and p.id = d.patient_id
         order by d.cost_usd desc nulls last, d.calls desc, p.id
-        """, first=period.first, last=period.last, limit=limit)
+        """, first=period.first, last=period.last)
 
 
 def articles(scope: Scope, period: Period) -> list[Article]:
@@ -139,6 +146,29 @@ def articles(scope: Scope, period: Period) -> list[Article]:
         """, since=period.before.first, first=period.first, last=period.last)
 
 
+def without_article(scope: Scope, period: Period) -> list[Without]:
+    """However they were answered: one that finds no article goes to the provider where one is on. An emergency or a blocked
+    question looks for none, so all the calls with an article are among these routes'."""
+    auth.require(scope.identity, "analytics.read")
+    return scope.many(Without, """
+        select app.step_start(day, :first, :last, :step) as day, cast(sum(calls) as bigint) as calls
+        from (select day, calls
+              from usage_by_day_now
+              where clinic_id = :clinic_id
+                and route in ('provider', 'cache', 'kb', 'fallback')
+                and day >= :since
+                and day <= :last
+              union all
+              select day, -calls
+              from article_now
+              where clinic_id = :clinic_id
+                and day >= :since
+                and day <= :last) c
+        group by 1
+        order by 1
+        """, **period.bounds)
+
+
 def unmatched(scope: Scope, period: Period, limit: int = 10) -> list[Unmatched]:
     """The newest questions for which there was no article: as far as this person may read them, and on record."""
     auth.require(scope.identity, "analytics.read")
@@ -150,7 +180,8 @@ def unmatched(scope: Scope, period: Period, limit: int = 10) -> list[Unmatched]:
         join chat_messages a on a.clinic_id = :clinic_id and a.id = c.message_id
         join chat_messages q on q.clinic_id = :clinic_id and q.id = a.question_id
         where c.clinic_id = :clinic_id
-          and c.route = 'fallback'
+          and c.route in ('provider', 'cache', 'fallback')
+          and c.article is null
           and c.id >= app.uuid_floor(cast(:first as timestamp) at time zone :zone)
           and c.id < app.uuid_floor((cast(:last as timestamp) + interval '1 day') at time zone :zone)
         order by c.id desc

@@ -66,9 +66,10 @@ def export(scope: Scope, name: str, period: Period) -> str:
 
 
 def messages(usage: Sequence[Usage], period: Period) -> Sheet:
-    used = [route for route in analytics.ROUTES if any(row.route == route for row in analytics.current(usage))]
+    used = [route for route in analytics.ROUTES
+            if route != analytics.TRIAL and any(row.route == route for row in analytics.current(usage))]
     return _by_step("messages", period, {"all": _("All"), **{route: route_name(route) for route in used}}, [
-        (sum(row.calls for row in rows), *(sum(row.calls for row in rows if row.route == route) for route in used))
+        (analytics.calls(rows), *(sum(row.calls for row in rows if row.route == route) for route in used))
         for rows in _steps(usage, period)])
 
 
@@ -117,9 +118,9 @@ def staff(rows: Sequence[shares.Staff], period: Period) -> Sheet:
     return _by_step("staff", period, {"people": _("People")}, [(found.get(day, 0),) for day in period.starts])
 
 
-def unmatched(usage: Sequence[Usage], period: Period) -> Sheet:
-    return _by_step("unmatched", period, {"fallback": _("Without an article")}, [
-        (sum(row.calls for row in rows if row.route == "fallback"),) for rows in _steps(usage, period)])
+def unmatched(rows: Sequence[shares.Without], period: Period) -> Sheet:
+    found = {row.day: row.calls for row in rows}
+    return _by_step("unmatched", period, {"fallback": _("Without an article")}, [(found.get(day, 0),) for day in period.starts])
 
 
 def seconds(bucket: int) -> float:
@@ -157,7 +158,7 @@ def models(usage: Sequence[Usage]) -> Sheet:
     """Only calls that a provider was asked for, dearest first."""
     asked = [row for row in analytics.current(usage) if row.model]
     groups = {model: [row for row in asked if row.model == model] for model in {row.model for row in asked}}
-    rows = [(model, analytics.calls(some), analytics.cost(some, *MEASURED) or 0, analytics.cost(some, "estimated") or 0,
+    rows = [(model, sum(row.calls for row in some), analytics.cost(some, *MEASURED) or 0, analytics.cost(some, "estimated") or 0,
              sum(row.unpriced for row in some)) for model, some in groups.items()]
     return Sheet("models", (_("Model"), _("Calls"), _("Measured (USD)"), _("Estimated (USD)"), _("Calls without a price")),
                  ("calls", "measured", "estimated", "unpriced"), tuple(sorted(rows, key=lambda row: (-row[2] - row[3], row[0]))))
@@ -260,5 +261,5 @@ SHEETS: dict[str, Callable[[Scope, Period], Sheet]] = {
     "staff": lambda scope, period: staff(shares.staff(scope, period), period),
     "patients": lambda scope, period: patients(shares.patients(scope, period)),
     "articles": lambda scope, period: articles(shares.articles(scope, period)),
-    "unmatched": lambda scope, period: unmatched(analytics.usage(scope, period), period),
+    "unmatched": lambda scope, period: unmatched(shares.without_article(scope, period), period),
 }

@@ -7,21 +7,26 @@ import io
 import json
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count, takewhile
 from pathlib import Path
 
 import psycopg
 
-from lib import embedded, sealed_file, settings
+from lib import embedded, programs, sealed_file, settings
 from lib.errors import SetUpError
 
 NAME = "cluster-%Y%m%dT%H%M%SZ.backup"
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 SUFFIX = ".sealed"
+TIMELINE = re.compile(r"^(\d+)\t([0-9A-F]+)/([0-9A-F]+)\t", re.MULTILINE)  # a line of PostgreSQL's *.history
+ENDED = re.compile(r"desc: (?:COMMIT|ABORT)\S* (\S+ [0-9:.]+) UTC")  # of pg_waldump
+LAST = re.compile(r"last completed transaction was at log time (\S+ \S+)")
 
 
 # keeping -------------------------------------------------------------------------------------------------------------
@@ -134,20 +139,33 @@ def recover(folder: Path, data: Path, until: datetime | None) -> datetime:
     read to its end before PostgreSQL sees any. Returns when the copy was made that it went on from."""
     start = _find_copy(folder, until or datetime.now(UTC))
     target = f" -c recovery_target_time='{until:%Y-%m-%d %H:%M:%S.%f%z}' -c recovery_target_action=promote" if until else ""
-    embedded.adopt(data, lambda cluster, log: _unpack(start, folder / "wal", cluster, log),
-                   f"-c restore_command='cp ../wal-back/%f %p'{target}")
+    def fill(cluster: Path, log: Path) -> None:
+        first = _unpack(start, folder / "wal", cluster, log)
+        _check_log(folder, cluster, log, first, until)
+    embedded.adopt(data, fill, f"-c restore_command='cp ../wal-back/%f %p'{target}")
     return _moment(start)
 
 
+def reached(cluster: Path) -> datetime | None:
+    """When the last transaction ended that `recover` brought back; None: the log held none."""
+    told: list[str] = LAST.findall((cluster / "start.log").read_text(errors="replace"))
+    return datetime.fromisoformat(told[-1]) if told else None
+
+
+def _copies(folder: Path, until: datetime) -> list[Path]:
+    return [path for path in sorted(folder.glob("cluster-*.backup")) if _moment(path) <= until]
+
+
 def _find_copy(folder: Path, until: datetime) -> Path:
-    found = [path for path in sorted(folder.glob("cluster-*.backup")) if _moment(path) <= until]
+    found = _copies(folder, until)
     if not found:
         raise SetUpError(f"{folder} holds no copy of the cluster from before {until:%Y-%m-%d %H:%M:%S %Z}. `make restore` "
                          "without UNTIL brings the newest daily backup back.")
     return found[-1]
 
 
-def _unpack(start: Path, sealed: Path, cluster: Path, log: Path) -> None:
+def _unpack(start: Path, sealed: Path, cluster: Path, log: Path) -> str:
+    """The piece of the log with which the copy begins."""
     keys = settings.get().backup_key_list
     check_cluster(sealed_file.read(start, keys))
     for folder in (cluster, log):
@@ -163,3 +181,64 @@ def _unpack(start: Path, sealed: Path, cluster: Path, log: Path) -> None:
         if not SEGMENT.fullmatch(name) or name[8:] >= first[0][8:]:  # a later timeline's begin with another number
             with (log / name).open("wb") as file:
                 file.writelines(sealed_file.read(path, keys))
+    return first[0]
+
+
+def _check_log(folder: Path, cluster: Path, log: Path, first: str, until: datetime | None) -> None:
+    """PostgreSQL takes a piece that is missing for the end of the log, and says nothing of those behind it."""
+    sealed, timelines = folder / "wal" / _system(cluster), _timelines(log, first)
+    pieces = {_number(path.name): path for path in sealed.glob(f"*{SUFFIX}") if SEGMENT.fullmatch(path.name.removesuffix(SUFFIX))
+              and path.name[:8] == _timeline(timelines, _number(path.name))}
+    gap = next(number for number in count(_number(first)) if number not in pieces)
+    if max(pieces, default=0) < gap:
+        return
+    before = [pieces[number] for number in takewhile(pieces.__contains__, count(gap - 1, -1))]
+    latest = _latest(before, log)
+    if not latest or not until or until > latest:
+        name = f"{_timeline(timelines, gap)}{gap >> 8:08X}{gap & 0xFF:08X}{SUFFIX}"
+        raise SetUpError(f"{sealed / name} is missing, a piece of the write-ahead log with others behind it. Nothing was "
+                         f"restored. {_way_out(folder, latest)}")
+
+
+def _timelines(log: Path, first: str) -> list[tuple[int, str]]:
+    """From which piece on which timeline counts; PostgreSQL follows the newest. A restored cluster begins one of its own."""
+    newest = max([first[:8], *(path.stem for path in log.glob("*.history"))])
+    history = log / f"{newest}.history"
+    begins, timelines = 0, []
+    for name, high, low in TIMELINE.findall(history.read_text()) if history.exists() else []:
+        timelines.append((begins, f"{int(name):08X}"))
+        begins = (int(high, 16) << 8) + (int(low, 16) >> 24)
+    return [*timelines, (begins, newest)]
+
+
+def _timeline(timelines: list[tuple[int, str]], number: int) -> str:
+    return [name for begins, name in timelines if begins <= number][-1]
+
+
+def _number(name: str) -> int:
+    """Of a piece of 16 MB, counted through."""
+    return (int(name[8:16], 16) << 8) + int(name[16:24], 16)
+
+
+def _latest(sealed: list[Path], log: Path) -> datetime | None:
+    """The latest moment that these pieces, newest first, lead to: PostgreSQL stops only before what ended after a moment."""
+    keys = settings.get().backup_key_list
+    for path in sealed:
+        piece = log / path.name.removesuffix(SUFFIX)
+        with piece.open("wb") as file:
+            file.writelines(sealed_file.read(path, keys))
+        if ended := ENDED.findall(_transactions(piece)):
+            return datetime.fromisoformat(max(ended)).replace(tzinfo=UTC) - timedelta(microseconds=1)
+    return None
+
+
+def _transactions(piece: Path) -> str:
+    """As pg_waldump tells them. It may fail at the end, where a record goes on in the next piece."""
+    return subprocess.run([programs.binaries() / "pg_waldump", "-r", "Transaction", piece, piece], capture_output=True, text=True,
+                          env={"LC_ALL": "C.UTF-8", "TZ": "UTC"}).stdout
+
+
+def _way_out(folder: Path, latest: datetime | None) -> str:
+    if latest and _copies(folder, latest):
+        return f"UNTIL={latest:%Y-%m-%dT%H:%M:%S.%fZ} is the latest moment before it."
+    return "`make restore` without UNTIL brings the newest daily backup back."

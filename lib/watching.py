@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
-import pybreaker
 from prometheus_client import Counter, Histogram
 from prometheus_client.samples import Sample
 
@@ -47,11 +46,12 @@ def counts() -> dict[str, tuple[float, float]]:
 
 
 def states(folders: Iterable[Path]) -> dict[str, tuple[float, float]]:
-    """What is so at this moment, as a part of a whole: the fullest disk, and whether a breaker of the installation is open."""
+    """What is so at this moment, as a part of a whole: the fullest disk, and whether a breaker of the installation keeps
+    questions away."""
     offered = providers.installed()
     breakers = [remote.breaker(), *([providers.breaker(offered)] if offered else [])]
-    is_open = any(breaker.current_state == pybreaker.STATE_OPEN for breaker in breakers)
-    return {"disk": (100, max(map(disks.full, folders)) * 100), "provider": (1, is_open)}
+    is_away = any(map(providers.is_resting, breakers))
+    return {"disk": (100, max(map(disks.full, folders)) * 100), "provider": (1, is_away)}
 
 
 def _since(kind: str, counted: tuple[float, float]) -> tuple[float, float]:

@@ -121,7 +121,7 @@ def _show_patients(data: Data, identity: Identity, export: "partial[str]") -> No
         st.html(bars.listed((_("Patient"), _("Cost")), [
             Bar(row.name, float(row.cost_usd or 0) / most, figures.money(data, row.cost_usd), COLOURS["measured"],
                 _("{n} questions").format(n=figures.count(data, row.calls))) for row in rows]))
-        _offer("patients", export)
+        _show_table(sheets.patients(rows), export)
 
 
 def _show_unmatched(period: Period, identity: Identity) -> None:

@@ -9,6 +9,8 @@ from babel.dates import get_day_names
 from lib.sheets import Sheet
 from lib.texts import _
 
+MOST = 20
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -22,12 +24,13 @@ class Bar:
 
 
 def listed(heads: tuple[str, str], rows: Sequence[Bar]) -> str:
-    """`heads`: of the names and of the values, for those who listen."""
+    """The first MOST. `heads`: of the names and of the values, for those who listen."""
     lines = "".join(f"<tr><th scope='row'>{escape(row.name)}</th><td class='bar' aria-hidden='true'>"
                     f"{_mark(row)}</td>"
-                    f"<td>{escape(row.value)}<small>{escape(row.detail)}</small></td></tr>" for row in rows)
+                    f"<td>{escape(row.value)}<small>{escape(row.detail)}</small></td></tr>" for row in rows[:MOST])
     head = f"<thead><tr><th scope='col'>{escape(heads[0])}</th><td></td><th scope='col'>{escape(heads[1])}</th></tr></thead>"
-    return f"<table class='bars'>{head}<tbody>{lines}</tbody></table>"
+    more = _("And {n} more, in the table.").format(n=len(rows) - MOST)
+    return f"<table class='bars'>{head}<tbody>{lines}</tbody></table>" + (f"<p class='figure'>{more}</p>" if rows[MOST:] else "")
 
 
 def _mark(row: Bar) -> str:

@@ -83,7 +83,7 @@ class Board:
 
     @property
     def empty(self) -> bool:
-        return not analytics.calls(self.data.now)
+        return not self.data.now
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Key:
     period: Period
     today: date
     section: str
-    version: int
+    version: str
 
 
 Painter = Callable[[Scope, Data], tuple[tuple[Card, ...], tuple[Chart, ...]]]

@@ -255,12 +255,13 @@ MOST_ARTICLES = 12
 
 def knowledge(scope: Scope, data: Data) -> Section:
     articles = sheets.articles(shares.articles(scope, data.period))
-    without, before = (sum(row.calls for row in rows if row.route == "fallback") for rows in (data.now, data.before))
+    missed = shares.without_article(scope, data.period)
+    without, before = (sum(row.calls for row in missed if (row.day is None) == former) for former in (False, True))
     cards = (card(data, _("Articles used"), count(data, len(articles.rows))),
              card(data, _("With an article"), count(data, sum(articles.column("calls"))), sum(articles.column("calls")),
                   sum(articles.column("before"))),
              card(data, _("Without a match"), count(data, without), without, before, worse=True))
-    daily, most = sheets.unmatched(data.usage, data.period), max(articles.column("calls"), default=0) or 1
+    daily, most = sheets.unmatched(missed, data.period), max(articles.column("calls"), default=0) or 1
     more = len(articles.rows) - MOST_ARTICLES
     return cards, (
         Chart(_("Articles, by how often they answered"), articles, html=bars.listed((articles.heads[0], articles.heads[1]), [

@@ -1,5 +1,5 @@
 -- What was counted of days that are in an archive stays as it was: their calls can't be counted anew. Nobody is erased while an import
--- is under way whose file may name them.
+-- is under way whose file may name them. Who only tests the connection has asked nothing.
 
 alter table figure_marks add column of_calls boolean not null default true;
 comment on table figure_marks is 'at: when what has changed began. of_calls: false where only emergencies have. No foreign key, as a row lives for a minute.';
@@ -51,6 +51,12 @@ create or replace view stale_calls with (security_invoker = true) as
           and a.id < ids.last
         offset 0) c
     where cast(c.created_at at time zone s.zone as date) = s.day;
+
+create or replace view member_stale with (security_invoker = true) as
+    select clinic_id, day, user_id, count(*) filter (where route <> 'trial') as calls, sum(cost_usd) as cost_usd,
+           count(*) filter (where billable and cost_usd is null) as unpriced
+    from stale_calls
+    group by clinic_id, day, user_id;
 
 create or replace view usage_now with (security_invoker = true) as
     select clinic_id, day, hour, route, model, status, cost_source, calls, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
@@ -244,3 +250,8 @@ end
 $$;
 
 comment on function app.erase_patient is 'Takes away everything that tells who this was and what was written, in their history and those merged into them too. CS009: changed since that version. CS010: an emergency of theirs waits. CS012: an import is under way, whose file may name them. Returns how many messages.';
+
+insert into figure_marks (clinic_id, at, of_calls)
+select clinic_id, created_at, not app.is_put_away(clinic_id, created_at)
+from ai_calls
+where route = 'trial';

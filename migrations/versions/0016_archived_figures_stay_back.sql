@@ -1,3 +1,9 @@
+create or replace view member_stale with (security_invoker = true) as
+    select clinic_id, day, user_id, count(*) as calls, sum(cost_usd) as cost_usd,
+           count(*) filter (where billable and cost_usd is null) as unpriced
+    from stale_calls
+    group by clinic_id, day, user_id;
+
 create or replace view stale_calls with (security_invoker = true) as
     select s.clinic_id, s.day, cast(extract(hour from c.created_at at time zone s.zone) as smallint) as hour, c.user_id, c.patient_id,
            c.route, coalesce(c.model_used, c.model_requested, '') as model, c.status, coalesce(c.cost_source, '') as cost_source,

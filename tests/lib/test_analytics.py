@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from lib import analytics, clinic_articles, db, paces, periods, rollups, shares, sheets
 from lib.errors import Forbidden, Invalid, NotFound
@@ -156,6 +157,72 @@ def test_the_budget_stands_beside_the_cost(alice):
     assert sheet(alice, "cost", Period(today - timedelta(days=364), today)).column("limit")[-1] == 84
 
 
+def test_todays_budget_is_the_one_that_is_set_now(alice):
+    today = periods.today(alice)
+    week = Period(today - timedelta(days=6), today)
+    call(alice, datetime.now(UTC))
+    seen = []
+    for amount in (12, 30):
+        with db.scope(alice) as scope:
+            scope.run("""
+                insert into assistant_settings (clinic_id, daily_budget_usd) values (:clinic_id, :amount)
+                on conflict (clinic_id) do update set daily_budget_usd = excluded.daily_budget_usd
+                """, amount=amount)
+            seen.append(analytics.version(scope))
+        assert sheet(alice, "cost", week).column("limit") == [None] * 6 + [amount], "before any roll-up"
+        count()
+        assert sheet(alice, "cost", week).column("limit") == [None] * 6 + [amount]
+    assert sheet(alice, "cost", Period(today - timedelta(days=1), today - timedelta(days=1))).column("limit") == [None]
+    assert len(set(seen)) == 2
+
+
+def test_a_name_that_changes_makes_another_version(owner, alice, mona):
+    def version():
+        with db.scope(alice) as scope:
+            return analytics.version(scope)
+
+    seen = [version()]
+    with db.scope(alice) as scope:
+        clinic_articles.add(scope, clinic_articles.Wording("Our hours", (), "Nine to five."), article_id=UUID(int=random.getrandbits(128)))
+    seen.append(version())
+    with db.scope(alice) as scope:
+        scope.run("update clinic_articles set title = 'When we are open' where clinic_id = :clinic_id")
+    seen.append(version())
+    with owner.begin() as connection:
+        connection.execute(text("update memberships set display_name = 'Mona Married' where user_id = :mona"), {"mona": mona.user_id})
+    seen.append(version())
+    assert len(set(seen)) == 4
+
+
+def test_a_connection_test_costs_and_is_nobodys_question(alice):
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    call(alice, at, model="large")
+    for n in range(3):
+        made = id_at(at)
+        call(alice, at, id=made, message_id=made, route="trial", model="large", status="timeout" if n else "ok")
+    now, _before = usage(alice)
+    assert (analytics.calls(now), analytics.cost(now), analytics.failed(now)) == (1, 2, [])
+    assert [row for row in sheet(alice, "messages").rows if row[1]] == [(date(2026, 11, 3), 1, 1)]
+    assert sum(sum(row[1:]) for row in sheet(alice, "hours").rows) == 1
+    assert sheet(alice, "models").rows == (("large", 4, 2, 0, 0),)
+    assert sheet(alice, "errors").rows == ()
+    assert sum(cost for cost in sheet(alice, "cost").column("measured")) == 2
+    with db.scope(alice) as scope:
+        assert [(row.day, row.calls) for row in analytics.busy(scope, NOVEMBER)] == [(date(2026, 11, 3), 1)]
+
+
+def test_who_only_tested_the_connection_asked_nothing(alice, bob):
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    call(bob, at)
+    for day in (0, 1):
+        made = id_at(at + timedelta(days=day))
+        call(alice, at + timedelta(days=day), id=made, message_id=made, route="trial")
+    for _ in range(2):
+        assert sheet(alice, "people").rows == (("Bob Brown", 1, 0, 1, Decimal("0.5"), 0), ("Alice Adams", 0, 0, 0, 1, 0))
+        assert sum(sheet(alice, "staff").column("people")) == 1
+        count()
+
+
 def test_what_was_saved_is_measured_or_taken_at_the_average_price(alice):
     at = datetime(2026, 11, 3, 12, tzinfo=UTC)
     call(alice, at, cost_usd=Decimal("0.2"))
@@ -232,6 +299,19 @@ def test_the_dearest_patients_are_named_to_those_who_may_see_them(alice, mona, b
             """, mona=mona.user_id) == 1
 
 
+def test_every_patient_is_in_the_table_the_file_and_the_answer(alice):
+    with db.scope(alice) as scope:
+        people = [scope.value("""
+            insert into patients (clinic_id, user_id, changed_by, full_name) values (:clinic_id, :me, :me, :name) returning id
+            """, me=alice.user_id, name=f"Patient {n}") for n in range(23)]
+    for n, patient in enumerate(people):
+        call(alice, datetime(2026, 11, 3, 12, tzinfo=UTC), cost_usd=Decimal(n), patient_id=patient)
+    assert sheet(alice, "patients").names == [f"Patient {n}" for n in reversed(range(23))]
+    with db.scope(alice) as scope:
+        assert len(sheets.export(scope, "patients", NOVEMBER).splitlines()) == 24
+        assert len(sheets.read(scope, "patients", NOVEMBER).rows) == 23
+
+
 def test_articles_bear_their_titles_also_a_clinics_own(alice):
     at = datetime(2026, 11, 3, 12, tzinfo=UTC)
     with db.scope(alice) as scope:
@@ -247,7 +327,23 @@ def test_articles_bear_their_titles_also_a_clinics_own(alice):
     assert sum(sheet(alice, "unmatched").column("fallback")) == 1
 
 
-def test_texts_without_a_match_are_for_those_who_may_read_them(alice, mona, charlie):
+def test_a_question_without_an_article_counts_whoever_answered_it(alice):
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    for route, article in (("fallback", None), ("provider", None), ("cache", None), ("provider", "crowns"), ("cache", "crowns"),
+                           ("kb", "crowns"), ("emergency", None), ("blocked", None)):
+        call(alice, at, route=route, article=article)
+    call(alice, at - timedelta(days=14), route="provider")
+    made = id_at(at)
+    call(alice, at, id=made, message_id=made, route="trial")
+    for _ in range(2):
+        assert sum(sheet(alice, "unmatched").column("fallback")) == 3
+        with db.scope(alice) as scope:
+            assert [(row.day, row.calls) for row in shares.without_article(scope, NOVEMBER)] == [(date(2026, 11, 3), 3), (None, 1)]
+        count()
+
+
+@pytest.mark.parametrize("route", ["fallback", "provider", "cache"])
+def test_texts_without_a_match_are_for_those_who_may_read_them(alice, mona, charlie, route):
     at = datetime(2026, 11, 3, 12, tzinfo=UTC)
     with db.scope(alice) as scope:
         thread = general_thread(scope, alice)
@@ -257,7 +353,8 @@ def test_texts_without_a_match_are_for_those_who_may_read_them(alice, mona, char
                 insert into chat_messages (clinic_id, id, thread_id, user_id, question_id, role, status, content, created_at)
                 values (:clinic_id, :id, :thread, :me, :question, :role, 'ok', :content, :at)
                 """, id=message, thread=thread, me=alice.user_id, question=asked, role=role, content=content, at=at)
-    call(alice, at, route="fallback", message_id=answer)
+    call(alice, at, route=route, message_id=answer)
+    call(alice, at, route="provider", message_id=answer, article="crowns")
     with db.scope(alice) as scope:
         assert [row.text for row in shares.unmatched(scope, NOVEMBER)] == ["What is a zygoma?"]
     with db.scope(charlie) as scope:

@@ -7,7 +7,21 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from lib import answers, audit, audit_trail, chats, db, drafts, erasures, import_jobs, imports, patient_history, patients, startup, workflows
+from lib import (
+    answers,
+    audit,
+    audit_trail,
+    chats,
+    db,
+    drafts,
+    erasures,
+    import_jobs,
+    imports,
+    patient_history,
+    patients,
+    startup,
+    workflows,
+)
 from lib.errors import AppError, Changed, Conflict, EmergencyOpen, Forbidden, Gone, ImportRunning, Invalid, NotFound
 from lib.patient_form import PatientForm
 from tests.lib.known import ALARM, CALL, CANARIES, ENDED, FORM, NAME, act, furnish

@@ -33,11 +33,12 @@ def id_at(moment: datetime) -> UUID:
 
 def made_up(dice: random.Random, members: list[UUID], patients: list[UUID], at: datetime) -> dict:
     status = dice.choice(STATUSES)
-    route = dice.choice(["provider", "provider", "kb", "cache", "fallback", "emergency"])
-    free, ended = route != "provider", status != "started"
+    route = dice.choice(["provider", "provider", "kb", "cache", "fallback", "emergency", "trial"])
+    free, ended = route not in ("provider", "trial"), status != "started"
     known = ended and not free and dice.random() < 0.8
-    return {"id": id_at(at + timedelta(milliseconds=dice.choice([0, 5, 4000]))), "message_id": uuid4(), "user_id": dice.choice(members),
-            "patient_id": dice.choice([None, *patients]), "route": route, "status": status,
+    made = id_at(at + timedelta(milliseconds=dice.choice([0, 5, 4000])))
+    return {"id": made, "message_id": made if route == "trial" else uuid4(), "user_id": dice.choice(members),
+            "patient_id": None if route == "trial" else dice.choice([None, *patients]), "route": route, "status": status,
             "model": None if free else dice.choice(["small", "large"]),
             "tokens_in": dice.randrange(5000) if known else None, "tokens_cached": dice.choice([None, 0, 7]) if known else None,
             "tokens_out": dice.randrange(900) if known else None, "tokens_reasoning": None,
@@ -114,7 +115,7 @@ def expected(rows: list[dict], zone: ZoneInfo) -> dict[str, set[tuple]]:
 
     def by(name):
         groups = grouped([row for row in rows if row[name] is not None], lambda row: (local(row).date(), row[name]))
-        return {(*key, len(some), added(some, "cost_usd"), unpriced(some)) for key, some in groups.items()}
+        return {(*key, sum(row["route"] != "trial" for row in some), added(some, "cost_usd"), unpriced(some)) for key, some in groups.items()}
 
     usage = grouped(rows, lambda row: (local(row).date(), local(row).hour, row["route"], row["model"] or "", row["status"],
                                        row["cost_source"] or ""))
@@ -295,7 +296,7 @@ def test_who_writes_while_others_count_is_counted(owner, clinic):
 
 def test_what_is_not_committed_when_its_day_is_counted_is_counted_later(owner, clinic):
     boss, members, patients = clinic("UTC")
-    early, late = (made_up(random.Random(n), members, patients, datetime(2026, 5, 4, 12, tzinfo=UTC)) for n in range(2))
+    early, late = (made_up(random.Random(n), members, patients, datetime(2026, 5, 4, 12, tzinfo=UTC)) | {"route": "kb"} for n in range(2))
     with owner.connect() as connection, connection.begin():
         insert(connection, boss.clinic_id, late)
         write(owner, boss.clinic_id, [early])

@@ -1,6 +1,7 @@
 """The embedded server's log: any moment since the last copy comes back on an empty machine."""
 
 import os
+import re
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,8 @@ def ship_all(server: embedded.Server) -> None:
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory) -> tuple[Path, dict[str, datetime]]:
-    """The folder of backups that a destroyed machine left behind, and the moments after each clinic: a, (the copy) b, c."""
+    """The folder of backups that a destroyed machine left behind, and the moments after each clinic: a, (the copy) b, c in
+    one piece of the log, d and e each in one of its own."""
     home = tmp_path_factory.mktemp("left")
     folder = home / "backups"
     with pytest.MonkeyPatch.context() as patch:
@@ -51,9 +53,9 @@ def left(tmp_path_factory) -> tuple[Path, dict[str, datetime]]:
             moments = {"a": open_clinic(server, "a")}
             wal.copy_cluster(server, folder, KEY)
             time.sleep(1.1)  # a copy's name has whole seconds
-            for name in ("b", "c"):
-                moments[name] = open_clinic(server, name)
-            ship_all(server)
+            for names in ("bc", "d", "e"):
+                moments |= {name: open_clinic(server, name) for name in names}
+                ship_all(server)
         first.destroy()
     settings.get.cache_clear()
     return folder, moments
@@ -67,7 +69,7 @@ def archive(left, configured):  # noqa: F811
 
 
 def test_any_moment_since_the_copy_comes_back(archive, machine, capsys):  # noqa: F811
-    for name, until, found in (("second", f"{archive['b']:%Y-%m-%dT%H:%M:%S.%fZ}", ["a", "b"]), ("third", "end", ["a", "b", "c"])):
+    for name, until, found in (("second", f"{archive['b']:%Y-%m-%dT%H:%M:%S.%fZ}", ["a", "b"]), ("third", "end", ["a", "b", "c", "d", "e"])):
         new = machine(name)
         began = time.monotonic()
         assert "no mail is sent" in new.type("lib.operator", "restore", "--until", until)
@@ -80,6 +82,8 @@ def test_any_moment_since_the_copy_comes_back(archive, machine, capsys):  # noqa
             assert not (server.home / "wal-back").exists()
             with psycopg.connect(server.url("postgres")) as connection:
                 assert connection.execute("select count(*) from sessions where revoked_at is null").fetchone() == (0,)
+                [[taken_at]] = connection.execute("select taken_at from restores")
+                assert taken_at == archive["b"] if until != "end" else archive["d"] < taken_at < archive["e"]
                 assert connection.execute("select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'").fetchone() == (0,)
 
 
@@ -151,7 +155,53 @@ def test_another_cluster_writes_over_nothing(archive, configured, machine):  # n
     new = machine("second")
     new.type("lib.operator", "restore", "--until", "end")
     with new.server() as server:
-        assert clinics(server) == ["a", "b", "c"]
+        assert clinics(server) == ["a", "b", "c", "d", "e"]
+
+
+def pieces(folder: Path) -> list[Path]:
+    """Oldest first: of the copy, of b and c, of d, of e."""
+    return sorted(path for path in folder.glob("wal/*/*") if wal.SEGMENT.fullmatch(path.stem))[-4:]
+
+
+def test_a_missing_piece_is_said_with_the_latest_moment_before_it(archive, configured, machine):  # noqa: F811
+    missing = pieces(configured)[2]
+    missing.unlink()
+    new = machine("second")
+    told = new.type("lib.operator", "restore", "--until", "end", fails=True)
+    assert f"{missing} is missing" in told
+    assert "Nothing was restored" in told
+    assert "as it was then" not in told
+    [until] = re.findall(r"UNTIL=(\S+) is the latest moment", told)
+    assert archive["b"] < datetime.fromisoformat(until) < archive["c"]
+    assert f"UNTIL={until}" in new.type("lib.operator", "restore", "--until", f"{archive['d']:%Y-%m-%dT%H:%M:%S.%fZ}", fails=True)
+    new.type("lib.operator", "restore", "--until", until)
+    with new.server() as server:
+        assert clinics(server) == ["a", "b"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_piece_that_the_copy_itself_needs_is_missed_too(archive, configured, tmp_path, number):  # noqa: F811
+    pieces(configured)[number].unlink()
+    with pytest.raises(SetUpError, match="without UNTIL brings the newest daily backup"):
+        wal.recover(configured, tmp_path / "new", None)
+
+
+def test_a_restored_cluster_goes_on_with_a_timeline_of_its_own(archive, configured, machine):  # noqa: F811
+    """The old one's pieces after the moment it went back to lead nowhere any more, so none of them is missed."""
+    forsaken = pieces(configured)[2]
+    new = machine("second")
+    new.type("lib.operator", "restore", "--until", f"{archive['b']:%Y-%m-%dT%H:%M:%S.%fZ}")
+    with new.server() as server:
+        for name in ("f", "g"):
+            open_clinic(server, name)
+            ship_all(server)
+    forsaken.unlink()
+    another = machine("third")
+    another.type("lib.operator", "restore", "--until", "end")
+    with another.server() as server:
+        assert clinics(server) == ["a", "b", "f", "g"]
+    sorted(configured.glob("wal/*/00000002*[0-9A-F].sealed"))[-2].unlink()
+    assert "is missing" in machine("fourth").type("lib.operator", "restore", "--until", "end", fails=True)
 
 
 def test_old_copies_go_with_the_log_that_leads_from_them(tmp_path):

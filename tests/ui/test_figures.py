@@ -30,8 +30,8 @@ def ask(who, cost="0.25", route="provider"):
         scope.run("""
             insert into ai_calls (clinic_id, message_id, user_id, route, status, model_requested, cost_usd, cost_source, latency_ms,
                                   first_token_ms, tokens_in, tokens_out, article, finished_at)
-            values (:clinic_id, :message, :me, :route, 'ok', 'large', :cost, 'price_table', 900, 300, 10, 20, 'crowns', now())
-            """, message=uuid4(), me=who.user_id, cost=Decimal(cost), route=route)
+            values (:clinic_id, :message, :me, :route, 'ok', 'large', :cost, 'price_table', 900, 300, 10, 20, :article, now())
+            """, message=uuid4(), me=who.user_id, cost=Decimal(cost), route=route, article="crowns" if route == "kb" else None)
 
 
 def board(who, section="cost", preset="7d"):
@@ -71,12 +71,51 @@ def test_what_is_drawn_already_takes_one_statement_and_a_drawing_few(alice):
     assert len(asked) == 2, "to enter the clinic, and to ask for the version"
 
 
-def test_two_clinics_with_the_same_filters_never_share_a_figure(alice, charlie):
+def test_a_budget_that_changes_is_drawn_at_once(alice):
+    ask(alice)
+    lines = []
+    for amount in (None, 1, 2):
+        if amount:
+            with db.scope(alice) as scope:
+                scope.run("""
+                    insert into assistant_settings (clinic_id, daily_budget_usd) values (:clinic_id, :amount)
+                    on conflict (clinic_id) do update set daily_budget_usd = excluded.daily_budget_usd
+                    """, amount=amount)
+        lines.append([line.y[-1] for line in board(alice).charts[0].drawing.data if line.name == "Budget"])
+    assert lines == [[], [1], [2]]
+
+
+def test_a_question_that_goes_to_the_provider_for_want_of_an_article_is_told(alice):
+    ask(alice, route="kb")
+    assert board(alice, "knowledge").charts[1].note == "Every question found an answer."
+    ask(alice, route="provider")
+    drawn = board(alice, "knowledge")
+    assert drawn.charts[1].note == ""
+    assert {card.label: card.value for card in drawn.cards}["Without a match"] == "1"
+
+
+@pytest.mark.parametrize("section", sections.names())
+def test_a_test_of_the_connection_is_no_message(alice, section):
+    with db.scope(alice) as scope:
+        scope.run("""
+            insert into ai_calls (clinic_id, id, message_id, user_id, route, status, cost_usd, cost_source, finished_at)
+            select :clinic_id, t.id, t.id, :me, 'trial', 'timeout', 0.25, 'price_table', now()
+            from (select uuidv7() as id) t
+            """, me=alice.user_id)
+    drawn = board(alice, section)
+    assert not drawn.empty, "its cost is to be seen"
+    shown = {card.label: card.value for card in drawn.cards}
+    wanted = {"use": ("Messages", "0"), "cost": ("AI cost", "$0.25"), "speed": ("Failed", "–"), "people": ("Per person", "–")}
+    if section in wanted:
+        assert shown[wanted[section][0]] == wanted[section][1]
+
+
+def test_two_clinics_with_the_same_filters_never_share_a_figure(alice, charlie, monkeypatch):
+    monkeypatch.setattr(analytics, "version", lambda _scope: "1")  # so that only the clinic tells them apart
     ask(alice, "1.5")
     ask(charlie, "0.25")
     assert [board(who).cards[0].value for who in (alice, charlie)] == ["$1.50", "$0.25"]
     assert len({key.clinic_id for key in figures._shelf}) == 2
-    assert len({key.version for key in figures._shelf}) == 1  # only the clinic tells them apart
 
 
 def test_a_role_that_may_not_read_figures_gets_none_from_the_shelf_either(alice, bob, rita):
@@ -184,6 +223,14 @@ def test_an_unknown_cost_is_a_gap_and_a_quiet_day_is_zero():
 def test_a_csv_holds_nothing_a_spreadsheet_would_run():
     sheet = Sheet("people", ("Person", "Questions"), ("calls",), (("=cmd()", 1), (" @x", 2), ("Ann", 3)))
     assert sheets.to_csv(sheet).splitlines() == ["Person,Questions", "'=cmd(),1", "' @x,2", "Ann,3"]
+
+
+@pytest.mark.parametrize(("rows", "more"), [(20, None), (23, "And 3 more, in the table.")])
+def test_a_long_list_shows_its_beginning_and_says_how_much_is_left(rows, more):
+    drawn = bars.listed(("Name", "Value"), [bars.Bar(f"N{n}", 0.5, "1", "#000") for n in range(rows)])
+    assert drawn.count("<tr><th scope='row'>") == 20
+    assert ("more" in drawn) == bool(more)
+    assert (more or "") in drawn
 
 
 def test_a_list_and_a_grid_escape_what_people_typed():
