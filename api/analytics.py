@@ -4,19 +4,22 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from api import files
+from api import figures, files
 from api.route import OneHop
 from api.session import may
-from lib import db, periods, sheets
+from lib import db, sheets
 from lib.identity import Identity
 
 router = APIRouter(prefix="/analytics", tags=["analytics"], route_class=OneHop)
 
 
 class Wanted(BaseModel):
-    """`figure`: a name of lib.sheets.SHEETS. A preset, or both ends of a period."""
+    """`figure`: a name of lib.sheets.SHEETS. A preset, or both ends of a period; one end alone is refused."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "figure": "messages", "period": "30d", "first": "2026-03-01", "last": "2026-03-07"}]})
 
     figure: Annotated[str, Field(max_length=40, pattern="^[a-z_]+$")] = "messages"
     period: Annotated[str, Field(max_length=10)] = "30d"
@@ -26,9 +29,7 @@ class Wanted(BaseModel):
 
 @router.post("/export", response_class=Response, responses=files.of("text/csv"))
 def export(wanted: Wanted, identity: Annotated[Identity, Depends(may("analytics.read"))]) -> Response:
-    today = periods.today(identity)
+    period = figures.between(identity, wanted.period, wanted.first, wanted.last)
     with db.scope(identity) as scope:
-        chosen = (periods.between(wanted.first, wanted.last, today) if wanted.first and wanted.last
-                  else periods.preset(wanted.period, today))
-        file = sheets.export(scope, wanted.figure, chosen)
+        file = sheets.export(scope, wanted.figure, period)
     return files.csv(file, f"{wanted.figure}.csv")

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import files
 from api.route import OneHop
@@ -16,6 +16,9 @@ router = APIRouter(prefix="/audit", tags=["audit"], route_class=OneHop)
 
 
 class Filter(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "person": None, "patient": None, "action": "amend", "since": "2026-03-01T00:00:00Z", "until": None}]})
+
     person: UUID | None = None
     patient: UUID | None = None
     action: Annotated[str, Field(max_length=60, pattern="^[a-z_]*$")] = ""

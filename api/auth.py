@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import refusals
 from api.route import OneHop, in_turn
-from api.session import address, known, same_origin, who
+from api.session import ANYBODY, address, known, same_origin, who
 from lib import auth, factors, grants, tokens
 from lib.auth import Account
 from lib.errors import NotSignedIn
@@ -80,6 +80,11 @@ class Tokens(BaseModel):
 class Me(BaseModel):
     """`client`: the API client that asks, in the name of `user_id`. `permissions`: of the role, or the client's scopes."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "user_id": "01932c07-2c3e-7d02-8b6a-5f1e3c9a4b21", "client": None, "email": "ann@example.org", "full_name": "Ann Adams",
+        "clinic_id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "clinic_name": "Adams Dental", "role": "owner", "language": "en",
+        "time_zone": "America/New_York", "must_enrol": False, "permissions": ["patients.read", "patients.write"]}]})
+
     user_id: UUID
     client: UUID | None
     email: str
@@ -93,14 +98,14 @@ class Me(BaseModel):
     permissions: list[str]
 
 
-@router.post("/register", status_code=201, responses=refusals.of(409), dependencies=[Depends(in_turn)])
+@router.post("/register", status_code=201, responses=refusals.of(409), dependencies=[Depends(in_turn)], openapi_extra=ANYBODY)
 def register(new: NewClinic, request: Request) -> Tokens:
     """A person and the clinic they own. 403 where sign-up is closed."""
     account = auth.sign_up(**{**new.model_dump(), "email": auth.clean(new.email)}, address=address(request))
     return _let_in(account, request, keep=False)
 
 
-@router.post("/login", dependencies=[Depends(in_turn)])
+@router.post("/login", dependencies=[Depends(in_turn)], openapi_extra=ANYBODY)
 def login(sign_in: SignIn, request: Request) -> Tokens:
     account = auth.find_account(sign_in.email)
     if not auth.verify(account, sign_in.password, address=address(request), request_id=request.state.request_id):
@@ -111,7 +116,7 @@ def login(sign_in: SignIn, request: Request) -> Tokens:
     return _let_in(account, request, keep=sign_in.keep)
 
 
-@router.post("/mfa/verify")
+@router.post("/mfa/verify", openapi_extra=ANYBODY)
 def verify(code: Code, request: Request) -> Tokens:
     shown = tokens.read(code.mfa_token, FACTOR)
     if not factors.check(UUID(shown.user_id), auth.clean(code.code), email=shown.email, address=address(request),
@@ -123,7 +128,7 @@ def verify(code: Code, request: Request) -> Tokens:
     return _let_in(account, request, keep=code.keep)
 
 
-@router.post("/refresh", responses=refusals.of(409))
+@router.post("/refresh", responses=refusals.of(409), openapi_extra=ANYBODY)
 def refresh(renewal: Renewal, request: Request) -> Tokens:
     """Each refresh token is good once. Shown again, it ends the session and all that came of it (401). Of two calls at the same
     moment one is answered, and the other gets 409."""

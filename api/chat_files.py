@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from api import files
 from api.route import OneHop
@@ -17,6 +17,8 @@ router = APIRouter(prefix="/chats", tags=["chats"], route_class=OneHop)
 
 class Thread(BaseModel):
     """`patient`: None for one's own general questions."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"patient": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10"}]})
 
     patient: UUID | None = None
 

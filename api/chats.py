@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from starlette.concurrency import run_in_threadpool
 
 from api import answering, cursor, once, refusals
@@ -20,12 +21,21 @@ router = APIRouter(prefix="/chats", tags=["chats"], route_class=OneHop)
 Asker = Annotated[Identity, Depends(may("chat.ask"))]
 Before = Annotated[str | None, Query(alias="cursor", max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=100)]
+# How it is told, not what is asked: one key stands for both ways (api/once.py).
+Stream = Annotated[bool, Field(exclude=True)]
+THREAD: JsonDict = {"id": "01932c07-2c3e-7a05-b3c4-1e7d9f0a2b60", "patient_id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10",
+                    "patient": "Maria Lopez", "created_at": "2026-03-01T09:30:00Z"}
+MESSAGE: JsonDict = {
+    "id": "01932c07-2c3e-7e13-8f20-3b5a7c9d1e40", "thread_id": "01932c07-2c3e-7a05-b3c4-1e7d9f0a2b60",
+    "patient_id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "question_id": "01932c07-2c3e-7e12-a7d1-9c8b6a5f4e30",
+    "asked_by": "Ann Adams", "role": "assistant", "status": "ok", "content": "Firm pressure on gauze for 30 minutes.",
+    "metadata": {"route": "kb"}, "created_at": "2026-03-01T09:30:00Z", "attempt": 1, "helpful": None}
 
 
 class Thread(BaseModel):
     """`patient_id`: null for one's own general questions."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [THREAD]})
 
     id: UUID
     patient_id: UUID | None
@@ -34,6 +44,8 @@ class Thread(BaseModel):
 
 
 class Threads(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [THREAD], "next": None}]})
+
     data: list[Thread]
     next: str | None
 
@@ -41,7 +53,7 @@ class Threads(BaseModel):
 class Message(BaseModel):
     """`status` "started": the answer is being written. `metadata`: route, tier, sources, tokens and cost, as far as known."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [MESSAGE]})
 
     id: UUID
     thread_id: UUID
@@ -58,6 +70,8 @@ class Message(BaseModel):
 
 
 class Messages(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [MESSAGE], "next": None}]})
+
     data: list[Message]
     next: str | None
 
@@ -70,11 +84,13 @@ class Question(BaseModel):
 
     patient_id: UUID | None = None
     text: Annotated[str, Field(min_length=1, max_length=40_000)]
-    stream: bool = False
+    stream: Stream = False
 
 
 class Again(BaseModel):
-    stream: bool = False
+    model_config = ConfigDict(json_schema_extra={"examples": [{"stream": False}]})
+
+    stream: Stream = False
 
 
 class Feedback(BaseModel):

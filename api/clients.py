@@ -3,9 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from api import once, refusals
 from api.route import OneHop
 from api.session import may
 from lib import api_clients, db
@@ -33,7 +34,11 @@ class NewClient(BaseModel):
 class Client(BaseModel):
     """`made_by`: the owner in whose name it acts. `last_used_at`: to the minute."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
+        "id": "01932c07-2c3e-7f21-9a32-4c6e8d0f1b50", "name": "Practice software", "role": "receptionist",
+        "scopes": ["patients.read", "patients.write"], "networks": ["203.0.113.7/32"], "request_limit": 1000,
+        "made_by": "Ann Adams", "created_at": "2026-03-01T09:30:00Z", "last_used_at": "2026-03-01T09:45:00Z",
+        "revoked_at": None}]})
 
     id: UUID
     name: str
@@ -50,6 +55,9 @@ class Client(BaseModel):
 class Made(BaseModel):
     """`token`: shown this once. Sent as `Authorization: Bearer …`."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "id": "01932c07-2c3e-7f21-9a32-4c6e8d0f1b50", "token": "chairside_…"}]})
+
     id: UUID
     token: str
 
@@ -60,10 +68,11 @@ def find(identity: Owner) -> list[Client]:
         return [Client.model_validate(client) for client in api_clients.find(scope)]
 
 
-@router.post("", status_code=201)
-def add(new: NewClient, identity: Owner) -> Made:
-    """Without Idempotency-Key: the token can't be told a second time, so revoke what came twice."""
+@router.post("", status_code=201, responses=refusals.of(409))
+def add(new: NewClient, identity: Owner, request: Request, key: once.Key = None) -> Made:
+    """409: it came with this Idempotency-Key before, and its token was shown then."""
     with db.scope(identity) as scope:
+        once.claim(scope, request, key, new)
         client_id, token = api_clients.add(scope, api_clients.Wanted(**new.model_dump()))
     return Made(id=client_id, token=token)
 

@@ -1,6 +1,7 @@
 """What stands in front of Streamlit: whom it serves, identity from the cookie, gated routes. Pure ASGI."""
 
 import traceback
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import caller, journal
+from api import caller, frontends, journal
 from api.answer import Answer, is_api, refusal
 from api.limits import most_bytes
 from api.ownership import owns_media, owns_upload
@@ -53,15 +54,18 @@ class Doorman:
         scope["headers"] = [pair for pair in scope["headers"] if pair[0].lower() != IDENTITY_HEADER]
         answer = Answer(scope, send)
         with journal.kept(scope, answer):
-            try:
-                await self._admit(scope, receive, answer)
-            except Exception as error:
-                if answer.started:
-                    raise
-                _report(error, scope["path"], answer.request_id)
-                await refusal(scope["path"], 500, answer.request_id)(scope, receive, answer.send)
+            await frontends.let_in(partial(self._serve, answer), scope["path"])(scope, receive, answer.send)
 
-    async def _admit(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+    async def _serve(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._admit(answer, scope, receive, send)
+        except Exception as error:
+            if answer.started:
+                raise
+            _report(error, scope["path"], answer.request_id)
+            await refusal(scope["path"], 500, answer.request_id)(scope, receive, send)
+
+    async def _admit(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         """Every decision is made on the scope's path; the Host header decides nothing but this."""
         headers = Headers(scope=scope)
         if not caller.means_us(headers):
@@ -70,7 +74,7 @@ class Doorman:
             status, served = await self._connect(scope, headers)
         else:
             status, served = await _refused(scope, headers), _whole(scope)
-        await (refusal(scope["path"], status, answer.request_id) if status else self.app)(served, receive, answer.send)
+        await (refusal(scope["path"], status, answer.request_id) if status else self.app)(served, receive, send)
 
     async def _connect(self, scope: Scope, headers: Headers) -> tuple[int, Scope]:
         """A browser always sends Origin; without one it is no browser, and carries no cookie that it should not have."""

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api import refusals
 from api.route import OneHop
@@ -21,6 +21,10 @@ Words = Annotated[str, Field(max_length=20_000)]
 class Typed(BaseModel):
     """`clinic`: the one that the tab shows. `before`: what of it is kept already; an empty `text` takes that away, and with
     `late` only where the form that it was handed in with was not refused."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "clinic": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "field": "question", "text": "How long should", "before": "How long",
+        "late": False}]})
 
     clinic: UUID
     field: Annotated[str, Field(max_length=60)]

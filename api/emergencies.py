@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api import cursor, refusals
 from api.route import OneHop
@@ -16,10 +17,18 @@ router = APIRouter(prefix="/emergencies", tags=["emergencies"], route_class=OneH
 Reader = Annotated[Identity, Depends(may("emergencies.read"))]
 
 
+EMERGENCY: JsonDict = {
+    "id": "01932c07-2c3e-7c51-b4d3-7e9f1a2c3d80", "message_id": "01932c07-2c3e-7e12-a7d1-9c8b6a5f4e30",
+    "patient_id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "patient_name": "Maria Lopez", "raised_by": "Bob Brown",
+    "raised_at": "2026-03-01T09:30:00Z", "categories": ["airway"], "acknowledged_by": "Ann Adams",
+    "acknowledged_at": "2026-03-01T09:31:00Z", "action_taken": "Called 112, patient handed over.", "false_alarm": False,
+    "general": False}
+
+
 class Emergency(BaseModel):
     """`general`: who asked stated that no patient is in danger now."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EMERGENCY]})
 
     id: UUID
     message_id: UUID
@@ -36,6 +45,8 @@ class Emergency(BaseModel):
 
 
 class Emergencies(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [EMERGENCY], "next": None}]})
+
     data: list[Emergency]
     next: str | None
 

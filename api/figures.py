@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from api.route import OneHop
 from api.session import may
 from lib import analytics, db, periods, sheets
+from lib.errors import Invalid
 from lib.identity import Identity
+from lib.texts import _
 
 router = APIRouter(tags=["analytics"], route_class=OneHop)
 Reader = Annotated[Identity, Depends(may("analytics.read"))]
@@ -19,7 +21,7 @@ Cell = date | int | float | Decimal | str | None
 
 
 class Wanted(BaseModel):
-    """A preset, or both ends of a period, the last day included."""
+    """A preset, or both ends of a period, the last day included. One end alone is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,7 +48,8 @@ class Figure(BaseModel):
 class Budget(BaseModel):
     """From `day` on; `used_up`: on how many days of this step nothing was left."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
+        "day": "2026-03-01", "limit_usd": "5.00", "used_up": 0}]})
 
     day: date
     limit_usd: Decimal
@@ -57,7 +60,7 @@ class Budget(BaseModel):
 def figure(figure: str, wanted: Annotated[Wanted, Query()], identity: Reader) -> Figure:
     """`figure`: messages, hours, cost, models, saved, tokens, times, first_words, routes, errors, emergencies,
     acknowledgements, people, staff, patients, articles, unmatched."""
-    period = _period(wanted, identity)
+    period = between(identity, wanted.period, wanted.first, wanted.last)
     with db.scope(identity) as scope:
         sheet = sheets.read(scope, figure, period)
     return Figure(figure=figure, first=period.first, last=period.last, heads=list(sheet.heads), keys=list(sheet.keys),
@@ -67,12 +70,16 @@ def figure(figure: str, wanted: Annotated[Wanted, Query()], identity: Reader) ->
 @router.get("/budgets")
 def budgets(wanted: Annotated[Wanted, Query()], identity: Reader) -> list[Budget]:
     """By day, from three months on by week. Only where somebody asked something."""
+    period = between(identity, wanted.period, wanted.first, wanted.last)
     with db.scope(identity) as scope:
-        return [Budget.model_validate(row) for row in analytics.budgets(scope, _period(wanted, identity))]
+        return [Budget.model_validate(row) for row in analytics.budgets(scope, period)]
 
 
-def _period(wanted: Wanted, identity: Identity) -> periods.Period:
+def between(identity: Identity, preset: str, first: date | None, last: date | None) -> periods.Period:
+    """Where no ends are named, the preset's."""
     today = periods.today(identity)
-    if wanted.first and wanted.last:
-        return periods.between(wanted.first, wanted.last, today)
-    return periods.preset(wanted.period, today)
+    if first and last:
+        return periods.between(first, last, today)
+    if first or last:
+        raise Invalid(_("A period needs both of its ends: first and last."))
+    return periods.preset(preset, today)

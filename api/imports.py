@@ -21,7 +21,12 @@ router = APIRouter(prefix="/patients", tags=["patients"])
 Importer = Annotated[Identity, Depends(may("patients.import"))]
 KINDS = ("text/csv", "text/tab-separated-values", "text/plain", "application/json", "application/fhir+json",
          "application/x-ndjson", "application/fhir+ndjson")
-BODY = {"requestBody": {"required": True, "content": {kind: {"schema": {"type": "string"}} for kind in KINDS}}}
+TABLES = {"text/csv": ",", "text/tab-separated-values": "\t", "text/plain": ";"}
+PERSON = '{"resourceType": "Patient", "name": [{"text": "Maria Lopez"}], "birthDate": "1980-12-31"}'
+EXAMPLES = {kind: f"Name{TABLES[kind]}Date of birth\nMaria Lopez{TABLES[kind]}1980-12-31\n" if kind in TABLES else PERSON
+            for kind in KINDS}
+BODY = {"requestBody": {"required": True, "content": {
+    kind: {"schema": {"type": "string", "examples": [EXAMPLES[kind]]}} for kind in KINDS}}}
 Heading = Annotated[str, Field(max_length=300, pattern="^[a-z_]+:")]
 
 

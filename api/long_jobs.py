@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic.config import JsonDict
 
-from api import files, refusals
+from api import cursor, files, refusals
 from api.route import OneHop
 from api.session import may
 from lib import db, import_jobs, long_jobs
@@ -18,14 +19,17 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=OneHop)
 Asker = Annotated[Identity, Depends(may("patients.import"))]
 
 
+JOB: JsonDict = {
+    "id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "kind": "import", "name": "patients.csv", "status": "running", "done": 500,
+    "total": 1200, "problem": "", "created_at": "2026-03-01T09:30:00Z", "finished_at": None, "cancelled": False,
+    "counts": {"created": 480, "updated": 12, "duplicate": 6, "rejected": 2}}
+
+
 class LongJob(BaseModel):
     """`status`: waiting, running, done, stopped or failed. `done` of `total` rows (of an export: tables) are committed; `counts`:
     what became of an import's rows (null in the list)."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
-        "id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "kind": "import", "name": "patients.csv", "status": "running", "done": 500,
-        "total": 1200, "problem": "", "created_at": "2026-03-01T09:30:00Z", "finished_at": None, "cancelled": False,
-        "counts": {"created": 480, "updated": 12, "duplicate": 6, "rejected": 2}}]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [JOB]})
 
     id: UUID
     kind: str
@@ -40,11 +44,21 @@ class LongJob(BaseModel):
     counts: dict[str, int] | None = None
 
 
+class LongJobs(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [{**JOB, "counts": None}], "next": None}]})
+
+    data: list[LongJob]
+    next: str | None
+
+
 @router.get("")
-def mine(identity: Asker) -> list[LongJob]:
-    """One's own of the last week, the newest first."""
+def mine(identity: Asker, after: Annotated[str | None, Query(alias="cursor", max_length=200)] = None,
+         limit: Annotated[int, Query(ge=1, le=100)] = 20) -> LongJobs:
+    """One's own imports, the newest first. Each is kept for a week."""
+    last = cursor.read(after)
     with db.scope(identity) as scope:
-        return [LongJob.model_validate(job) for job in long_jobs.mine(scope) if job.kind == "import"]
+        page = long_jobs.find(scope, "import", before=last, limit=limit)
+    return LongJobs(data=[LongJob.model_validate(job) for job in page.rows], next=cursor.after(page))
 
 
 @router.get("/{job_id}")

@@ -6,7 +6,6 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -37,7 +36,7 @@ from api import (
 )
 from api.answer import problem, sentence
 from api.limits import MOST_BYTES
-from lib import errors, settings
+from lib import errors
 from lib.texts import _
 
 log = structlog.get_logger()
@@ -50,7 +49,6 @@ STATUS: dict[type[errors.AppError], int] = {
 ROUTERS = (auth, session, clinics, patient_files, imports, patients, chat_files, chats, emergencies, team, credentials, figures,
            analytics, audit_log, audit, long_jobs, clinic, clients, drafts, docs, health)
 DOORS = {401: {"WWW-Authenticate": "Bearer"}}
-TOLD = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate", "Content-Disposition")
 
 
 def make() -> FastAPI:
@@ -58,10 +56,6 @@ def make() -> FastAPI:
                   max_body_size=MOST_BYTES)
     for module in ROUTERS:
         app.include_router(module.router, prefix="/v1", responses=refusals.of(*refusals.ALWAYS))
-    if settings.get().frontend_url:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.get().frontend_url, allow_credentials=True,
-                           allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"], expose_headers=TOLD,
-                           allow_headers=["Authorization", "Content-Type", "If-Match", "Idempotency-Key"])
     app.add_exception_handler(errors.AppError, _refuse)
     app.add_exception_handler(HTTPException, _explain)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -21,8 +21,8 @@ def make(scope: Scope, request: Request, key: str | None, body: BaseModel, creat
     """The id of what `create` made, now or when this request came before."""
     if key is None:
         return create()
-    route = f"{request.method} {request.url.path}"
-    made = repeats.find(scope, route, key, body.model_dump_json().encode())
+    route = _route(request)
+    made = repeats.find(scope, route, key, _compared(body))
     if made is not None:
         return UUID(made)
     new = create()
@@ -35,9 +35,9 @@ def act(identity: Identity, request: Request, key: str | None, body: BaseModel, 
     crash cut off, because nobody knows how far it came."""
     if key is None:
         return create()
-    route = f"{request.method} {request.url.path}"
+    route = _route(request)
     with db.scope(identity) as scope:
-        made = repeats.find(scope, route, key, body.model_dump_json().encode())
+        made = repeats.find(scope, route, key, _compared(body))
     if made is not None:
         return _known(made)
     try:
@@ -49,6 +49,22 @@ def act(identity: Identity, request: Request, key: str | None, body: BaseModel, 
     with db.scope(identity) as scope:
         repeats.keep(scope, route, key, new)
     return new
+
+
+def claim(scope: Scope, request: Request, key: str | None, body: BaseModel) -> None:
+    """For what shows a secret that nobody keeps, in the transaction that makes it: a repeat makes nothing and raises Conflict."""
+    if key is not None and repeats.find(scope, _route(request), key, _compared(body)) is not None:
+        raise Conflict(_("This was done already, and its secret was shown once. Nothing was made now. If the secret is lost, "
+                         "take back what was made and begin anew with another Idempotency-Key."))
+
+
+def _route(request: Request) -> str:
+    return f"{request.method} {request.url.path}"
+
+
+def _compared(body: BaseModel) -> bytes:
+    """Fields that only say how to answer are excluded by their models."""
+    return body.model_dump_json().encode()
 
 
 def _known(made: str) -> UUID:

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api import files
 from api.route import OneHop
@@ -16,11 +16,15 @@ router = APIRouter(prefix="/patients", tags=["patients"], route_class=OneHop)
 
 
 class Filter(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"term": "lopez", "archived": False}]})
+
     term: Annotated[str, Field(max_length=1000)] = ""
     archived: bool = False
 
 
 class Chosen(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"patient": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10"}]})
+
     patient: UUID
 
 

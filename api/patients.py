@@ -27,6 +27,16 @@ EXAMPLE: JsonDict = {"full_name": "Maria Lopez", "email": "maria@example.org", "
                      "date_of_birth": "1980-12-31"}
 LISTED: JsonDict = {"id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", **EXAMPLE, "deceased": False, "deceased_on": None,
                     "archived_at": None}
+NOTES: JsonDict = {"medical_notes": "Sees Dr. Bell for her heart.", "alerts": "Penicillin", "updated_at": "2026-03-01T09:30:00Z",
+                   "changed_by": "Ann Adams"}
+WHOLE: JsonDict = {**LISTED, "external_id": "4711", "created_at": "2026-03-01T09:30:00Z", "updated_at": "2026-03-01T09:30:00Z",
+                   "changed_by": "Ann Adams", "merged_into": None, "erased_at": None, "notes": NOTES}
+
+
+class NewPatient(PatientForm):
+    """The page's own form."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
 
 class Listed(BaseModel):
@@ -43,7 +53,7 @@ class Listed(BaseModel):
 
 
 class Notes(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [NOTES]})
 
     medical_notes: str
     alerts: str
@@ -53,6 +63,8 @@ class Notes(BaseModel):
 
 class Patient(Listed):
     """`notes`: null where the role, or the scopes, have no `patients.notes`. `merged_into`: who this was a duplicate of."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [WHOLE]})
 
     external_id: str | None
     created_at: AwareDatetime
@@ -65,6 +77,8 @@ class Patient(Listed):
 
 class Patients(BaseModel):
     """`next`: the cursor of the page that follows; null at the end."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [LISTED], "next": None}]})
 
     data: list[Listed]
     next: str | None
@@ -107,7 +121,7 @@ def get(patient_id: UUID, identity: Reader, response: Response) -> Patient:
 
 
 @router.post("/duplicates")
-def likely(form: PatientForm, identity: Reader) -> list[Listed]:
+def likely(form: NewPatient, identity: Reader) -> list[Listed]:
     """Up to five who may be the same person as one that is not registered yet."""
     with db.scope(identity) as scope:
         return [Listed.model_validate(row) for row in patients.duplicates(scope, form)]
@@ -125,7 +139,7 @@ def duplicates(patient_id: UUID, identity: Reader) -> list[Listed]:
 
 
 @router.post("", status_code=201, responses=refusals.of(409))
-def register(form: PatientForm, identity: Writer, request: Request, response: Response, key: once.Key = None) -> Patient:
+def register(form: NewPatient, identity: Writer, request: Request, response: Response, key: once.Key = None) -> Patient:
     with db.scope(identity) as scope:
         _refuse_notes(identity, form.model_fields_set)
         patient_id = once.make(scope, request, key, form, lambda: patients.register(scope, form))

@@ -3,11 +3,11 @@ sign-out ends it, a tab asks whether it still lasts."""
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.doorman import cookie_name, read_cookie, same_host
 from api.route import OneHop
@@ -18,9 +18,12 @@ from lib.texts import _
 
 router = APIRouter(prefix="/session", tags=["session"], route_class=OneHop)
 SAFE = {"GET", "HEAD"}
+ANYBODY: dict[str, Any] = {"security": []}  # `openapi_extra` of a route that does not ask who it is
 
 
 class Ticket(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ticket": "kX2v9QmT4bR7cW1sZ8nL5dYpA3fHgJ6e"}]})
+
     ticket: Annotated[str, Field(min_length=20, max_length=100)]
 
 
@@ -97,7 +100,7 @@ def address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-@router.post("", status_code=204, dependencies=[Depends(same_origin)])
+@router.post("", status_code=204, dependencies=[Depends(same_origin)], openapi_extra=ANYBODY)
 def open_session(ticket: Ticket, request: Request) -> Response:
     signed_in = auth.redeem_ticket(ticket.ticket, device=request.headers.get("user-agent", ""), address=address(request),
                                    request_id=request.state.request_id)
@@ -107,7 +110,7 @@ def open_session(ticket: Ticket, request: Request) -> Response:
     return response
 
 
-@router.delete("", status_code=204, dependencies=[Depends(same_origin)])
+@router.delete("", status_code=204, dependencies=[Depends(same_origin)], openapi_extra=ANYBODY)
 def close_session(request: Request) -> Response:
     with suppress(NotSignedIn):  # already over: the cookie goes all the same
         auth.sign_out(_look(request, active=False))
@@ -118,6 +121,9 @@ def close_session(request: Request) -> Response:
 
 class Watch(BaseModel):
     """What an open tab needs to know. `ends_in`: seconds until the session is over if nobody does anything."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "clinic": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10", "ends_in": 1740.5}]})
 
     clinic: UUID
     ends_in: float

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api import refusals
+from api import once, refusals
 from api.route import OneHop
 from api.session import may
 from lib import db, settings, team
@@ -20,7 +20,9 @@ Role = Literal["owner", "manager", "clinician", "receptionist"]
 class Member(BaseModel):
     """`email`: null where one does not manage this person. `ended_at`: a former colleague."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
+        "user_id": "01932c07-2c3e-7d03-9c7b-6a2f4d0b5c32", "display_name": "Bob Brown", "email": "bob@example.org",
+        "role": "clinician", "created_at": "2026-03-01T09:30:00Z", "ended_at": None}]})
 
     user_id: UUID
     display_name: str
@@ -31,11 +33,15 @@ class Member(BaseModel):
 
 
 class NewRole(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "manager"}]})
+
     role: Role
 
 
 class Invitation(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [{
+        "id": "01932c07-2c3e-7d14-8e5f-2b4a6c8d0e91", "email": "bob@example.org", "role": "clinician", "invited_by": "Ann Adams",
+        "expires_at": "2026-03-04T09:30:00Z"}]})
 
     id: UUID
     email: str
@@ -53,6 +59,8 @@ class Invited(BaseModel):
 
 class Link(BaseModel):
     """To be handed to the invited person; shown this once, and mailed where mail is set up."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"link": "https://chairside.example.org/?invite=…"}]})
 
     link: str
 
@@ -100,9 +108,11 @@ def invitations(identity: Manager) -> list[Invitation]:
 
 
 @router.post("/invitations", status_code=201, responses=refusals.of(409))
-def invite(wanted: Invited, identity: Manager, request: Request) -> Link:
-    """A former invitation of this address is void: sent twice, the second link counts."""
+def invite(wanted: Invited, identity: Manager, request: Request, key: once.Key = None) -> Link:
+    """A former invitation of this address is void: sent twice, the second link counts. 409: it came with this Idempotency-Key
+    before, and its link was shown then."""
     with db.scope(identity) as scope:
+        once.claim(scope, request, key, wanted)
         token = team.invite(scope, wanted.email, wanted.role)
     return Link(link=team.invitation_link(token, settings.get().url or f"{request.url.scheme}://{request.url.netloc}"))
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from lib import jobs
-from lib.db import Scope
+from lib.db import Page, Scope
 from lib.errors import AppError, Conflict, Unavailable
 from lib.jobs import Job
 from lib.texts import _
@@ -62,7 +62,7 @@ def begin(scope: Scope, kind: str, name: str, total: int, data: bytes | None = N
 
 
 def mine(scope: Scope, limit: int = 20) -> list[LongJob]:
-    """Newest first, for a week."""
+    """The newest of every kind. Each is kept for a week."""
     return scope.many(LongJob, """
         select id, kind, name, status, done, total, problem, created_at, finished_at, cancelled_at is not null as cancelled
         from long_jobs
@@ -70,6 +70,20 @@ def mine(scope: Scope, limit: int = 20) -> list[LongJob]:
         order by id desc
         limit :limit
         """, user_id=scope.identity.user_id, limit=limit)
+
+
+def find(scope: Scope, kind: str, *, before: UUID | None = None, limit: int = 20) -> Page[LongJob]:
+    """Those of one kind, newest first."""
+    return scope.page(LongJob, """
+        select id, kind, name, status, done, total, problem, created_at, finished_at, cancelled_at is not null as cancelled
+        from long_jobs
+        where clinic_id = :clinic_id
+          and user_id = :user_id
+          and kind = :kind
+          and (cast(:before as uuid) is null or id < cast(:before as uuid))
+        order by id desc
+        limit :limit + 1
+        """, user_id=scope.identity.user_id, kind=kind, before=before, limit=limit)
 
 
 def latest(scope: Scope, kind: str) -> LongJob | None:

@@ -64,6 +64,7 @@ def test_nobody_but_owners_and_managers_gets_one(ask, alice, bob, rita, charlie,
 
 
 @pytest.mark.parametrize(("body", "status"), [({"figure": "secrets"}, 404), ({"figure": "../x"}, 422), ({"period": "yesteryear"}, 422),
-                                              ({"first": "2026-05-02", "last": "2026-05-01"}, 422)])
+                                              ({"first": "2026-05-02", "last": "2026-05-01"}, 422), ({"first": "2026-05-01"}, 422),
+                                              ({"last": "2026-05-01"}, 422)])
 def test_what_makes_no_sense_is_refused(ask, alice, body, status):
     assert ask(alice, body).status_code == status

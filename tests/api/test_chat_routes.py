@@ -66,6 +66,17 @@ def test_the_same_key_asks_once(as_bob):
     assert first == again
 
 
+def test_who_loses_the_events_gets_that_answer_as_json_by_the_same_key(as_bob):
+    key = {"Idempotency-Key": uuid4().hex}
+    streamed = events(as_bob.post("chats/messages", json={**QUESTION, "stream": True}, headers=key).text)[-1][1]
+    whole = as_bob.post("chats/messages", json=QUESTION, headers=key)
+    assert (whole.status_code, whole.json()) == (201, streamed)
+    again = [as_bob.post(f"chats/messages/{streamed['id']}/regenerate", json={"stream": stream}, headers=key) for stream in (False, True)]
+    assert events(again[1].text)[-1][1] == again[0].json()
+    assert as_bob.post("chats/messages", json={"text": "Another one?"}, headers=key).status_code == 422
+    assert len(as_bob.get(f"chats/threads/{streamed['thread_id']}/messages").json()["data"]) == 3
+
+
 def test_of_two_at_once_with_one_key_the_second_is_told_to_wait(as_bob, monkeypatch):
     begun, go_on, ask = threading.Event(), threading.Event(), workflows.ask
 

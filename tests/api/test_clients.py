@@ -137,6 +137,19 @@ def test_the_owner_manages_them_by_the_api(api, sign_in, alice, charlie):
     assert api.delete(f"api-clients/{listed['id']}", headers=mine).status_code == 404
 
 
+def test_a_client_is_made_once_by_one_key_and_its_token_is_not_told_again(api, sign_in, alice):
+    mine, key, wanted = sign_in(alice), {"Idempotency-Key": uuid4().hex}, {"name": "Robot", "role": "owner", "scopes": ["patients.read"]}
+    assert api.post("api-clients", json={**wanted, "scopes": ["clinic.settings"]}, headers={**mine, **key}).status_code == 422
+    made, again = (api.post("api-clients", json=wanted, headers={**mine, **key}) for _time in range(2))
+    assert (made.status_code, again.status_code) == (201, 409)
+    assert "shown once" in again.json()["detail"]
+    assert api.post("api-clients", json={**wanted, "name": "Other"}, headers={**mine, **key}).status_code == 422
+    assert [one["id"] for one in api.get("api-clients", headers=mine).json()] == [made.json()["id"]]
+    with db.scope(alice) as scope:
+        kept = scope.connection.execute(text("select repeats::text from repeats where clinic_id = :c"), {"c": alice.clinic_id}).scalars()
+        assert not any(made.json()["token"].rpartition(".")[2] in row for row in kept)
+
+
 def test_what_a_client_does_is_on_record_in_its_owners_name(api, make_client, alice, owner):
     client_id, shown = make_client("owner", ["patients.write"])
     api.post("patients", json={"full_name": "Ann"}, headers=shown)

@@ -61,7 +61,7 @@ def test_the_clinic_is_a_zip_of_tables_that_a_job_makes(ask, see, alice, patient
     do_jobs()
     done = see(alice, "GET").json()
     assert (done["id"], done["status"], done["done"]) == (begun.json()["id"], "done", done["total"])
-    assert see(alice, "GET", "jobs").json() == []  # imports, and theirs is another permission
+    assert see(alice, "GET", "jobs").json() == {"data": [], "next": None}  # imports, and theirs is another permission
     for method, path in (("GET", ""), ("GET", "/report"), ("POST", "/cancel"), ("POST", "/continue")):
         assert see(alice, method, f"jobs/{done['id']}{path}").status_code == 404, path
     answer = ask(alice, "clinic/export/file", {})

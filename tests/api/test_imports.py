@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from api.imports import EXAMPLES
 from api.limits import MOST_BYTES, MOST_BYTES_OF_A_FILE
 from lib import api_clients, db, imports, jobs, long_jobs
 from lib.api_clients import Wanted
@@ -72,6 +73,32 @@ def test_sent_twice_with_one_key_it_is_one_job(send, do_jobs, bob):
     assert send(PEOPLE + b"Cat Cole;1.1.1980\n", **{"Idempotency-Key": "k"}).status_code == 422
     assert send(query="?date_order=mdy", **{"Idempotency-Key": "k"}).status_code == 422
     assert send().json()["id"] != first
+
+
+def test_imports_are_listed_page_by_page_however_many_exports_came_after(api, send, sign_in, alice):
+    """Also those that come between two pages move nothing."""
+    hers = sign_in(alice)
+    first, second, third = (send(**hers).json()["id"] for _time in range(3))
+    with db.scope(alice) as scope:
+        for _time in range(25):
+            long_jobs.cancel(scope, scope.value("""
+                insert into long_jobs (clinic_id, user_id, kind, name, total) values (:clinic_id, :me, 'export', 'clinic.zip', 1)
+                returning id
+                """, me=alice.user_id))
+    assert [(job["id"], job["kind"]) for job in api.get("jobs", headers=hers).json()["data"]] == [
+        (job, "import") for job in (third, second, first)]
+    page = api.get("jobs", params={"limit": 2}, headers=hers).json()
+    send(**hers)
+    rest = api.get("jobs", params={"limit": 2, "cursor": page["next"]}, headers=hers).json()
+    assert ([job["id"] for job in page["data"]], [job["id"] for job in rest["data"]]) == ([third, second], [first])
+    assert rest["next"] is None
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_what_the_document_shows_is_read(send, see, bob, do_jobs, kind):
+    job = send(EXAMPLES[kind].encode(), kind).json()["id"]
+    do_jobs()
+    assert see(job).json()["counts"]["created"] == 1
 
 
 @pytest.mark.parametrize(("data", "kind", "query", "status"), [

@@ -4,10 +4,9 @@ import re
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 
 from api import docs, main, refusals
-from lib import settings
+from lib import patients, settings
 from lib.settings import ROOT
 from tests.test_permissions import ROUTES
 
@@ -80,16 +79,38 @@ def test_the_page_holds_no_script_and_every_route(api, document):
     assert api.get("openapi.json").json()["paths"].keys() == document["paths"].keys()
 
 
-def test_another_site_is_let_in_by_the_list_alone(database, monkeypatch):
+@pytest.fixture
+def frontend(monkeypatch):
+    """A site of FRONTEND_URL."""
     monkeypatch.setenv("FRONTEND_URL", "https://app.example.org")
     settings.get.cache_clear()
-    with TestClient(main.make(), "http://localhost") as client:
-        ask = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
-        known, other = (client.options("/v1/patients", headers={**ask, "Origin": origin})
-                        for origin in ("https://app.example.org", "https://evil.example"))
+    yield "https://app.example.org"
     settings.get.cache_clear()
-    assert known.headers["access-control-allow-origin"] == "https://app.example.org"
+
+
+def test_another_site_is_let_in_by_the_list_alone(api, frontend):
+    ask = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    known, other = (api.options("patients", headers={**ask, "Origin": origin}) for origin in (frontend, "https://evil.example"))
+    assert known.headers["access-control-allow-origin"] == frontend
     assert known.headers["access-control-allow-credentials"] == "true"
     assert "access-control-allow-origin" not in other.headers
+
+
+def test_a_page_of_the_list_can_read_whatever_is_answered(api, frontend, sign_in, alice, monkeypatch):
+    """The doorman's own refusals and a failure too; a site that is not on the list reads nothing."""
+    mine, calls = sign_in(alice), []
+    monkeypatch.setattr(patients, "find", lambda *_of, **_more: calls[0])
+    for status, method, path, more in ((401, "GET", "patients", {}), (404, "GET", "nothing", {}), (500, "GET", "patients", mine),
+                                       (413, "POST", "patients", {"Content-Length": "70000"}), (400, "GET", "patients", {"Host": "x"})):
+        for origin, allowed in ((frontend, frontend), ("https://evil.example", None)):
+            answer = api.request(method, path, headers={**more, "Origin": origin})
+            assert answer.status_code == status
+            assert answer.headers.get("access-control-allow-origin") == allowed, status
+            assert ("X-Request-Id" in answer.headers["access-control-expose-headers"]) is (answer.json()["status"] == status)
+
+
+def test_no_other_address_is_open_to_the_list(api, frontend):
+    answer = api.get("http://localhost/generate", headers={"Origin": frontend})
+    assert "access-control-allow-origin" not in answer.headers
 
 
