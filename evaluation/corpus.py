@@ -11,7 +11,8 @@ dictated, calls word by word, mails with a subject. 11 to 17 are by 28 further w
 of rules, model or other messages; 17 has pairs of near neighbours, one of them harmless. `inbox` is batch 18, by four more of
 them, and sealed like the half of 3. 19 to 21 and 24 to 29 are by 35 others: 19 and 21 short everyday questions, 20 an inbox,
 24 emergencies told obliquely, 25 and 27 what only sounds like one, 26 dialects, 28 many clinics' desks, 29 a night. `desks` is
-batch 23, by four more, sealed.
+batch 23, by four more, sealed. 30 to 34 are by sixteen others: 30 to 32 a year's inbox (31 and 32 German and Spanish only), 33
+a few words, 34 stories in which the thing that matters is said in passing.
 """
 
 import csv
@@ -26,7 +27,7 @@ SEALED = OWN / "sealed"
 OUTSIDE = OWN / "outside"
 EARLIER = ROOT / "tests" / "lib" / "redflags_corpus.csv"
 LANGUAGES = ("en", "es", "fr", "de")
-TRAINING_ONLY = (6, 9, *range(11, 18), 19, 20, 21, *range(24, 30))
+TRAINING_ONLY = (6, 9, *range(11, 18), 19, 20, 21, *range(24, 35))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lib import redflag_hearing
+from lib.redflag_muting import BORN
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, Pattern
 
@@ -22,7 +23,9 @@ LONGEST, LONGEST_HERE = 12, 25  # words, besides those of requests: what is told
 # "My child", "thanks": beside somebody now these say nothing else.
 SOFT = frozenset(("~long_ago", "~love_it", "~thankful", "~named"))
 DETACHED_NOW = RULES.detached - SOFT
+WANTED = frozenset(("~booking", "ambulance"))  # "should I call an ambulance" is no small talk
 DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
+DATING = frozenset(("~long_ago", "~past"))
 Hit = tuple[Pattern, tuple[int, ...]]
 
 
@@ -87,7 +90,7 @@ def _is_stated(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool
 
 def _is_affirmed(reading: Reading, own: Stretch, around: dict[int, set[str]], told: set[str]) -> bool:
     if own.is_request:
-        return "~booking" in own.ideas and own.ideas.isdisjoint(DETACHED_REQUEST)
+        return not own.ideas.isdisjoint(WANTED) and own.ideas.isdisjoint(DETACHED_REQUEST)
     is_now = not own.ideas.isdisjoint(NOW)
     if not own.ideas.isdisjoint(DETACHED_NOW if is_now else RULES.detached):
         return False
@@ -135,7 +138,14 @@ def _stretch(reading: Reading, start: int, stop: int, *, is_request: bool) -> St
 
 
 def ideas(reading: Reading, span: range) -> set[str]:
-    return reading.names(span).union(*(redflag_hearing.hints(reading.words[i]) for i in span))
+    return reading.names(span).union(*(_hints(reading, i) for i in span))
+
+
+def _hints(reading: Reading, i: int) -> Iterable[str]:
+    """The year of a birth ("Jahrgang 2015") is not long ago."""
+    hints = redflag_hearing.hints(reading.words[i])
+    is_birth = reading.words[i].isdecimal() and not BORN.isdisjoint(reading.words[max(0, i - 3):i])
+    return (hint for hint in hints if hint not in DATING) if is_birth else hints
 
 
 def _requests(reading: Reading) -> set[int]:

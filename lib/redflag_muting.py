@@ -206,8 +206,8 @@ def _is_list(reading: Reading, start: int, i: int) -> bool:
 
 
 def _is_negated_after(reading: Reading, i: int) -> bool:
-    """ "Blutet nicht mehr", "saigne pas", "swelling: none"."""
-    for j in range(i + 1, min(i + 3, len(reading.words))):
+    """ "Blutet nicht mehr", "saigne pas", "swelling: none", "geschwollen ist gar nichts"."""
+    for j in range(i + 1, min(i + 4, len(reading.words))):
         names = reading.concepts[j]
         if reading.sentence[j] != reading.sentence[i]:
             return False

@@ -13,7 +13,7 @@ OPENING, CLOSING = "\x01", "\x02"
 QUOTE = re.compile(
     r"""(?<!\w)(?:"([^"\n]{8,400})"|“([^“”\n]{8,400})”|«([^«»\n]{8,400})»|„([^„“”"\n]{8,400})[“”"]"""
     r"""|['‘]((?:[^'’\n]|(?<=\w)['’](?=\w)){8,400})['’](?!\w))""")
-QUOTE_MARK = re.compile(r"""["“«„]|(?<!\w)['‘]""")
+QUOTE_MARKS = frozenset("\"“«„'‘")
 TOKEN = re.compile(r"[\x01\x02]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…\n]|[,:()–—]|(?<=\s)-(?=\s)")
 APOSTROPHE = re.compile(r"['’‘`´ʼ]")
 WORDLESS = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "") | {"🩸": " blood ", "🆘": " emergency "}
@@ -21,6 +21,7 @@ UNUSUAL = re.compile(f"[{''.join(WORDLESS)}]")
 NEGATIONS = {"negator", "denies", "negator_after"}
 NEVER_MASKED = {"pack", "overdose", "hypo", "remedy", "anticoagulant"}
 DOTTED = re.compile(r"\b([^\W\d_])\.\s?([^\W\d_])\.(?!\w)")
+TWO_DOTS = re.compile(r"\.\s?\w\.")
 FRACTURE = re.compile(r"#(?!\s?\d)")
 ANSWERED = re.compile(r"\?\s*(?=(?:none|no|nope|nein|keine?r?|non|nada)[.,!]?(?:\s|$))", re.IGNORECASE)
 
@@ -86,11 +87,13 @@ def _spelt_out(turn: str) -> str:
     plain = turn if turn.isascii() else unicodedata.normalize("NFKC", UNUSUAL.sub(lambda found: WORDLESS[found[0]], turn))
     if "?" in plain:
         plain = ANSWERED.sub(" ", plain)
-    if QUOTE_MARK.search(plain):
+    if not QUOTE_MARKS.isdisjoint(plain):
         plain = QUOTE.sub(lambda found: f"{OPENING}{found[found.lastindex or 0]}{CLOSING}", plain)
     if "#" in plain:
         plain = FRACTURE.sub(" fracture ", plain)
-    return DOTTED.sub(r"\1\2 ", plain).replace("++", " severely ")
+    if TWO_DOTS.search(plain):
+        plain = DOTTED.sub(r"\1\2 ", plain)
+    return plain.replace("++", " severely ")
 
 
 def spans(groups: Sequence[int], within: range | None = None) -> Iterator[range]:

@@ -58,7 +58,7 @@ def read(text: str, earlier: Sequence[str] = ()) -> Reading:
     redflag_muting.mute(reading)
     found = reading.places.keys()
     for sign in RULES.signs:
-        if not found.isdisjoint(sign.parts[0]):
+        if not (found.isdisjoint(sign.parts[0]) or found.isdisjoint(sign.parts[-1])):
             _add_sign(reading, sign)
     reading.hits = list(_hits(reading))
     return reading
@@ -110,7 +110,7 @@ def _hits(reading: Reading) -> Iterator[tuple[Pattern, tuple[int, ...]]]:
     """Of each rule the first match in the earlier turns and the first that ends in the last turn."""
     found = reading.places.keys()
     for rule in RULES.rules:
-        if found.isdisjoint(rule.parts[0]):
+        if found.isdisjoint(rule.parts[0]) or found.isdisjoint(rule.parts[-1]):
             continue
         earlier: set[bool] = set()
         for match in redflag_matching.matches(reading, rule):

@@ -28,11 +28,11 @@ from lib import redflag_hearing as hearing
 from lib import redflag_model, redflags
 from lib.redflags import CATEGORIES
 
-VERSION = "8"
+VERSION = "9"
 SEED = 20261129
 # Each judged by a model that has seen nothing of these batches, thus of their writers and style; thresholds are from FOREIGN.
-HELD_OUT = ((3,), (11, 12), (13, 14), (15, 16), (17,), (19, 21), (20,), (24, 25), (26, 27), (28, 29))
-FOREIGN = (*range(11, 17), 19, 20, 21, *range(24, 30))
+HELD_OUT = ((3, 20), (11, 12), (13, 14), (15, 16), (17, 19, 21), (24, 25), (26, 27), (28, 29), (30, 31, 32), (33, 34))
+FOREIGN = (*range(11, 17), 19, 20, 21, *range(24, 33))
 SEEN_AT_LEAST = {"words": 4, "ideas": 5}
 KEPT = {"words": 40_000, "ideas": 20_000}
 LINEAR_DECAY, LINEAR_EPOCHS = 2e-6, 8

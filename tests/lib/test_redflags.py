@@ -239,6 +239,36 @@ def test_a_year_that_dates_a_sign_does(text):
     assert redflags.check(text).tier is None
 
 
+@pytest.mark.parametrize("text", [
+    "Nix geschwollen, nix heiß, nix rot", "Geschwollen ist gar nichts", "cero fiebre, cero pus", "sollen wir zur Kontrolle kommen?"])
+def test_it_is_denied_in_plain_words_too_and_a_small_word_is_no_slip(text):
+    assert list(redflags.by_rules(redflags.read(text))) == []
+
+
+def test_a_visit_to_the_hygienist_denies_nothing():
+    """ "Prophylaxe" is her chair in German; as a prevention it had taken back the swelling and the breath that followed."""
+    assert {"swelling", "airway_word"} <= redflags.read("aus der Prophylaxe, jetzt Gesichtsschwellung, Atemnot").places.keys()
+
+
+@pytest.mark.parametrize("text", ["ich bring mich jetzt um", "ich bringe mich heute um", "i bring mi um"])
+def test_who_says_it_in_so_many_words_is_heard(text):
+    assert [finding.category for finding in redflags.by_rules(redflags.read(text))] == ["self_harm"]
+
+
+@pytest.mark.parametrize("text", [
+    "bleeding for 40 minutes", "my tooth broke during my shift, it is swollen", "your team pulled my tooth and it is bleeding",
+    "my face is swollen, of course it is sunday", "muela rota", "mi hija tiene una muela rota", "die Schwellung geht nicht weg"])
+def test_a_small_word_beside_a_published_one_takes_nothing_back(text):
+    """Minutes, shifts and teams were words of drills, "rota" one of offices, "weg" one of streets."""
+    assert [finding.tier for finding in redflags.by_rules(redflags.read(text))] != []
+
+
+@pytest.mark.parametrize("text", ["mandíbula rota", "paciente con mandíbula rota", "me cuesta tragar, cuello hinchado", "Schulter schmerzt, Brust eng"])
+def test_neither_does_the_start_of_another_word(text):
+    """ "cuesta" is no price there, and "Schulter" no school."""
+    assert "E" in {finding.tier for finding in redflags.by_rules(redflags.read(text))}
+
+
 def test_a_drawn_out_word_is_that_word():
     assert redflags.check("heeeeeeelp she can't breeeeeeathe").tier == redflags.check("help she can't breathe").tier == "E"
 
@@ -255,12 +285,12 @@ def test_the_time_grows_with_the_length_only(unit):
 
 
 def test_a_thousand_characters_cost_no_more_than_a_few_plain_loops():
-    """About a millisecond where nothing else runs (docs/assistant-evaluation.md); a loop beside it tells how busy it is here."""
+    """Less than a millisecond where nothing else runs (docs/assistant-evaluation.md); a loop beside it tells how busy it is here."""
     texts = [message.text for message in corpus.messages("aside")]
     long = ["".join(itertools.islice((f"{text}. " for text in texts[start:]), 40))[:1_000] for start in range(0, 400, 40)]
 
     assert {len(text) for text in long} == {1_000}
-    assert sum(map(cpu_seconds, long)) / len(long) < 9 * cheapest(lambda: sum(range(20_000)))
+    assert sum(map(cpu_seconds, long)) / len(long) < 8 * cheapest(lambda: sum(range(20_000)))
 
 
 def test_a_sign_at_the_end_of_a_long_message_is_found():
