@@ -8,8 +8,9 @@ import asyncio
 import hmac
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, TypeVar
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
@@ -27,6 +28,7 @@ from lib.prompts import Context
 from lib.texts import _
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 router = APIRouter(tags=["assistant"])
 by_itself = APIRouter(tags=["assistant"])
@@ -71,9 +73,9 @@ async def generate(message: Message, caller: Admitted) -> Any:
 async def chat(asked: Chat, request: Request, caller: Admitted) -> Any:
     if not asked.stream and "text/event-stream" not in request.headers.get("accept", ""):
         return await _whole(asked, caller)
-    prepared = await _aside(generating.prepare, asked, caller)
+    prepared = await _prepared(asked, caller)
     logs.note(source=ai.route(prepared.request))
-    return _streamed(_told(prepared), prepared.request.stop)
+    return _streamed(_Lines(_told(prepared), prepared.place), prepared.request.stop)
 
 
 @by_itself.post("/api/chat/converse", dependencies=[Depends(admitted)])
@@ -84,18 +86,29 @@ async def converse(asked: Asked) -> StreamingResponse:
         raise Refused(503, _("This service has no provider."))
     stop = Stop()
     events = providers.converse(provider, prompts.build(asked.message, asked.context), stop)
-    return _streamed((_line(event) for event in events if not isinstance(event, Draining)), stop)
+    lines = (_line(event) for event in events if not isinstance(event, Draining))
+    return _streamed(_Lines(lines, pool("apps")), stop)
 
 
 async def _whole(asked: Chat, caller: Caller) -> Any:
-    told = await _aside(generating.whole, asked, caller)
+    prepared = await _prepared(asked, caller)
+    told = await _aside(prepared.place, generating.whole, prepared)
     logs.note(source=told["route"])
     return told
 
 
-async def _aside(work: Any, *arguments: Any) -> Any:
+async def _prepared(asked: Chat, caller: Caller) -> Prepared:
+    """Danger first: nothing before it waits or refuses, and what it says waits for nothing."""
+    verdict = await _aside(pool("danger"), generating.judge, asked)
+    at_once = generating.warn(asked, verdict)
+    if at_once:
+        return at_once
+    return await _aside(pool("assistant"), generating.prepare, asked, verdict, caller)
+
+
+async def _aside(place: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
     """In a thread: the loop may be the whole app's."""
-    return await asyncio.get_running_loop().run_in_executor(pool(), work, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(place, work, *arguments)
 
 
 # streaming -----------------------------------------------------------------------------------------------------------
@@ -124,16 +137,16 @@ def _event(kind: str, data: object) -> bytes:
 DONE = TypeAdapter(Done)
 
 
-def _streamed(lines: Iterator[bytes], stop: Stop) -> StreamingResponse:
-    return StreamingResponse(_paced(_Lines(lines), stop), media_type="text/event-stream",
+def _streamed(lines: "_Lines", stop: Stop) -> StreamingResponse:
+    return StreamingResponse(_paced(lines, stop), media_type="text/event-stream",
                              headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 class _Lines:
-    """Read by one thread at a time: whoever leaves may do so while the next line is waited for."""
+    """Read by one thread at a time, at `place`: whoever leaves may do so while the next line is waited for."""
 
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines, self._turn = lines, threading.Lock()
+    def __init__(self, lines: Iterator[bytes], place: ThreadPoolExecutor) -> None:
+        self.place, self._lines, self._turn = place, lines, threading.Lock()
 
     def next(self) -> bytes:
         with self._turn:
@@ -147,11 +160,11 @@ class _Lines:
 async def _paced(lines: _Lines, stop: Stop) -> AsyncIterator[bytes]:
     """A caller who leaves ends the answer; what it cost is settled all the same."""
     try:
-        while line := await _aside(lines.next):
+        while line := await _aside(lines.place, lines.next):
             yield line
     finally:
         stop.ask(final=True)
-        pool().submit(lines.end)
+        lines.place.submit(lines.end)
 
 
 # by itself -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 import structlog
@@ -23,7 +24,12 @@ log = structlog.get_logger()
 
 EMERGENCY_NUMBER = "112"
 LONGEST_MESSAGE, LONGEST_QUESTION = 20_000, 4_000
-PLACES = 200  # answers at once; each waits far more than it works
+# Of threads. Most wait far more than they work. Danger has places of its own, which nobody waits in, and so do the answers that
+# an app fetches through this service.
+PLACES = {"danger": 8, "assistant": 200, "apps": 200}
+AT_PROVIDER = 160  # of the assistant's, at once: however slow a provider is, there is a thread for what is answered here
+PLACEHOLDER = redaction.PLACEHOLDERS["name"]
+_at_provider = BoundedSemaphore(AT_PROVIDER)
 SAID_BY_PROVIDER = ("ok", "truncated", "filtered", "stopped", "error_mid")
 
 
@@ -32,9 +38,9 @@ class Patient(BaseModel):
 
 
 class Message(BaseModel):
-    """`message`: what a patient or a colleague asks."""
+    """`message`: what a patient or a colleague asks. Its length is looked at behind its red flags."""
 
-    message: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_MESSAGE, pattern=r"\S")]
+    message: Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
     patient: Patient = Patient()
 
 
@@ -71,28 +77,52 @@ class Caller:
 
 @dataclass(frozen=True)
 class Prepared:
+    """`name`: the patient's, for whoever asked; a provider knows a placeholder."""
+
     request: ai.Request
+    name: str
     held: service_spend.Held | None = None
+
+    @property
+    def place(self) -> ThreadPoolExecutor:
+        return pool("danger" if ai.route(self.request) in ("emergency", "blocked") else "assistant")
 
 
 # before --------------------------------------------------------------------------------------------------------------
 
 
-def prepare(asked: Chat, caller: Caller) -> Prepared:
-    """Red flags on the whole message, then the length and the limit, then whoever answers: the order that the app keeps, too."""
+# Red flags on the whole message, then the length and the limit, then whoever answers: the order that the app keeps, too.
+
+
+def judge(asked: Chat) -> Verdict:
     turns = [turn.content[:LONGEST_QUESTION] for turn in asked.history if turn.role == "user"]
-    verdict = redflags.check(asked.message, turns[-3:])
+    return redflags.check(asked.message[:LONGEST_MESSAGE], turns[-3:])
+
+
+def warn(asked: Chat, verdict: Verdict) -> Prepared | None:
+    """What is answered with fixed words, at once: an emergency, and an urgent message that is too long for more."""
     if verdict.tier == "E":
         categories = sorted({finding.category for finding in verdict.findings if finding.tier == "E"})
-        return Prepared(ai.Request(asked.message, None, False, asked.emergency_number, card=advice.emergency_card(
-            asked.emergency_number, categories)))
-    if len(asked.message) > LONGEST_QUESTION:
-        raise Refused(400, _("A question has room for {limit:,} characters; this one has {n:,}.").format(
-            limit=LONGEST_QUESTION, n=len(asked.message)))
+        return _fixed(asked, card=advice.emergency_card(asked.emergency_number, categories))
+    if len(asked.message) <= LONGEST_QUESTION:
+        return None
+    too_long = _("A question has room for {limit:,} characters; this one has {n:,}.").format(
+        limit=LONGEST_QUESTION, n=len(asked.message))
+    if not verdict.tier:
+        raise Refused(400, f"message: {too_long}")
+    return _fixed(asked, urgent=True, refusal=too_long)
+
+
+def _fixed(asked: Chat, *, card: str = "", urgent: bool = False, refusal: str = "") -> Prepared:
+    return Prepared(ai.Request(asked.message, None, urgent, asked.emergency_number, card=card, refusal=refusal), "")
+
+
+def prepare(asked: Chat, verdict: Verdict, caller: Caller) -> Prepared:
     article = knowledge.look_up(asked.message, _articles())
     request = ai.Request(asked.message, article, verdict.tier == "U", asked.emergency_number)
-    busy = _count(caller, verdict)
-    return Prepared(replace(request, why_not="busy")) if busy else _with_provider(asked, article, request, caller)
+    if _count(caller, verdict):
+        return Prepared(replace(request, why_not="busy"), asked.patient.name)
+    return _with_provider(asked, article, request, caller)
 
 
 def _count(caller: Caller, verdict: Verdict) -> bool:
@@ -107,17 +137,17 @@ def _count(caller: Caller, verdict: Verdict) -> bool:
 
 
 def _with_provider(asked: Chat, article: articles.Article | None, request: ai.Request, caller: Caller) -> Prepared:
-    consultation = _consultation(asked, article)
+    consultation, name = _consultation(asked, article), asked.patient.name
     if consultation is None or consultation.provider is None:
-        return Prepared(request)
+        return Prepared(request, name)
     asking = replace(request, consultation=consultation)
     if not caller.counted:
-        return Prepared(asking)
+        return Prepared(asking, name)
     try:
         held = service_spend.hold(consultation.provider, sum(len(message["content"]) for message in consultation.messages))
     except Unavailable:
-        return Prepared(replace(request, why_not="unavailable"))
-    return Prepared(asking, held) if held else Prepared(replace(request, why_not="budget"))
+        return Prepared(replace(request, why_not="unavailable"), name)
+    return Prepared(asking, name, held) if held else Prepared(replace(request, why_not="budget"), name)
 
 
 def _consultation(asked: Chat, article: articles.Article | None) -> Consultation | None:
@@ -142,9 +172,8 @@ def _articles() -> tuple[articles.Article, ...]:
 # the answer ----------------------------------------------------------------------------------------------------------
 
 
-def whole(asked: Chat, caller: Caller) -> dict[str, Any]:
-    """Takes its time: reading signs, masking, and waiting for the provider."""
-    prepared = prepare(asked, caller)
+def whole(prepared: Prepared) -> dict[str, Any]:
+    """Waits for the provider, if one is asked."""
     text, rest = "", events(prepared)
     for event in rest:
         if isinstance(event, Delta):
@@ -153,8 +182,8 @@ def whole(asked: Chat, caller: Caller) -> dict[str, Any]:
             if isinstance(event, Done):
                 deque(rest, 0)
             else:  # behind an emergency's card, its bill is still to come
-                pool().submit(deque, rest, 0)
-            return {"reply": text.replace("[patient]", asked.patient.name or _("the patient")), **origin(prepared.request, event)}
+                prepared.place.submit(deque, rest, 0)
+            return {"reply": text, **origin(prepared.request, event)}
     raise AssertionError("an answer ends with Done")
 
 
@@ -162,7 +191,7 @@ def events(prepared: Prepared) -> Iterator[Event]:
     """What was held is settled, however this ends."""
     done, began, first = Done(status="error_mid"), time.monotonic(), 0.0
     try:
-        for event in ai.answer(prepared.request):
+        for event in _named(_answer(prepared.request), prepared.name or _("the patient")):
             first = first or time.monotonic() - began
             done = event if isinstance(event, Done) else done
             yield event
@@ -175,6 +204,38 @@ def events(prepared: Prepared) -> Iterator[Event]:
             service_spend.settle(prepared.held, done)
 
 
+def _answer(request: ai.Request) -> Iterator[Event]:
+    """Where all places at the provider are taken, this is answered here: nobody waits for one."""
+    if ai.route(request) != "provider":
+        yield from ai.answer(request)
+    elif _at_provider.acquire(blocking=False):
+        try:
+            yield from ai.answer(request)
+        finally:
+            _at_provider.release()
+    else:
+        yield from ai.answer(replace(request, crowded=True))
+
+
+def _named(events: Iterator[Event], name: str) -> Iterator[Event]:
+    """With the name in place of what a provider knows of it. A beginning of the placeholder waits for the next piece."""
+    held = ""
+    for event in events:
+        text = held + (event.text if isinstance(event, Delta) else "")
+        held = _begun(text) if isinstance(event, Delta) else ""
+        text = text.removesuffix(held)
+        if text:
+            yield Delta(text.replace(PLACEHOLDER, name))
+        if not isinstance(event, Delta):
+            yield event
+
+
+def _begun(text: str) -> str:
+    """The end of a text, where a placeholder has begun in it."""
+    end = text[text.rfind("["):] if "[" in text else ""
+    return end if end != PLACEHOLDER and PLACEHOLDER.startswith(end) else ""
+
+
 def origin(request: ai.Request, end: Done | Draining) -> dict[str, Any]:
     """In the words of the published contract. After `Draining`, only the bill is still to come."""
     done = end if isinstance(end, Done) else Done(raised=end.raised)
@@ -185,5 +246,5 @@ def origin(request: ai.Request, end: Done | Draining) -> dict[str, Any]:
 
 
 @cache
-def pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(PLACES, thread_name_prefix="assistant")
+def pool(name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(PLACES[name], thread_name_prefix=name)

@@ -14,8 +14,9 @@ from lib import settings
 from lib.errors import Invalid
 from lib.texts import _
 
-# Ways to a private IPv4 address, site-local ones and a relay, all of which Python calls global.
-NEVER = tuple(map(ip_network, ("64:ff9b::/96", "::/96", "fec0::/10", "192.88.99.0/24")))
+# Ways to a private IPv4 address, site-local ones, segment routing, examples and a relay, all of which Python calls global.
+NEVER = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96", "fec0::/10", "5f00::/16",
+                               "3fff::/20", "192.88.99.0/24")))
 
 LOOK_UP = 5.0  # seconds for a name to be found, of the fifteen in which an answer has to begin
 LOOK_UPS = 32  # at once: twice what one clinic may have on its way (lib/workers.py)

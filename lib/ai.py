@@ -50,7 +50,8 @@ class Request:
     """`article`: what the knowledge base holds on this question, if anything. `urgent`: the red-flag check said tier U.
     `consultation`: a provider answers, and the article only where it fails. `why_not`: why no provider is asked, to be said.
     `declared`: who asks has stated that no patient is in danger. `kept`: the answer that was given to exactly this before, and
-    what it cost then. `crowded`: the clinic has all its places at providers taken. `card`: an emergency, these words alone."""
+    what it cost then. `crowded`: all places at providers are taken. `card`: an emergency, these words alone. `refusal`: why this
+    gets its urgent advice and nothing more."""
 
     question: str
     article: Article | None
@@ -62,6 +63,7 @@ class Request:
     crowded: bool = False
     kept: str = ""
     card: str = ""
+    refusal: str = ""
     saved_usd: Decimal | None = None
     stop: Stop = field(default_factory=Stop, compare=False)
 
@@ -73,6 +75,8 @@ Answerer = Callable[[Request], Iterator[Event]]
 def route(request: Request) -> str:
     if request.card or request.kept:
         return "emergency" if request.card else "cache"
+    if request.refusal:
+        return "blocked"
     return "provider" if request.consultation else "kb" if request.article else "fallback"
 
 
@@ -125,6 +129,11 @@ def repeat(request: Request) -> Iterator[Event]:
 
 def warn(request: Request) -> Iterator[Event]:
     yield Delta(request.card)
+    yield FREE
+
+
+def refuse(request: Request) -> Iterator[Event]:
+    yield Delta(request.refusal)
     yield FREE
 
 
@@ -240,4 +249,5 @@ def _split(text: str) -> Iterator[Event | Tier]:
         yield Delta(rest)
 
 
-ANSWERERS: dict[str, Answerer] = {"emergency": warn, "cache": repeat, "kb": quote, "fallback": own_up, "provider": consult}
+ANSWERERS: dict[str, Answerer] = {"emergency": warn, "blocked": refuse, "cache": repeat, "kb": quote, "fallback": own_up,
+                                  "provider": consult}

@@ -21,9 +21,10 @@ class Kept:
     cost_usd: Decimal | None
 
 
-def key(model: str, messages: Sequence[dict[str, str]]) -> bytes:
-    """Of everything that makes the answer: prompt, articles and model change it, so a change of them finds nothing."""
-    return hashlib.sha256(json.dumps([model, list(messages)], ensure_ascii=False).encode("utf-8", "replace")).digest()
+def key(asked: Sequence[str], messages: Sequence[dict[str, str]]) -> bytes:
+    """Of everything that makes the answer: prompt, articles and whom it comes from, so a change of them finds nothing. `asked`:
+    the address and, where it is known, the model."""
+    return hashlib.sha256(json.dumps([*asked, list(messages)], ensure_ascii=False).encode("utf-8", "replace")).digest()
 
 
 def find(scope: Scope, key: bytes) -> Kept | None:

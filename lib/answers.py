@@ -48,6 +48,18 @@ def keep(scope: Scope, answer_id: UUID, text: str) -> str:
     return "" if asked is False else "stop"
 
 
+def look(scope: Scope, answer_id: UUID) -> str:
+    """As `keep` says it, and nothing is written."""
+    asked: bool | None = scope.value("""
+        select stop_asked
+        from chat_messages
+        where clinic_id = :clinic_id
+          and id = :id
+          and status = 'started'
+        """, id=answer_id)
+    return "" if asked is False else "stop"
+
+
 def ask_to_stop(scope: Scope, answer_id: UUID) -> None:
     """One's own running answer, whichever process writes it. Nothing happens to one that is not running, or a colleague's."""
     scope.run("""

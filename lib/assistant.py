@@ -8,12 +8,14 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from lib import (
+    advice,
     ai,
     answer_cache,
     answers,
@@ -29,12 +31,13 @@ from lib import (
     prompts,
     providers,
     redaction_articles,
+    settings,
     workers,
 )
 from lib.ai import Consultation, Request
 from lib.articles import Article
 from lib.assistant_settings import AssistantSettings
-from lib.calls import Call
+from lib.calls import Call, Ending
 from lib.chats import Message
 from lib.clinic_articles import ClinicArticle
 from lib.db import Scope
@@ -74,11 +77,18 @@ def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
     plan = _plan(scope, question)
     request, consultation = plan.request, plan.request.consultation
     answer_id = answers.start(scope, question.id, plan.call, consultation.messages if consultation else None)
-    settle = Settlement(scope.identity, question.id, answer_id, plan)
+    settlement = Settlement(scope.identity, question.id, answer_id, plan)
+    settle = partial(_settle, settlement, advice.safety_net(scope.identity.emergency_number))
     crowded = ai.answer(replace(request, crowded=True))
-    outside = workers.Outside(scope.identity.clinic_id, request.stop, settle.keep, crowded) if consultation else None
+    outside = workers.Outside(scope.identity.clinic_id, request.stop, settlement.keep, crowded) if consultation else None
     known = ai.known(plan.call.route)
     return workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began, outside)
+
+
+def _settle(settlement: Settlement, net: str, ending: Ending) -> None:
+    """Whatever ended it, and however early: the safety net stands under what there is."""
+    bare = ending.content.strip() and not ending.content.endswith(net)
+    settlement(replace(ending, content=f"{ending.content}\n\n{net}") if bare else ending)
 
 
 # who answers ---------------------------------------------------------------------------------------------------------
@@ -163,10 +173,12 @@ def _call(scope: Scope, question: Question, route: str, article: Article | None)
 
 
 def _cache_key(question: Question, consultation: Consultation) -> bytes | None:
-    """None: this answer is for this question alone."""
-    if question.patient_id or question.tier or consultation.context.history or consultation.context.notes:
+    """None: this answer is for this question alone. What was declared general had a red flag."""
+    if question.patient_id or question.tier or question.declared or consultation.context.history or consultation.context.notes:
         return None
-    return answer_cache.key(consultation.provider.model if consultation.provider else "service", consultation.messages)
+    provider = consultation.provider
+    asked = (provider.base_url, provider.model) if provider else (settings.get().ai_service_url or "",)
+    return answer_cache.key(asked, consultation.messages)
 
 
 def _price(scope: Scope, decided: AssistantSettings) -> Price | None:

@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 from httpx_sse import EventSource
-from pybreaker import CircuitBreaker, CircuitBreakerError
+from pybreaker import STATE_OPEN, CircuitBreaker, CircuitBreakerError
 
 from lib import addresses, prices, quarantine, settings
 from lib.errors import Invalid
@@ -96,6 +97,12 @@ def make_breaker() -> CircuitBreaker:
     return CircuitBreaker(fail_max=FAILURES, reset_timeout=REST, exclude=[GeneratorExit], throw_new_error_on_trip=False)
 
 
+def is_resting(one: CircuitBreaker) -> bool:
+    """Whether nobody is asked just now: it calls itself open until the next call, however long after its rest that comes."""
+    opened, rest = one._state_storage.opened_at, timedelta(seconds=one.reset_timeout)
+    return one.current_state == STATE_OPEN and opened is not None and datetime.now(UTC) < opened + rest
+
+
 def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) -> Generator[Event, None, Done]:
     """Returns the `Done` instead of yielding it."""
     stream: Stream[Event] = Stream(lambda put: _talk(provider, messages, put))
@@ -115,7 +122,7 @@ async def _talk(provider: Provider, messages: Sequence[dict[str, str]], put: Cal
     tally = Tally(provider.name, provider.model, sum(len(message["content"]) for message in messages))
     try:
         async with asyncio.timeout(FIRST_TOKEN) as deadline:
-            await _exchange(provider, messages, tally, _on_time(put, deadline))
+            await _exchange(provider, messages, tally, on_time(put, deadline, IN_ALL))
     except TimeoutError:
         tally.failed("timeout")
     except asyncio.CancelledError:
@@ -132,13 +139,13 @@ async def _talk(provider: Provider, messages: Sequence[dict[str, str]], put: Cal
         put(tally.done())
 
 
-def _on_time(put: Callable[[Event], None], deadline: asyncio.Timeout) -> Callable[[Event], None]:
+def on_time(put: Callable[[Event], None], deadline: asyncio.Timeout, in_all: float) -> Callable[[Event], None]:
     """Comments that keep a line alive are no answer (a silent provider sent them for minutes): only a first piece counts."""
-    began = asyncio.get_running_loop().time()
+    end = asyncio.get_running_loop().time() + in_all
 
     def piece(event: Event) -> None:
-        if deadline.when() != began + IN_ALL:
-            deadline.reschedule(began + IN_ALL)
+        if deadline.when() != end:
+            deadline.reschedule(end)
         put(event)
     return piece
 
@@ -148,7 +155,8 @@ def _on_time(put: Callable[[Event], None], deadline: asyncio.Timeout) -> Callabl
 
 _refused: dict[tuple[str, str], set[str]] = {}  # by endpoint and model: the fields it does not take
 FIXED = {"model", "messages", "stream"}
-UNKNOWN_FIELD = re.compile(r"unknown|unsupported|not supported|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE)
+CAPS = {"max_tokens", "max_completion_tokens"}  # a value of theirs may be refused, too: that is no reason to ask without a cap
+UNKNOWN_FIELD = re.compile(r"unknown|unsupported|not support|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE)
 
 
 @cache
@@ -207,8 +215,8 @@ async def _read(response: httpx.Response, optional: Set[str], tally: Tally, put:
 
 async def _read_refusal(response: httpx.Response, optional: Set[str], tally: Tally) -> str:
     text = await _text(response)
-    if response.status_code in (400, 422) and UNKNOWN_FIELD.search(text):
-        named = [name for name in optional if name in text]
+    if response.status_code in (400, 422):
+        named = [name for name in optional if name in text and (name not in CAPS or UNKNOWN_FIELD.search(text))]
         if named:
             return min(named, key=text.index)
     busy, ours = response.status_code == 429, response.status_code < 500

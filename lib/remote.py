@@ -22,7 +22,8 @@ from lib.streams import Stream
 
 log = structlog.get_logger()
 
-PATIENCE = 5.0  # seconds beyond the service's own deadlines
+CONNECT = 5.0  # seconds for the service to take the call
+PATIENCE = 1.0  # seconds beyond the service's own deadlines: by then it has said what became of its provider
 DONE = TypeAdapter(Done)  # on the line between the two
 
 
@@ -71,11 +72,14 @@ async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
     line = _Line(put)
     done = Done(status="stopped")
     try:
-        async with asyncio.timeout(providers.IN_ALL + PATIENCE):
+        async with asyncio.timeout(providers.FIRST_TOKEN + PATIENCE) as deadline:
+            line.put = providers.on_time(put, deadline, providers.IN_ALL + PATIENCE)
             done = await _exchange(body, line)
     except asyncio.CancelledError:
         pass
-    except (httpx.HTTPError, OSError, ValueError) as error:  # TimeoutError is an OSError
+    except TimeoutError:
+        done = Done(status="timeout", problem="timeout", billed=line.sent)
+    except (httpx.HTTPError, OSError, ValueError) as error:
         log.warning("assistant's service not reached", error=type(error).__name__)
         done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent)
     finally:
@@ -106,7 +110,7 @@ def _tls() -> ssl.SSLContext:
 async def _exchange(body: dict[str, Any], line: _Line) -> Done:
     configured = settings.get()
     key = configured.ai_service_key.get_secret_value() if configured.ai_service_key else ""
-    timeout = httpx.Timeout(None, connect=PATIENCE)
+    timeout = httpx.Timeout(None, connect=CONNECT)
     async with (httpx.AsyncClient(verify=_tls(), timeout=timeout, trust_env=False) as client,
                 client.stream("POST", f"{configured.ai_service_url}/api/chat/converse", json=body,
                               headers={"Authorization": f"Bearer {key}", "Accept": "text/event-stream"},

@@ -1,4 +1,5 @@
-"""Test connection: one short call to whom this clinic would ask, with nothing of the clinic in it, on its bill like any other."""
+"""Test connection: one short call to whom this clinic would ask, itself or through the assistant's own service, with nothing of
+the clinic in it, on its bill like any other."""
 
 import time
 from dataclasses import dataclass
@@ -6,7 +7,21 @@ from decimal import Decimal
 from functools import partial
 from uuid import UUID
 
-from lib import advice, assistant_settings, audit, auth, budgets, calls, db, prices, providers, settlement
+from lib import (
+    advice,
+    assistant_settings,
+    audit,
+    auth,
+    budgets,
+    calls,
+    db,
+    prices,
+    prompts,
+    providers,
+    remote,
+    settings,
+    settlement,
+)
 from lib.assistant_settings import AssistantSettings
 from lib.calls import Call, Ending
 from lib.db import Scope
@@ -14,15 +29,18 @@ from lib.errors import Invalid
 from lib.events import Done, Stop
 from lib.identity import Identity
 from lib.prices import Price
+from lib.prompts import Context
 from lib.providers import Provider
 from lib.texts import _
 
-GREETING = ({"role": "user", "content": "Answer with the word OK."},)
+WORDS = "Answer with the word OK."
+GREETING = ({"role": "user", "content": WORDS},)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a provider said to a word of greeting. `reason`: why it said nothing, in a sentence."""
+    """What a provider said to a word of greeting. `model`: "" where the service didn't tell whom it asks. `reason`: why it said
+    nothing, in a sentence."""
 
     model: str
     seconds: float
@@ -45,27 +63,35 @@ def try_out(identity: Identity) -> Trial:
         decided = assistant_settings.get(scope)
         provider = assistant_settings.provider(decided)
         audit.record(scope, "try_out", "assistant")
-        booked = _book(scope, provider, decided) if provider else None
-    if provider is None:
+        somebody = provider or settings.get().ai_service_url
+        booked = _book(scope, provider, decided) if somebody else None
+    if not somebody:
         raise Invalid(_("There is no provider to try. Enter the address and key of your own."))
     if booked is None:
         raise Invalid(advice.apology("budget"))
     began = time.monotonic()
-    done = next(event for event in providers.converse(provider, GREETING, Stop()) if isinstance(event, Done))
+    done = _greet(provider)
     seconds = time.monotonic() - began
     settlement.patiently(identity, partial(_settle, booked, done, seconds))
     cut = "" if done.status == "ok" else _("The answer did not end properly.")
-    return Trial(done.model or provider.model, seconds, advice.apology(done.problem) if done.problem else cut)
+    return Trial(done.model or booked.call.model or "", seconds, advice.apology(done.problem) if done.problem else cut)
 
 
-def _book(scope: Scope, provider: Provider, decided: AssistantSettings) -> _Booked | None:
-    price = prices.find(scope, provider.name, provider.model, budgets.day_of(scope))
-    amount = prices.most(price, sum(len(message["content"]) for message in GREETING))
+def _greet(provider: Provider | None) -> Done:
+    """None: through the service, which puts its own prompt around the words."""
+    events = providers.converse(provider, GREETING, Stop()) if provider else remote.converse(WORDS, Context(), Stop())
+    return next(event for event in events if isinstance(event, Done))
+
+
+def _book(scope: Scope, provider: Provider | None, decided: AssistantSettings) -> _Booked | None:
+    price = prices.find(scope, provider.name, provider.model, budgets.day_of(scope)) if provider else None
+    sent = GREETING if provider else prompts.build(WORDS, Context())
+    amount = prices.most(price, sum(len(message["content"]) for message in sent))
     held_on = budgets.reserve(scope, amount, decided.daily_budget_usd)
     if held_on is None:
         return None
-    call = Call("trial", None, "", None, scope.identity.language, provider.name, provider.model, budget_day=held_on,
-                reserved_usd=amount)
+    call = Call("trial", None, "", None, scope.identity.language, provider.name if provider else "service",
+                provider.model if provider else None, budget_day=held_on, reserved_usd=amount)
     return _Booked(calls.begin_trial(scope, call), call, price, decided.daily_budget_usd)
 
 

@@ -1,5 +1,6 @@
 """The threads that write answers. They belong to the app, not to a page: whoever watches may come and go."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,19 +22,20 @@ PLACES = {"built in": 16, "outside": 64}
 # A slow provider holds a place for a minute. If that is one clinic's own, its questions end here at a quarter of the places: it
 # takes four such clinics to keep any other waiting.
 OF_ONE_CLINIC = PLACES["outside"] // 4
-BEAT = 1.0  # seconds between two looks after a running answer
+LOOK = 0.3  # seconds between two looks for a stop that was asked for elsewhere: it is heard within half a second
+KEEP = 3  # looks, until the text so far is kept as well: to write is dearer than to read
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
 
 
 @dataclass(frozen=True)
 class Outside:
-    """Of an answer that somebody outside gives. `wish`: heard by whoever the answer waits for. `keep`: takes the text so far, and
-    says "" to go on, "stop", or "gone", where nobody waits for it or for its bill any more. `crowded`: what is said where its
-    clinic has all its places taken."""
+    """Of an answer that somebody outside gives. `wish`: heard by whoever the answer waits for. `keep`: takes the text so far, or
+    None, and says "" to go on, "stop", or "gone", where nobody waits for it or for its bill any more. `crowded`: what is said
+    where its clinic has all its places taken."""
 
     clinic_id: UUID
     wish: Stop
-    keep: Callable[[str], str]
+    keep: Callable[[str | None], str]
     crowded: Iterator[Event]
 
 
@@ -70,11 +72,11 @@ class Answering:
         if self.outside:
             self.outside.wish.ask(final)
 
-    def beat(self) -> None:
-        """Its text so far is kept, should this process die, and a stop that was asked for elsewhere is heard."""
-        if self.outside is None or self._is_ending:
+    def beat(self, keeping: bool) -> None:
+        """A stop that was asked for elsewhere is heard, and with `keeping` its text so far is kept, should this process die."""
+        if self.outside is None or self._is_ending or (self._wanted and not keeping):
             return
-        wanted = self.outside.keep(self.text)
+        wanted = self.outside.keep(self.text if keeping else None)
         if wanted and not self._is_ending:
             self.stop("stopped", final=wanted == "gone")
 
@@ -174,23 +176,23 @@ def _look_after() -> None:
 
 def _keep() -> None:
     global _keeper
-    while True:
-        time.sleep(BEAT)
+    for looks in itertools.count(1):
+        time.sleep(LOOK)
         with _lock:
             if not _running:
                 _keeper = None
                 return
-        _beat_all()
+        _beat_all(keeping=looks % KEEP == 0)
 
 
-def _beat_all() -> None:
+def _beat_all(keeping: bool) -> None:
     for job in list(_running.values()):
         try:
-            job.beat()
+            job.beat(keeping)
         except Exception as error:  # the thread's edge
             log.warning("answer not kept", message_id=str(job.message_id), error=type(error).__name__)
             if isinstance(error, Unavailable):
-                return  # asked again in a second, and for one answer only
+                return  # asked again in a moment, and for one answer only
 
 
 def _pool(name: str) -> ThreadPoolExecutor:

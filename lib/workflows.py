@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +64,7 @@ def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
     refused = None if verdict.tier == "E" else _refuse(identity, text)
     if refused and not verdict.tier:
         raise refused
-    return _post(identity, patient_id, chats.marked(text), verdict, str(refused or ""), began)
+    return _post(identity, patient_id, chats.marked(text), verdict, refused, began)
 
 
 def _check(identity: Identity, patient_id: UUID | None, text: str) -> Verdict:
@@ -75,8 +76,9 @@ def _check(identity: Identity, patient_id: UUID | None, text: str) -> Verdict:
     return redflags.check(text[:chats.LONGEST], recent)
 
 
-def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdict, refusal: str, began: float) -> Asked:
-    route = "emergency" if verdict.tier == "E" else "blocked" if refusal else ""
+def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdict, refused: AppError | None,
+          began: float) -> Asked:
+    route, refusal = "emergency" if verdict.tier == "E" else "blocked" if refused else "", str(refused or "")
     with db.scope(identity) as scope:
         thread_id = chats.open_thread(scope, patient_id)
         repeated = chats.find_repeated(scope, thread_id, text, route)
@@ -85,7 +87,7 @@ def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdi
         question_id = chats.post_question(scope, thread_id, text)
         audit.record(scope, "ask", "chat_thread", thread_id, patient_id=patient_id)
         if route:
-            answer_at_once = _alarm if route == "emergency" else _advise
+            answer_at_once = partial(_advise, refused) if refused else _alarm
             return Asked(thread_id, question_id, answer_at_once(scope, question_id, verdict, began), verdict.tier, refusal)
         question = Question(question_id, thread_id, patient_id, text, verdict.tier, verdict.version)
         job = assistant.begin(scope, question, began)
@@ -99,19 +101,17 @@ def ask_again(identity: Identity, answer_id: UUID) -> Asked:
         question = _question_of(scope, answer_id)
         if question.tier == "E":
             raise Invalid(_("This message was taken for an emergency. State first that no patient is in danger now."))
-    rate_limits.spend("chats", identity.user_id)
     return _answer_again(identity, question)
 
 
 def declare_general(identity: Identity, emergency_id: UUID) -> Asked:
-    """"General question, not a patient now": on record in the name of who says so, and then the question is answered."""
+    """"General question, not a patient now": on record in the name of who says so, and then the question is answered. Raises
+    Invalid or TooMany with the statement saved, where it is too long or one too many."""
     with db.scope(identity) as scope:
         emergency = emergencies.get(scope, emergency_id)
         question = chats.get(scope, emergency.message_id)
         if question.user_id != identity.user_id:
             raise Conflict(_("Only who asked can say what was meant."))
-    rate_limits.spend("chats", identity.user_id)
-    with db.scope(identity) as scope:
         emergencies.declare_general(scope, emergency_id)
     return _answer_again(identity, Question(question.id, question.thread_id, question.patient_id, question.content, None,
                                             emergency.rule_set, declared=True, signs=tuple(emergency.categories)))
@@ -119,13 +119,16 @@ def declare_general(identity: Identity, emergency_id: UUID) -> Asked:
 
 def _answer_again(identity: Identity, question: Question) -> Asked:
     began = time.monotonic()
+    refused = _refuse(identity, question.text)
+    if refused:
+        raise refused
     with db.scope(identity) as scope:
         auth.require(identity, "chat.patient" if question.patient_id else "chat.ask")
         running = chats.find_running(scope, question.thread_id, question.id)
         if running:
             return Asked(question.thread_id, question.id, running, question.tier)
         audit.record(scope, "ask_again", "chat_thread", question.thread_id, patient_id=question.patient_id)
-        job = assistant.begin(scope, replace(question, text=question.text[:LONGEST_QUESTION]), began)
+        job = assistant.begin(scope, question, began)
     workers.start(job)
     return Asked(question.thread_id, question.id, job.message_id, question.tier)
 
@@ -171,7 +174,7 @@ def watch(answer_id: UUID) -> workers.Answering | None:
 
 
 def stop(identity: Identity, answer_id: UUID) -> None:
-    """End one's own running answer with what is there: at once, or within a second where another process writes it. Nothing
+    """End one's own running answer with what is there: at once, or within half a second where another process writes it. Nothing
     happens to one that is not running, or a colleague's."""
     job = workers.find(answer_id)
     if job is None:
@@ -211,10 +214,12 @@ def _card(scope: Scope, question_id: UUID, categories: list[str], rule_set: str,
                          {"emergency_id": str(emergency_id), "categories": categories})
 
 
-def _advise(scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> UUID:
-    """The urgent advice alone, to a question that is too long to be answered."""
-    call = Call("blocked", "U", verdict.version, None, scope.identity.language)
-    return _answer_whole(scope, question_id, call, advice.urgent_advice(scope.identity.emergency_number), began, {})
+def _advise(refused: AppError, scope: Scope, question_id: UUID, verdict: Verdict, began: float) -> UUID:
+    """The urgent advice alone, to a question that is too long to be answered, or one too many."""
+    call, number = Call("blocked", "U", verdict.version, None, scope.identity.language), scope.identity.emergency_number
+    words = f"{advice.urgent_advice(number)}\n\n{advice.safety_net(number)}"
+    why = "limit" if isinstance(refused, TooMany) else "length"
+    return _answer_whole(scope, question_id, call, words, began, {"refused": why})
 
 
 def _answer_whole(scope: Scope, question_id: UUID, call: Call, words: str, began: float, facts: dict[str, Any]) -> UUID:

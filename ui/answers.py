@@ -99,10 +99,17 @@ def _origin(message: Message, identity: Identity) -> str:
     if facts["route"] == "cache":
         return " · ".join([_("AI provider, asked before"), escape(facts.get("model") or _("unknown model")), *attempt, *cost])
     if facts["route"] != "kb":
-        nothing = _("Too long to be answered") if facts["route"] == "blocked" else _("No article fits")
-        return " · ".join([nothing, *attempt, *cost])
+        return " · ".join([_nothing(facts), *attempt, *cost])
     kind = _("Your clinic's article") if facts.get("own") else _("Knowledge base")
     return " · ".join([kind, escape(facts["title"]), *([] if facts.get("own") else [_review(facts, identity)]), *attempt, *cost])
+
+
+def _nothing(facts: dict[str, Any]) -> str:
+    """Why there is no more than fixed words. What was refused before the reason was kept just says so."""
+    if facts["route"] != "blocked":
+        return _("No article fits")
+    return {"length": _("Too long to be answered"), "limit": _("Not answered: many questions in a short time")}.get(
+        facts.get("refused", ""), _("Not answered"))
 
 
 def _review(facts: dict[str, Any], identity: Identity) -> str:

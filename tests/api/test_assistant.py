@@ -95,6 +95,34 @@ def test_a_provider_answers_what_is_about_somebody_and_never_learns_the_name(ser
     assert "José" not in str(fake.requests[0]["messages"])
 
 
+def streamed(answer):
+    """The text of its pieces, and the end."""
+    events = [block.split("\n") for block in answer.text.strip().split("\n\n")]
+    return "".join(json.loads(data[6:])["text"] for kind, data in events if kind == "event: delta"), json.loads(events[-1][1][6:])
+
+
+@pytest.mark.parametrize("pieces", [["For [patient], soft food."], ["For [", "patient", "], soft food."], list("For [patient], soft food."),
+                                    ["For [pat", "ient], soft food."], ["For ", "[patient]", ", soft food."]])
+def test_the_name_stands_in_the_stream_as_well_however_the_placeholder_is_cut(service, fake, pieces):
+    fake.says(*[chunk(piece) for piece in pieces], chunk(finish="stop"), usage(3, 4), END)
+    body = {"message": "What may José Müller eat?", "patient": {"name": "José Müller"}}
+
+    text, _end = streamed(post(service, "/api/chat/generate", {**body, "stream": True}))
+
+    assert text == post(service, "/api/chat/generate", body).json()["reply"]
+    assert text.startswith("For José Müller, soft food.\n\n")
+    assert "José" not in str(fake.requests[0]["messages"])
+
+
+@pytest.mark.parametrize(("said", "shown"), [("Tooth [1", "Tooth [1"), ("[patien", "[patien"), ("see [1] and [pat] or [[patient]", "see [1] and [pat] or [Ann")])
+def test_what_only_looks_like_the_placeholder_is_said_as_it_came(service, fake, said, shown):
+    fake.says(*[chunk(letter) for letter in said], chunk(finish="stop"), usage(3, 4), END)
+
+    text, _end = streamed(post(service, "/api/chat/generate", {"message": UNKNOWN, "patient": {"name": "Ann"}, "stream": True}))
+
+    assert text.startswith(shown + "\n\n")
+
+
 def test_an_emergency_gets_the_card_and_nothing_leaves(service, fake):
     answer = post(service, body={"message": "He can't breathe and his tongue is swollen"}).json()
 
@@ -111,6 +139,32 @@ def test_a_provider_that_is_down_leaves_the_article(service, fake):
     assert answer["source"] == "mock"
     assert answer["reply"].startswith("The AI service is temporarily unavailable.")
     assert "root canal" in answer["reply"]
+
+
+TOO_LONG = "A child knocked out an adult front tooth half an hour ago. " + "And more about the day. " * 2_000
+
+
+@pytest.mark.parametrize("length", [5_000, 20_001, 40_000])
+@pytest.mark.parametrize("path", ["/generate", "/api/chat/generate"])
+def test_an_urgent_message_that_is_too_long_says_the_danger_first(service, fake, path, length):
+    answer = post(service, path, {"message": TOO_LONG[:length]})
+
+    assert answer.status_code == 200
+    assert answer.json() == {"source": "mock", "route": "blocked", "status": "ok", "tier": "U", "reply": "\n\n".join([
+        advice.urgent_advice("112"), f"A question has room for 4,000 characters; this one has {length:,}.", advice.safety_net("112")])}
+    assert fake.requests == []
+
+
+def test_an_emergency_that_is_too_long_is_one_and_a_stream_says_so_too(service):
+    message = "He can't breathe and his tongue is swollen. " + "And more about the day. " * 2_000
+
+    assert post(service, body={"message": message}).json()["route"] == "emergency"
+    text, end = streamed(post(service, "/api/chat/generate", {"message": message, "stream": True}))
+    assert text.startswith("**Call 112 now.**")
+    assert end["route"] == "emergency"
+    text, end = streamed(post(service, "/api/chat/generate", {"message": TOO_LONG, "stream": True}))
+    assert text.startswith(advice.urgent_advice("112"))
+    assert (end["route"], end["tier"]) == ("blocked", "U")
 
 
 @pytest.mark.parametrize(("body", "reason"), [
@@ -163,10 +217,10 @@ def test_an_earlier_turn_counts_for_the_red_flags(service):
 def test_the_answer_comes_as_events_where_it_is_asked_for(service, fake, way):
     answer = post(service, "/api/chat/generate", **way)
 
-    events = [block.split("\n") for block in answer.text.strip().split("\n\n")]
+    text, end = streamed(answer)
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert "".join(json.loads(data[6:])["text"] for kind, data in events if kind == "event: delta").startswith("Hello there.")
-    assert json.loads(events[-1][1][6:])["source"] == "openrouter"
+    assert text.startswith("Hello there.")
+    assert end["source"] == "openrouter"
 
 
 def test_production_does_not_start_without_a_key():
@@ -267,7 +321,7 @@ def test_a_stopped_answer_of_the_service_is_hidden_and_billed(through_the_servic
 
     settled(asked)
 
-    assert answer_of(alice, asked).content == "Hello "
+    assert answer_of(alice, asked).content == "Hello \n\n" + advice.safety_net(alice.emergency_number)
     assert (call_of(alice, asked).status, call_of(alice, asked).tokens_out) == ("stopped", 150)
 
 

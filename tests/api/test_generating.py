@@ -141,8 +141,8 @@ def test_who_leaves_a_stream_leaves_its_bill(fake, spend, priced):
     fake.says(chunk("Hello " * 10), *[b": still here\n\n", 0.1] * 100)
 
     async def listen_and_leave():
-        prepared = generating.prepare(generating.Chat(message=UNKNOWN), HERE)
-        lines = assistant._paced(assistant._Lines(assistant._told(prepared)), prepared.request.stop)
+        prepared = await assistant._prepared(generating.Chat(message=UNKNOWN), HERE)
+        lines = assistant._paced(assistant._Lines(assistant._told(prepared), prepared.place), prepared.request.stop)
         assert b"Hello" in await anext(lines)
         await lines.aclose()
     asyncio.run(listen_and_leave())
@@ -247,4 +247,62 @@ def test_reading_signs_articles_and_masking_never_run_on_the_event_loop(app, mon
 
     assert "there." in ask(app, path=path, **more).text
 
-    assert where == ["assistant"] * 4
+    assert where == ["danger"] + ["assistant"] * 3
+
+
+# places --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Three places, two of which may wait for a provider."""
+    monkeypatch.setitem(generating.PLACES, "assistant", 3)
+    monkeypatch.setattr(generating, "_at_provider", threading.BoundedSemaphore(2))
+    generating.pool.cache_clear()
+    yield
+    generating.pool.cache_clear()
+
+
+@pytest.fixture
+def held(few, app, fake):
+    """A slow provider holds whatever it can; nobody but it is slow."""
+    let_go, answer = threading.Event(), fake.answer
+    fake.answer = lambda handler: let_go.wait(20) and answer(handler)
+    with ThreadPoolExecutor(8) as crowd:
+        waiting = [crowd.submit(ask, app, f"Which moon is number {n}?", path, **more) for n, (path, more) in enumerate(
+            [("/generate", {}), ("/api/chat/generate", {"stream": True})] * 4)]
+        assert wait_for(lambda: sum(one.done() for one in waiting) == 6)
+        yield
+        let_go.set()
+        assert [one.result().status_code for one in waiting] == [200] * 8
+
+
+@pytest.mark.parametrize("more", [{}, {"stream": True}])
+def test_danger_never_waits_for_a_place_that_a_slow_provider_holds(held, app, more):
+    began = time.monotonic()
+
+    emergency = ask(app, "He can't breathe and his tongue is swollen", "/api/chat/generate", **more).text
+    urgent = ask(app, "A child knocked out an adult front tooth half an hour ago", "/api/chat/generate", **more).text
+    too_long = ask(app, "My tooth was knocked out. " + "And more about the day. " * 200, "/api/chat/generate", **more).text
+
+    assert time.monotonic() - began < 3
+    assert "Call 112 now." in emergency
+    assert "dentist today" in urgent
+    assert "dentist today" in too_long
+
+
+def test_who_finds_no_place_at_the_provider_is_answered_here_and_holds_nothing(held, app, spend):
+    before = spend()
+
+    answer = ask(app).json()
+
+    assert (answer["source"], answer["status"]) == ("mock", "rate_limited")
+    assert advice.general() in answer["reply"]
+    assert spend() == before
+
+
+def test_a_place_at_the_provider_is_free_again_however_its_answer_ends(few, app, fake):
+    for status in (200, 500, 429, 200, 200):
+        fake.says(chunk("Hello."), chunk(finish="stop"), END, status=status)
+        told = ask(app, path="/api/chat/generate", stream=True).text
+        assert ("Hello." in told) == (status == 200)

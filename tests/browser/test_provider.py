@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from lib import db
+from lib import advice, db
 from tests.browser.conftest import settled
 from tests.browser.test_answers import _saved, saved
 from tests.conftest import serving
@@ -194,4 +194,4 @@ def test_a_server_that_is_ended_saves_what_it_was_writing(fake, alice, database,
         assert scope.value("select sum(reserved_usd) from ai_budgets where clinic_id = :clinic_id") == 0
         assert scope.connection.execute(text("""
             select content from chat_messages where clinic_id = :clinic_id and role = 'assistant'
-            """), {"clinic_id": alice.clinic_id}).scalar() == "Hello "
+            """), {"clinic_id": alice.clinic_id}).scalar() == "Hello \n\n" + advice.safety_net(alice.emergency_number)

@@ -27,10 +27,13 @@ from lib import (
     workflows,
 )
 from lib.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
+from tests.lib import fake_provider
 from tests.lib.asking import COST, FLASH, UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 from tests.lib.fake_provider import END, WHOLE, chunk, event, usage
+from ui import answers
 
 EMERGENCY = "The patient can't breathe and his tongue is swollen"
+URGENT = "A child knocked out an adult front tooth half an hour ago"
 
 
 # who is asked --------------------------------------------------------------------------------------------------------
@@ -234,6 +237,11 @@ def test_failure_8_both_rows_stand_before_the_call_and_the_sweep_ends_what_a_cra
     assert day_of(alice).spent_usd == call_of(alice, asked).reserved_usd
 
 
+def begun(who):
+    """What is kept of an answer that came as far as its first word: the safety net stands under it."""
+    return "Hello \n\n" + advice.safety_net(who.emergency_number)
+
+
 def test_failure_9_a_stopped_answer_is_saved_once_with_what_was_there(switched_on, alice):
     switched_on.says(chunk("Hello "), 30.0)
     asked = workflows.ask(alice, None, UNKNOWN)
@@ -246,7 +254,7 @@ def test_failure_9_a_stopped_answer_is_saved_once_with_what_was_there(switched_o
     assert job.wait(10 ** 9, 2)
     assert time.monotonic() - began < 1
     found = answer_of(alice, asked)
-    assert (found.content, found.status, found.metadata["billed"]) == ("Hello ", "stopped", False)
+    assert (found.content, found.status, found.metadata["billed"]) == (begun(alice), "stopped", False)
     job.stop("stopped", final=True)
     settled(asked)
 
@@ -264,7 +272,7 @@ def test_failure_5_the_bill_of_a_stopped_answer_comes_later_and_is_exact(switche
 
     call = call_of(alice, asked)
     assert (call.status, call.cost_usd, call.usage_source) == ("stopped", COST, "provider")
-    assert answer_of(alice, asked).content == "Hello "
+    assert answer_of(alice, asked).content == begun(alice)
     assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (COST, 0)
 
 
@@ -287,8 +295,30 @@ def test_shutting_down_saves_a_silent_answer_within_seconds_and_holds_nothing(sw
     workflows.shutdown()
 
     assert time.monotonic() - began < 3
-    assert answer_of(alice, asked).status == "abandoned"
+    assert (answer_of(alice, asked).status, answer_of(alice, asked).content) == ("abandoned", begun(alice))
     assert day_of(alice).reserved_usd == 0
+
+
+@pytest.mark.parametrize("question", [UNKNOWN, URGENT])
+def test_the_safety_net_stands_under_an_answer_from_here_that_was_stopped(alice, monkeypatch, question):
+    monkeypatch.setattr(ai, "PAUSE", 0.2)
+    asked = workflows.ask(alice, None, question)
+    assert not workers.find(asked.answer_id).wait(0, 5)
+
+    workflows.stop(alice, asked.answer_id)
+
+    found = answer_of(alice, settled(asked))
+    assert found.status == "stopped"
+    assert found.content.endswith("\n\n" + advice.safety_net(alice.emergency_number))
+    assert found.content.count(advice.safety_net(alice.emergency_number)) == 1
+
+
+def test_nothing_stands_under_an_answer_that_was_stopped_before_its_first_word(switched_on, alice):
+    switched_on.says(*[b": wait\n\n", 0.1] * 300)
+    asked = workflows.ask(alice, None, UNKNOWN)
+    workers.find(asked.answer_id).stop("stopped", final=True)
+
+    assert (answer_of(alice, settled(asked)).status, answer_of(alice, asked).content) == ("stopped", "")
 
 
 # tiers ---------------------------------------------------------------------------------------------------------------
@@ -409,7 +439,7 @@ def test_the_red_flags_need_no_provider_no_budget_and_no_place_in_the_limit(swit
 
 
 def test_who_asked_may_state_that_it_was_a_general_question_and_gets_an_answer(switched_on, alice, bob, pat):
-    asked = ask(bob, "What do I do when a patient can't breathe and the tongue swells?", pat)
+    asked = ask(bob, "A patient can't breathe and the tongue swells, what do I do?", pat)
     assert asked.tier == "E"
     with db.scope(bob) as scope:
         emergency = emergencies.of_questions(scope, asked.thread_id, [asked.question_id])[asked.question_id]
@@ -422,6 +452,68 @@ def test_who_asked_may_state_that_it_was_a_general_question_and_gets_an_answer(s
         assert (stated.general, stated.acknowledged_by, stated.action_taken) == (
             True, bob.full_name, "General question, not a patient now")
         assert chats.recent_questions(scope, asked.thread_id) == []
+
+
+def raised_by(who, asked):
+    with db.scope(who) as scope:
+        return emergencies.of_questions(scope, asked.thread_id, [asked.question_id])[asked.question_id]
+
+
+def test_who_is_at_the_limit_states_it_all_the_same(switched_on, alice, monkeypatch):
+    emergency = raised_by(alice, ask(alice, EMERGENCY))
+    with monkeypatch.context() as full:
+        full.setattr(rate_limits, "spend", lambda *_: (_ for _ in ()).throw(TooMany(60, "chats")))
+        with pytest.raises(TooMany):
+            workflows.declare_general(alice, emergency.id)
+    with db.scope(alice) as scope:
+        assert emergencies.get(scope, emergency.id).general
+    assert switched_on.requests == []
+
+    again = settled(workflows.declare_general(alice, emergency.id))
+
+    assert answer_of(alice, again).content.startswith("Hello there.")
+
+
+def test_a_question_declared_general_that_is_too_long_is_never_cut_in_silence(switched_on, alice):
+    emergency = raised_by(alice, ask(alice, EMERGENCY + ". And more about the day." * 200))
+
+    with pytest.raises(Invalid, match="4,000 characters; this one has"):
+        workflows.declare_general(alice, emergency.id)
+
+    with db.scope(alice) as scope:
+        assert emergencies.get(scope, emergency.id).general
+    assert switched_on.requests == []
+
+
+def test_another_answer_to_a_question_that_is_too_long_is_refused_and_not_to_a_part_of_it(switched_on, alice):
+    asked = ask(alice, URGENT + "." + " And more about the day." * 200)
+
+    with pytest.raises(Invalid, match="4,000 characters; this one has"):
+        workflows.ask_again(alice, asked.answer_id)
+    assert switched_on.requests == []
+
+
+# refused with its advice alone ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("question", "refused", "told"), [(URGENT + ". And more about the day." * 200, "length", "Too long to be answered"),
+                                                           (URGENT, "limit", "Not answered: many questions in a short time")])
+def test_an_urgent_question_that_is_refused_has_its_advice_the_net_and_the_true_reason(alice, monkeypatch, question, refused, told):
+    if refused == "limit":
+        monkeypatch.setattr(rate_limits, "spend", lambda *_: (_ for _ in ()).throw(TooMany(60, "chats")))
+
+    found = answer_of(alice, ask(alice, question))
+
+    assert found.content == f"{advice.urgent_advice('112')}\n\n{advice.safety_net('112')}"
+    assert (found.metadata["route"], found.metadata["refused"]) == ("blocked", refused)
+    assert answers._origin(found, alice).startswith(told)
+
+
+def test_what_was_refused_before_its_reason_was_kept_claims_none(alice):
+    found = answer_of(alice, ask(alice, URGENT + ". And more about the day." * 200))
+    del found.metadata["refused"]
+
+    assert answers._origin(found, alice).startswith("Not answered · ")
 
 
 def test_nobody_else_states_what_was_meant(switched_on, alice, bob, charlie, pat):
@@ -635,6 +727,38 @@ def test_failure_14_a_new_prompt_or_model_flushes_it(switched_on, alice, bob, mo
     ask(bob)
 
     assert len(switched_on.requests) == 2
+
+
+def test_failure_14_another_provider_of_the_same_model_flushes_it(switched_on, alice, bob, monkeypatch):
+    ask(alice)
+    with fake_provider.serving() as (other, provider):
+        monkeypatch.setenv("AI_BASE_URL", provider.base_url)
+        settings.get.cache_clear()
+        ask(bob)
+
+    assert (len(switched_on.requests), len(other.requests)) == (1, 1)
+
+
+def test_failure_14_another_service_flushes_it(switched_on, alice, bob, rita, monkeypatch):
+    monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
+    said = b'event: delta\ndata: {"text": "Hello."}\n\nevent: done\ndata: {"status": "ok", "provider": "x", "model": "m"}\n\n'
+    with fake_provider.serving() as (first, one), fake_provider.serving() as (second, other):
+        for fake, provider, who in ((first, one, alice), (second, other, bob), (second, other, rita)):
+            fake.says(said)
+            monkeypatch.setenv("AI_SERVICE_URL", provider.base_url.removesuffix("/v1"))
+            settings.get.cache_clear()
+            ask(who)
+
+    assert (len(first.requests), len(second.requests)) == (1, 1)
+
+
+def test_failure_14_what_a_red_flag_was_found_in_is_neither_kept_nor_answered_from_it(switched_on, alice, bob):
+    for who in (alice, bob):
+        settled(workflows.declare_general(who, raised_by(who, ask(who, EMERGENCY)).id))
+
+    assert len(switched_on.requests) == 2
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from answer_cache where clinic_id = :clinic_id") == 0
 
 
 def test_failure_14_it_expires_and_is_bounded(switched_on, alice, owner, monkeypatch):

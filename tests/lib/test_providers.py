@@ -68,6 +68,16 @@ def test_failure_1_a_refused_field_is_left_out_once_and_remembered(fake, status)
     assert ["stream_options" in request for request in fake.requests] == [True, False, False]
 
 
+@pytest.mark.parametrize("reason", ["This model does not support stream_options", "stream_options is not allowed", "Invalid parameter: stream_options"])
+def test_failure_1_the_name_of_the_field_is_reason_enough(fake, reason):
+    fake.scripts = [[400, json.dumps({"error": {"message": reason}}).encode()], list(WHOLE)]
+
+    assert hear(fake)[1].status == "ok"
+    hear(fake)
+
+    assert ["stream_options" in request for request in fake.requests] == [True, False, False]
+
+
 def test_failure_1_another_refusal_is_not_tried_again(fake):
     fake.says(b'{"error": {"message": "bad key"}}', status=401, content_type="application/json")
 
@@ -317,8 +327,9 @@ def test_text_in_parts_is_read_in_pieces_and_whole(fake):
     assert hear(fake)[0] == "Hello there."
 
 
-def test_a_refusal_of_a_value_is_none_of_the_field(fake):
-    fake.says(b'{"error": {"message": "context too long, lower max_tokens"}}', status=400)
+@pytest.mark.parametrize("reason", ["context too long, lower max_tokens", "max_tokens is not allowed above 512"])
+def test_a_refusal_of_a_value_is_none_of_the_field(fake, reason):
+    fake.says(json.dumps({"error": {"message": reason}}).encode(), status=400)
 
     hear(fake)
 

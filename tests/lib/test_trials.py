@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from lib import analytics, db, trials
+from lib import analytics, db, prompts, remote, settings, trials
 from lib.analytics import Period
 from lib.errors import Forbidden, Invalid
+from tests.lib import fake_provider
 from tests.lib.asking import COST, day_of, switch
 
 
@@ -73,3 +74,64 @@ def test_a_call_that_answers_a_message_is_no_trial(alice, switched_on):
     with pytest.raises(Invalid), db.scope(alice) as scope:
         scope.run("""insert into ai_calls (clinic_id, message_id, user_id, route, status)
                      values (:clinic_id, uuidv7(), :me, 'trial', 'ok')""", me=alice.user_id)
+
+
+# through the assistant's own service
+
+
+SAID = (b'event: delta\ndata: {"text": "TIER: NONE\\nOK."}\n\nevent: done\ndata: {"status": "ok", "provider": "127.0.0.1", '
+        b'"model": "test-model-1", "tokens_in": 300, "tokens_out": 150, "usage_source": "provider"}\n\n')
+
+
+@pytest.fixture
+def service(fake, alice, monkeypatch):
+    """Beside it, the app has no provider."""
+    for name in ("AI_BASE_URL", "AI_API_KEY", "AI_MODEL"):
+        monkeypatch.delenv(name)
+    with fake_provider.serving() as (service, address):
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
+        settings.get.cache_clear()
+        remote.breaker.cache_clear()
+        switch(alice)
+        service.says(SAID)
+        yield service
+    remote.breaker.cache_clear()
+
+
+def test_a_provider_behind_the_service_is_tried_through_it_and_on_the_bill(service, priced, alice):
+    trial = trials.try_out(alice)
+
+    call, = bills(alice)
+    assert (trial.model, trial.reason) == ("test-model-1", "")
+    assert (service.paths, service.requests[0]["authorization"]) == (["/api/chat/converse"], "Bearer service-key")
+    assert prompts.build(service.requests[0]["message"], prompts.Context(**service.requests[0]["context"]))
+    assert (call.route, call.status, call.provider, call.model_requested, call.model_used) == (
+        "trial", "ok", "127.0.0.1", None, "test-model-1")
+    assert (call.cost_usd, call.cost_source) == (COST, "price_table")
+    assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (COST, 0)
+
+
+def test_a_service_that_is_down_is_said_so_and_costs_nothing(service, alice, monkeypatch):
+    monkeypatch.setenv("AI_SERVICE_URL", "http://127.0.0.1:9")
+    settings.get.cache_clear()
+
+    assert trials.try_out(alice).reason == "Cannot connect to the AI service."
+    call, = bills(alice)
+    assert (call.provider, call.status, call.cost_usd) == ("service", "error_before", 0)
+    assert day_of(alice).reserved_usd == 0
+
+
+def test_a_provider_of_ones_own_is_tried_itself(service, fake, alice):
+    switch(alice, base_url=fake.provider.base_url, model="own-model", api_key="sk-own")
+
+    assert trials.try_out(alice).reason == ""
+    assert (len(fake.requests), service.requests) == (1, [])
+
+
+def test_where_there_is_neither_that_is_said(service, alice, monkeypatch):
+    monkeypatch.delenv("AI_SERVICE_URL")
+    settings.get.cache_clear()
+
+    with pytest.raises(Invalid, match="no provider to try"):
+        trials.try_out(alice)

@@ -202,7 +202,7 @@ def test_an_urgent_question_that_is_too_long_gets_its_advice_with_a_call_and_a_r
     asked = workflows.ask(alice, None, question)
     assert "4,000 characters; this one has" in asked.refusal
     found = answer_of(alice, asked)
-    assert (found.status, found.content) == ("ok", advice.urgent_advice("112"))
+    assert (found.status, found.content) == ("ok", f"{advice.urgent_advice('112')}\n\n{advice.safety_net('112')}")
     assert (found.metadata["route"], found.metadata["tier"]) == ("blocked", "U")
     call, = calls_of(alice, asked)
     assert (call.route, call.tier, call.status, call.cost_usd) == ("blocked", "U", "ok", 0)
@@ -375,7 +375,7 @@ def test_shutdown_settles_a_silent_answer_and_its_late_end_changes_nothing(alice
     silent.set()
     time.sleep(0.3)
     found = answer_of(alice, asked)
-    assert (found.status, found.content) == ("abandoned", "one ")
+    assert (found.status, found.content) == ("abandoned", "one \n\n" + advice.safety_net("112"))
 
 
 def test_an_answerer_that_breaks_ends_as_an_error_with_what_it_had_said(alice, monkeypatch):
@@ -384,7 +384,7 @@ def test_an_answerer_that_breaks_ends_as_an_error_with_what_it_had_said(alice, m
         raise ValueError("secret text")
     monkeypatch.setitem(ai.ANSWERERS, "fallback", breaking)
     found = answer_of(alice, ask(alice, "Which planet has the most moons?"))
-    assert (found.status, found.content) == ("error_mid", "half ")
+    assert (found.status, found.content) == ("error_mid", "half \n\n" + advice.safety_net("112"))
 
 
 def test_a_provider_that_breaks_before_a_word_has_an_unknown_cost_not_zero(alice, monkeypatch):
@@ -426,7 +426,7 @@ def test_no_connection_is_held_while_attempts_are_counted(alice, monkeypatch):
     assert counted == [("chats", 0)] * 3
 
 
-def test_a_declaration_one_too_many_is_none(alice, monkeypatch):
+def test_a_declaration_one_too_many_is_recorded_and_its_answer_refused(alice, monkeypatch):
     alarm = ask(alice, EMERGENCY)
     with db.scope(alice) as scope:
         emergency = emergencies.of_questions(scope, alarm.thread_id, [alarm.question_id])[alarm.question_id]
@@ -435,7 +435,7 @@ def test_a_declaration_one_too_many_is_none(alice, monkeypatch):
     with pytest.raises(TooMany):
         workflows.declare_general(alice, emergency.id)
     with db.scope(alice) as scope:
-        assert emergencies.get(scope, emergency.id).acknowledged_by is None
+        assert emergencies.get(scope, emergency.id).acknowledged_by == alice.full_name
 
 
 def test_a_database_that_is_away_for_a_moment_costs_no_answer(alice, monkeypatch):

@@ -1,0 +1,76 @@
+"""The assistant's own service, when it is slow: its silence has the deadlines of a provider's."""
+
+import time
+
+import pytest
+
+from lib import advice, providers, remote, settings
+from lib.events import Delta, Done, Stop
+from lib.prompts import Context
+from tests.lib import fake_provider
+from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, switch
+
+HELLO = b'event: delta\ndata: {"text": "Hello "}\n\n'
+
+
+@pytest.fixture
+def service(monkeypatch):
+    monkeypatch.setattr(providers, "FIRST_TOKEN", 0.3)
+    monkeypatch.setattr(providers, "IN_ALL", 1.5)
+    monkeypatch.setattr(remote, "PATIENCE", 0.2)
+    with fake_provider.serving() as (fake, address):
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
+        settings.get.cache_clear()
+        remote.breaker.cache_clear()
+        yield fake
+    settings.get.cache_clear()
+    remote.breaker.cache_clear()
+
+
+def hear():
+    """The text, the end, and how long it took."""
+    began = time.monotonic()
+    *pieces, done = remote.converse(UNKNOWN, Context(), Stop())
+    assert isinstance(done, Done)
+    return "".join(piece.text for piece in pieces if isinstance(piece, Delta)), done, time.monotonic() - began
+
+
+@pytest.mark.parametrize("silence", [[3.0], [b": still here\n\n", 0.1] * 30], ids=["nothing", "comments"])
+def test_failure_10_a_service_that_takes_the_call_and_says_nothing_meets_the_first_deadline(service, silence):
+    service.says(*silence)
+
+    text, done, seconds = hear()
+
+    assert (text, done.status, done.problem, done.billed) == ("", "timeout", "timeout", True)
+    assert seconds < 1.4  # where the second deadline has not come yet
+
+
+def test_failure_10_a_service_that_takes_the_call_and_does_not_even_begin_to_answer_too(service):
+    service.answer = lambda handler: time.sleep(3)
+
+    _text, done, seconds = hear()
+
+    assert (done.status, done.problem) == ("timeout", "timeout")
+    assert seconds < 1.4
+
+
+def test_failure_10_an_answer_that_has_begun_has_until_the_second_deadline(service):
+    service.says(HELLO, *[b": still here\n\n", 0.1] * 40)
+
+    text, done, seconds = hear()
+
+    assert (text, done.status, done.problem) == ("Hello ", "timeout", "timeout")
+    assert seconds > 1.5
+
+
+def test_failure_10_its_silence_is_said_for_what_it_is_and_help_follows(service, database, alice):
+    service.says(3.0)
+    switch(alice)
+
+    asked = ask(alice)
+
+    found, call = answer_of(alice, asked), call_of(alice, asked)
+    assert found.content.startswith(f"{advice.apology('timeout')}\n\nWhat helps nearly everybody")
+    assert (call.status, call.cost_usd) == ("timeout", None)
+    assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (call.reserved_usd, 0)
