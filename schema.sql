@@ -1706,13 +1706,14 @@ create function app.sign_out_member(member uuid) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     ended integer;
+    moment constant timestamptz := clock_timestamp();
 begin
     if not exists (select from memberships m where m.clinic_id = app.clinic() and m.user_id = member
                    and (app.may_invite(app.role(), m.role) or m.user_id = app.user_id())) then
         raise exception 'not yours to sign out' using errcode = '42501';
     end if;
     delete from tickets t where t.user_id = member and t.clinic_id = app.clinic();
-    update memberships m set signed_out_at = clock_timestamp() where m.clinic_id = app.clinic() and m.user_id = member;
+    update memberships m set signed_out_at = moment where m.clinic_id = app.clinic() and m.user_id = member;
     update sessions s set revoked_at = now() where s.user_id = member and s.clinic_id = app.clinic() and s.revoked_at is null;
     get diagnostics ended = row_count;
     return ended;
@@ -2961,6 +2962,7 @@ create function app.roll_up(clinic uuid, days date[]) returns void
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     counted constant date[] := array(select s.day from stale_call_days s where s.clinic_id = clinic and s.day = any (days));
+    today constant date := (select cast(now() at time zone c.time_zone as date) from clinics c where c.id = clinic);
 begin
     delete from usage_hours where clinic_id = clinic and day = any (counted);
     insert into usage_hours (clinic_id, day, hour, route, model, status, cost_source, calls, tokens_in, tokens_cached,
@@ -3004,7 +3006,7 @@ begin
     where a.clinic_id = clinic
     on conflict (clinic_id, day) do update
     set limit_usd = excluded.limit_usd
-    where excluded.day >= (select cast(now() at time zone c.time_zone as date) from clinics c where c.id = clinic);
+    where excluded.day >= today;
 end
 $$;
 comment on function app.roll_up is 'Counts days anew that have a mark. A budget of the past stays what it was.';

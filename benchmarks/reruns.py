@@ -103,13 +103,13 @@ def measure(flags: list[str], cookies: dict[str, str], pages: dict[str, str], re
 
 
 @contextmanager
-def server(flags: list[str], app: str = "app.py") -> Iterator[tuple[psutil.Process, str]]:
+def server(flags: list[str], app: str = "app.py", importing: float = IMPORTING) -> Iterator[tuple[psutil.Process, str]]:
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port), *flags], cwd=ROOT,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
-        time.sleep(IMPORTING)
+        time.sleep(importing)
         yield psutil.Process(process.pid), f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

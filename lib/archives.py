@@ -52,7 +52,8 @@ def archive(connection: Connection, parent: str, month: date, folder: Path) -> M
         insert into archives (parent, month, file, rows, digest)
         values (:parent, :month, :file, :rows, :digest)
         on conflict (parent, month) do update
-        set file = excluded.file, rows = excluded.rows, digest = excluded.digest, archived_at = now(), restored_at = null
+        set file = excluded.file, rows = excluded.rows, digest = excluded.digest, archived_at = excluded.archived_at,
+            restored_at = null
         """), {"parent": parent, "month": month, "file": path.name, "rows": rows, "digest": digest})
     return Month(parent, month, rows, path)
 

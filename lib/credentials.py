@@ -106,7 +106,8 @@ def _save(scope: Scope, specialization: str, licence_number: str) -> None:
         insert into clinician_credentials (clinic_id, user_id, specialization, licence_number)
         values (:clinic_id, :me, :specialization, :licence_number)
         on conflict (clinic_id, user_id) do update
-        set specialization = excluded.specialization, licence_number = excluded.licence_number, submitted_at = now()
+        set specialization = excluded.specialization, licence_number = excluded.licence_number,
+            submitted_at = excluded.submitted_at
         """, me=scope.identity.user_id, specialization=specialization, licence_number=licence_number)
 
 

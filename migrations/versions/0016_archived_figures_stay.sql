@@ -143,6 +143,7 @@ create or replace function app.roll_up(clinic uuid, days date[]) returns void
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     counted constant date[] := array(select s.day from stale_call_days s where s.clinic_id = clinic and s.day = any (days));
+    today constant date := (select cast(now() at time zone c.time_zone as date) from clinics c where c.id = clinic);
 begin
     delete from usage_hours where clinic_id = clinic and day = any (counted);
     insert into usage_hours (clinic_id, day, hour, route, model, status, cost_source, calls, tokens_in, tokens_cached,
@@ -186,7 +187,7 @@ begin
     where a.clinic_id = clinic
     on conflict (clinic_id, day) do update
     set limit_usd = excluded.limit_usd
-    where excluded.day >= (select cast(now() at time zone c.time_zone as date) from clinics c where c.id = clinic);
+    where excluded.day >= today;
 end
 $$;
 
@@ -250,6 +251,24 @@ end
 $$;
 
 comment on function app.erase_patient is 'Takes away everything that tells who this was and what was written, in their history and those merged into them too. CS009: changed since that version. CS010: an emergency of theirs waits. CS012: an import is under way, whose file may name them. Returns how many messages.';
+
+create or replace function app.sign_out_member(member uuid) returns integer
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    ended integer;
+    moment constant timestamptz := clock_timestamp();
+begin
+    if not exists (select from memberships m where m.clinic_id = app.clinic() and m.user_id = member
+                   and (app.may_invite(app.role(), m.role) or m.user_id = app.user_id())) then
+        raise exception 'not yours to sign out' using errcode = '42501';
+    end if;
+    delete from tickets t where t.user_id = member and t.clinic_id = app.clinic();
+    update memberships m set signed_out_at = moment where m.clinic_id = app.clinic() and m.user_id = member;
+    update sessions s set revoked_at = now() where s.user_id = member and s.clinic_id = app.clinic() and s.revoked_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
 
 insert into figure_marks (clinic_id, at, of_calls)
 select clinic_id, created_at, not app.is_put_away(clinic_id, created_at)

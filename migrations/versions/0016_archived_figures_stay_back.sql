@@ -1,3 +1,20 @@
+create or replace function app.sign_out_member(member uuid) returns integer
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    ended integer;
+begin
+    if not exists (select from memberships m where m.clinic_id = app.clinic() and m.user_id = member
+                   and (app.may_invite(app.role(), m.role) or m.user_id = app.user_id())) then
+        raise exception 'not yours to sign out' using errcode = '42501';
+    end if;
+    delete from tickets t where t.user_id = member and t.clinic_id = app.clinic();
+    update memberships m set signed_out_at = clock_timestamp() where m.clinic_id = app.clinic() and m.user_id = member;
+    update sessions s set revoked_at = now() where s.user_id = member and s.clinic_id = app.clinic() and s.revoked_at is null;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
+
 create or replace view member_stale with (security_invoker = true) as
     select clinic_id, day, user_id, count(*) as calls, sum(cost_usd) as cost_usd,
            count(*) filter (where billable and cost_usd is null) as unpriced

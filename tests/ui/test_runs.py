@@ -77,17 +77,27 @@ def test_a_stranger_is_at_the_sign_in(lines, database):
     assert (told["page"], told.get("user_id")) == ("sign_in", None)
 
 
-def test_measuring_a_run_costs_under_a_tenth_of_a_millisecond(tmp_path, alice, configured, capsys):
-    """0.05 ms of CPU on two idle cores, its line in a file included; a crowded machine may not fail this."""
-    with (tmp_path / "log").open("w") as file:
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(file))
-        began = time.thread_time()
-        for _ in range(1000):
+def test_measuring_a_run_costs_less_than_adding_up_ten_thousand_numbers(tmp_path, alice, configured, capsys):
+    """A quarter of it, some 0.02 ms of CPU, its line in a file included; a sum beside it tells how busy it is here."""
+    def measure():
+        for _ in range(100):
             with runs.measured("page"):
                 logs.know(alice)
                 logs.note(page="patients")
-        took = time.thread_time() - began
+
+    with (tmp_path / "log").open("w") as file:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(file))
+        run = cheapest(measure) / 100
     assert len((tmp_path / "log").read_text().splitlines()) == 1000
     with capsys.disabled():
-        print(f" {took:.3f} ms a run", end="")
-    assert took < 0.3
+        print(f" {run * 1000:.3f} ms a run", end="")
+    assert run < cheapest(lambda: sum(range(10_000)))
+
+
+def cheapest(work) -> float:
+    """The least CPU seconds of ten."""
+    def once():
+        began = time.thread_time()
+        work()
+        return time.thread_time() - began
+    return min(once() for _ in range(10))
