@@ -3,8 +3,9 @@ TLS, so another PgBouncer stands before it and asks for it."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -43,21 +44,23 @@ def bouncing(settings: Path) -> Iterator[None]:
         process.wait(20)
 
 
-def folder(tmp_path: Path, name: str) -> Path:
-    made = tmp_path / name
-    made.mkdir()
-    for one in (tmp_path.parent, tmp_path, made):
-        one.chmod(0o755)
-    shutil.chown(made, cluster._user())
-    return made
+@pytest.fixture
+def folder() -> Iterator[Callable[[], Path]]:
+    """For whoever runs PgBouncer, who may not enter the folder of a test."""
+    with ExitStack() as stack:
+        def make() -> Path:
+            made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chairside-")))
+            shutil.chown(made, cluster._user())
+            return made
+        yield make
 
 
 @pytest.fixture
-def outside(tmp_path, database) -> Iterator[tuple[URL, Path]]:
+def outside(tmp_path, folder, database) -> Iterator[tuple[URL, Path]]:
     """Its address for the app, and the certificate that it shows."""
     server = embedded.start(tmp_path / "data")
     migrations.bring_up_to_date(server.url("chairside_owner"))
-    address, port, there = make_url(server.url("chairside_app")), free_port(), folder(tmp_path, "there")
+    address, port, there = make_url(server.url("chairside_app")), free_port(), folder()
     cluster._write(there / "server.pem", cluster._self_signed())
     cluster._write(there / "users.txt", f'"{address.username}" "{address.password}"\n')
     cluster._write(there / "strict.ini", STRICT.format(sockets=address.query["host"], port=port, folder=there))
@@ -66,9 +69,8 @@ def outside(tmp_path, database) -> Iterator[tuple[URL, Path]]:
     server.stop()
 
 
-def ask(tmp_path: Path, address: URL) -> int:
+def ask(here: Path, address: URL) -> int:
     """Through a pool that knows this address."""
-    here = folder(tmp_path, "here")
     pooler.configure(address, here, (cluster.DEPLOY / "pgbouncer.ini").read_text(), cluster._write)
     with bouncing(here / "pgbouncer.ini"):
         assert cluster._await((here / ".s.PGSQL.6432").exists)
@@ -77,20 +79,20 @@ def ask(tmp_path: Path, address: URL) -> int:
     return found
 
 
-def test_the_pool_speaks_to_the_database_as_the_address_says(outside, tmp_path):
+def test_the_pool_speaks_to_the_database_as_the_address_says(outside, folder):
     address, certificate = outside
-    assert ask(tmp_path, address.set(query={"sslmode": "verify-full", "sslrootcert": str(certificate)})) == 42
+    assert ask(folder(), address.set(query={"sslmode": "verify-full", "sslrootcert": str(certificate)})) == 42
 
 
-def test_one_that_asks_for_encryption_is_not_spoken_to_in_clear(outside, tmp_path):
+def test_one_that_asks_for_encryption_is_not_spoken_to_in_clear(outside, folder):
     address, _certificate = outside
     with pytest.raises(psycopg.OperationalError):
-        ask(tmp_path, address.set(query={"sslmode": "disable"}))
+        ask(folder(), address.set(query={"sslmode": "disable"}))
 
 
-def test_a_database_that_shows_another_certificate_is_not_spoken_to(outside, tmp_path):
+def test_a_database_that_shows_another_certificate_is_not_spoken_to(outside, folder, tmp_path):
     address, _certificate = outside
     another = tmp_path / "another.pem"
     another.write_text(cluster._self_signed())
     with pytest.raises(psycopg.OperationalError):
-        ask(tmp_path, address.set(query={"sslmode": "verify-full", "sslrootcert": str(another)}))
+        ask(folder(), address.set(query={"sslmode": "verify-full", "sslrootcert": str(another)}))
