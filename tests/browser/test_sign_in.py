@@ -72,6 +72,7 @@ def test_a_session_revoked_elsewhere_clears_the_open_page_at_its_next_look(signe
 
 def test_a_former_member_is_out_too(signed_in, bob, owner):
     page = signed_in(bob, "/patients")
+    next_look(page)
     with owner.begin() as connection:
         connection.execute(text("update memberships set ended_at = now() where user_id = :id"), {"id": bob.user_id})
     assert next_look(page).status == 401
