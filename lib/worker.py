@@ -14,6 +14,7 @@ from uuid import UUID
 import procrastinate
 import structlog
 from procrastinate import builtin_tasks
+from procrastinate.worker import Worker
 
 from lib import chores, db, jobs, logs, settings, startup
 from lib.errors import AppError, SetUpError
@@ -108,13 +109,24 @@ async def _work_once(url: str) -> None:
     app, rescuing = make_app(url), asyncio.create_task(_rescue(patience))
     try:
         await app.open_async()
-        await app.run_worker_async(
-            concurrency=settings.get().worker_jobs, install_signal_handlers=False, shutdown_graceful_timeout=GRACE,
+        await _run(Worker(
+            app, concurrency=settings.get().worker_jobs, install_signal_handlers=False, shutdown_graceful_timeout=GRACE,
             fetch_job_polling_interval=LOOK,
-            update_heartbeat_interval=patience / 6, stalled_worker_timeout=patience)
+            update_heartbeat_interval=patience / 6, stalled_worker_timeout=patience))
     finally:
         rescuing.cancel()
         await app.close_async()  # also where it was stopped while it opened
+
+
+async def _run(working: Worker) -> None:
+    """Stopped, never cancelled: cancelled while it signs on, it would stand in the list of those that live for a minute more."""
+    run = asyncio.create_task(working.run())  # type: ignore[no-untyped-call]
+    try:
+        await asyncio.shield(run)
+    except asyncio.CancelledError:
+        working.stop()  # type: ignore[no-untyped-call]
+        await run
+        raise
 
 
 async def _rescue(patience: int) -> None:

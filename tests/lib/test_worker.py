@@ -1,5 +1,6 @@
 """The worker, with real processes of it and the real queue. ADR 015."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from procrastinate.manager import JobManager
 from sqlalchemy import text
 
 from lib import chores, db, jobs, settings, startup, worker
@@ -151,6 +153,28 @@ def test_a_process_stops_when_it_is_told_to(worker_process, owner):
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     assert not rows(owner, "select id from procrastinate_workers")
+
+
+def test_told_to_stop_while_it_signs_on_it_signs_off(database, owner, monkeypatch):
+    register, told = JobManager.register_worker, asyncio.Event()
+
+    async def slowly(self) -> int:
+        number = await register(self)
+        told.set()
+        await asyncio.sleep(0.2)
+        return number
+
+    async def stop_at_once() -> None:
+        working = asyncio.create_task(worker.work(startup._server.url("chairside_worker")))
+        await told.wait()
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+    before = rows(owner, "select id from procrastinate_workers")
+    monkeypatch.setattr(JobManager, "register_worker", slowly)
+    asyncio.run(stop_at_once())
+    assert set(rows(owner, "select id from procrastinate_workers")) <= set(before)
 
 
 def test_a_database_that_is_away_at_the_start_is_named_without_its_password(database):
