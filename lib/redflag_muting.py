@@ -12,6 +12,7 @@ LIST_REACH = 16
 FIGURE_REACH = 7
 AFTERTHOUGHT = 5
 ABBREVIATED = 3
+AND = frozenset(("and", "y", "et", "und"))
 DATED_BY = frozenset((
     "in", "en", "im", "em", "de", "du", "del", "since", "seit", "desde", "depuis", "jahr", "jahre", "ano", "annee", "early",
     "late", "anfang", "ende", "hat", "habe", "haben", "hatte"))
@@ -172,17 +173,25 @@ def _is_negated_before(reading: Reading, i: int) -> bool:
         if reading.sentence[j] != reading.sentence[i] or "contrast" in names:
             return False
         if reading.clause[j] != reading.clause[i] and not listed:
-            listed = _ends_list_item(reading, i)
+            listed = _ends_list_item(reading, i) and not _is_said_anew(reading, j, i)
             if not listed:
                 return False
         if "negator" in names:
             return _is_negator(reading, j) and (not listed or _is_list(reading, j, i))
+        if reading.words[j] in AND and not _is_said_anew(reading, j, i):
+            listed = True
+            continue
         is_sign = not names.isdisjoint(RULES.negatable)
-        is_unknown = listed and (not names or len(reading.words[j]) <= ABBREVIATED)
+        is_unknown = (listed and (not names or len(reading.words[j]) <= ABBREVIATED)) or (not names and j in reading.bound)
         steps += not is_sign
         if steps >= NEGATION_REACH or not (is_sign or is_unknown or names & {"filler", "or", "face"}):
             return False
     return False
+
+
+def _is_said_anew(reading: Reading, j: int, i: int) -> bool:
+    """ "Denies fever and has bleeding", "verneint Schmerzen, blutet aber": with a verb of its own it is no item of a list."""
+    return any("present_verb" in reading.concepts[k] for k in range(j + 1, i + 1))
 
 
 def _is_negator(reading: Reading, j: int) -> bool:
@@ -194,7 +203,7 @@ def _ends_list_item(reading: Reading, i: int) -> bool:
     following = i + 1
     if following == len(reading.words) or reading.clause[following] != reading.clause[i]:
         return True
-    return "or" in reading.concepts[following]
+    return "or" in reading.concepts[following] or reading.words[following] in AND
 
 
 def _is_list(reading: Reading, start: int, i: int) -> bool:

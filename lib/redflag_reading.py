@@ -140,10 +140,13 @@ def _mark_phrases(reading: Reading) -> set[int]:
 
 
 def _drop_names(reading: Reading) -> None:
-    """Frau Blut is a name, and so are both words of "señora Dolores Sangrador"; "meine Frau blutet" is none."""
+    """Frau Blut is a name, and so are both words of "señora Dolores Sangrador"; "meine Frau blutet" is none.
+
+    In German every noun has a capital: of "Frau Schmidt Atemnot" only the first is a name."""
     for i, names in enumerate(reading.concepts[:-1]):
         if "title" in names and not (i and "possessive" in reading.concepts[i - 1]) and not _addressed(reading, i):
-            for k in range(i + 1, min(i + 3, len(reading.words))):
+            names_at_most = 1 if "title_de" in names else 2
+            for k in range(i + 1, min(i + 1 + names_at_most, len(reading.words))):
                 if not reading.shown[k].istitle() or reading.clause[k] != reading.clause[i + 1]:
                     break
                 reading.concepts[k] = frozenset()

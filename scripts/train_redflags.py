@@ -28,7 +28,7 @@ from lib import redflag_hearing as hearing
 from lib import redflag_model, redflags
 from lib.redflags import CATEGORIES
 
-VERSION = "9"
+VERSION = "10"
 SEED = 20261129
 # Each judged by a model that has seen nothing of these batches, thus of their writers and style; thresholds are from FOREIGN.
 HELD_OUT = ((3, 20), (11, 12), (13, 14), (15, 16), (17, 19, 21), (24, 25), (26, 27), (28, 29), (30, 31, 32), (33, 34))
@@ -41,7 +41,7 @@ MISSED_BY_RULES = 2.0
 # Those who wrote after the rules were made say it in other words, and so does whoever comes next.
 WEIGHT = {1: 1.0, 2: 1.0, 3: 3.0, 4: 2.0, 5: 2.0} | dict.fromkeys(corpus.TRAINING_ONLY, 3.0)
 # The shares of the harmless messages, of those that no rule flags, that the classifier may take to E and to any tier.
-FALSE_ALARMS = {"E": 0.028, "U": 0.032}
+FALSE_ALARMS = {"E": 0.026, "U": 0.029}
 TIERS = {"E": ("E",), "U": ("E", "U")}
 ABOUT = {
     "E": CATEGORIES,

@@ -245,6 +245,57 @@ def test_it_is_denied_in_plain_words_too_and_a_small_word_is_no_slip(text):
     assert list(redflags.by_rules(redflags.read(text))) == []
 
 
+def by_rules(text: str) -> str | None:
+    return redflags.highest(tuple(redflags.by_rules(redflags.read(text))))
+
+
+@pytest.mark.parametrize(("affirmed", "taken_back"), [
+    ("no sé, está hinchado", "no se ha hinchado"),
+    ("no se me quita la hinchazón", "Todo bien doctora, no se hinchó nada"),
+    ("no sé por qué está hinchada la cara", "doctor no se ha hinchado como usted advirtió"),
+    ("denies fever and has bleeding", "denies fever and bleeding"),
+    ("niega fiebre y tiene sangrado", "niega fiebre y sangrado"),
+    ("Patient verneint Schmerzen, blutet aber stark", "Patient verneint Brustschmerz, Atemnot und Schluckstörung"),
+    ("shortness of breath", "Patient denies chest pain, shortness of breath and dysphagia"),
+    ("gencive gonflée", "presque plus gonflé"),
+    ("my gum is swollen, no sign of it going down", "my gum was swollen, it is going down"),
+])
+def test_what_is_denied_in_a_list_and_what_is_said_anew_after_it(affirmed, taken_back):
+    """ "Se" and "sé" (I know) are one word without the accent: no Spanish denial had been heard."""
+    assert by_rules(affirmed) is not None
+    assert by_rules(taken_back) is None
+
+
+@pytest.mark.parametrize("text", ["Frau Schmidt Atemnot im Wartezimmer", "Herr Meier Atemnot", "Frau Weber Zungenschwellung"])
+def test_in_german_what_stands_after_the_name_is_no_second_name(text):
+    assert by_rules(text) == "E"
+
+
+@pytest.mark.parametrize("text", ["Hr. Eiterer bittet um Rückruf", "Familie Blut kommt morgen", "Ich heiße Luise Fieber, Zahnreinigung?"])
+def test_the_name_itself_is_still_none(text):
+    assert by_rules(text) is None
+
+
+@pytest.mark.parametrize("text", ["weiter", "zweiter Termin", "Mitarbeiter", "gescheitert", "heiter"])
+def test_pus_is_no_part_of_other_words(text):
+    assert "pus" not in redflags.read(text).places
+
+
+@pytest.mark.parametrize("text", ["Eiter kommt heraus", "Zahn eitrig", "Zahnfleisch vereitert", "es eitert"])
+def test_pus_is_found(text):
+    assert by_rules(text) == "U"
+
+
+def test_one_word_said_of_nobody_decides_in_a_short_message_only():
+    assert by_rules("gum swollen since the filling, when can I come") == "U"
+    assert by_rules("day two after wisdom teeth, all as told, some swelling, soup again and ice") is None
+    assert by_rules("my gum is swollen on day two after wisdom teeth, soup again") == "U"
+
+
+def test_somebody_ill_beside_a_school_is_still_ill():
+    assert by_rules("my son's tooth broke at school, it is bleeding") == "U"
+
+
 def test_a_visit_to_the_hygienist_denies_nothing():
     """ "Prophylaxe" is her chair in German; as a prevention it had taken back the swelling and the breath that followed."""
     assert {"swelling", "airway_word"} <= redflags.read("aus der Prophylaxe, jetzt Gesichtsschwellung, Atemnot").places.keys()
@@ -351,8 +402,9 @@ def test_the_model_was_made_from_the_messages_as_they_are():
 
 
 def test_the_model_is_small_and_loads_at_once():
+    """In 27 ms where nothing else runs; a loop beside it tells how busy it is here."""
     assert redflag_model.PATH.stat().st_size < 2_500_000
-    assert cheapest(lambda: redflag_model.load(redflag_model.PATH)) < 0.05
+    assert cheapest(lambda: redflag_model.load(redflag_model.PATH)) < 150 * cheapest(lambda: sum(range(20_000)))
 
 
 @pytest.mark.parametrize("harmless", ["Is a filling safe? ", "is a filling safe ", "do you take insurance ", "¿Es seguro un empaste? "])
