@@ -159,7 +159,8 @@ def _consultation(asked: Chat, article: articles.Article | None) -> Consultation
     redactor = redaction.Redactor(redaction.Subject(asked.patient.name) if asked.patient.name else None)
     said = asked.history[-prompts.HISTORY:]
     history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
-    extracts = (Extract(article.title, article.body),) if article else ()
+    given = [article, *knowledge.beside(asked.message, article)] if article else []
+    extracts = tuple(Extract(one.title, one.body) for one in given)
     return Consultation(provider, redactor.redact(asked.message),
                         Context(redactor.redact(asked.notes[:LONGEST_QUESTION]), history, extracts, asked.emergency_number))
 

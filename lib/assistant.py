@@ -5,7 +5,7 @@ The red flags stand before all of this (lib/workflows.py), and nothing here is n
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -100,29 +100,40 @@ def _plan(scope: Scope, question: Question) -> Plan:
     patient = patients.read(scope, question.patient_id) if question.patient_id else None
     redactor = Redactor(_subject(patient) if patient else None)
     masked = redactor.redact(question.text)
-    article = _find_article(scope, PLACEHOLDER.sub(" ", masked), set(question.signs) - {MODEL})
+    signs, own = set(question.signs) - {MODEL}, clinic_articles.active(scope)
+    article = _find_article(scope, PLACEHOLDER.sub(" ", masked), own, signs)
     if not assistant_settings.available(decided) or (article and not patient and not (question.again or question.declared)):
         return _built_in(scope, question, article, decided)
     try:
-        return _with_provider(scope, question, decided, Known(patient, article, redactor, masked))
+        further = _further(scope, PLACEHOLDER.sub(" ", masked), own, article) if article and not signs else ()
+        return _with_provider(scope, question, decided, Known(patient, article, redactor, masked, further))
     except SetUpError as error:  # a key that can't be read: the operator's to mend, and no reason to leave a question alone
         log.error("provider's key can't be read", clinic_id=str(scope.identity.clinic_id), error=type(error).__name__)
         return _built_in(scope, question, article, decided, why_not="unavailable")
 
 
-def _find_article(scope: Scope, text: str, signs: Collection[str] = ()) -> Article | None:
+def _find_article(scope: Scope, text: str, own: Sequence[ClinicArticle], signs: Collection[str]) -> Article | None:
     """The clinic's own or a built-in one, the latter with the name of whoever reviewed it here. `signs`: of a danger that was
     declared general. Where only a provider saw one, nothing says which."""
-    own = clinic_articles.active(scope)
     if signs:
         own = [article for article in own if first_aid.names((article.title, *article.other_names), signs)]
     found = knowledge.find(scope, text, own)
     if signs and isinstance(found, Article) and not first_aid.is_about(found.slug, signs):
         return None
     if isinstance(found, ClinicArticle):
-        return Article(f"{OWN}{found.id}", found.title, scope.identity.language, (), (), found.body, (), "",
-                       found.updated_at.date(), None, None)
+        return _as_article(scope, found)
     return article_reviews.stamped(scope, found) if found else None
+
+
+def _further(scope: Scope, text: str, own: Sequence[ClinicArticle], found: Article) -> tuple[Article, ...]:
+    """What else the question names, for a provider that reads it beside the one found."""
+    near = knowledge.beside(text, found, own)
+    return tuple(_as_article(scope, one) if isinstance(one, ClinicArticle) else one for one in near)
+
+
+def _as_article(scope: Scope, own: ClinicArticle) -> Article:
+    return Article(f"{OWN}{own.id}", own.title, scope.identity.language, (), (), own.body, (), "", own.updated_at.date(), None,
+                   None)
 
 
 def _built_in(scope: Scope, question: Question, article: Article | None, decided: AssistantSettings,
@@ -134,12 +145,18 @@ def _built_in(scope: Scope, question: Question, article: Article | None, decided
 
 @dataclass(frozen=True)
 class Known:
-    """What is known around a question, and what masks it. `masked`: the question as it may leave."""
+    """What is known around a question, and what masks it. `masked`: the question as it may leave; `further`: articles beside
+    the one that answers it."""
 
     patient: Patient | None
     article: Article | None
     redactor: Redactor
     masked: str
+    further: tuple[Article, ...] = ()
+
+    @property
+    def articles(self) -> list[Article]:
+        return [*([self.article] if self.article else []), *self.further]
 
 
 def _with_provider(scope: Scope, question: Question, decided: AssistantSettings, known: Known) -> Plan:
@@ -148,7 +165,7 @@ def _with_provider(scope: Scope, question: Question, decided: AssistantSettings,
     key = _cache_key(question, consultation)
     kept = answer_cache.find(scope, key) if key and not question.again else None
     if kept:
-        return _from_cache(scope, question, article, kept)
+        return _from_cache(scope, question, known, kept)
     price = _price(scope, decided)
     amount = prices.most(price, sum(len(message["content"]) for message in consultation.messages))
     held_on = budgets.reserve(scope, amount, decided.daily_budget_usd)
@@ -159,13 +176,14 @@ def _with_provider(scope: Scope, question: Question, decided: AssistantSettings,
                    redactions=known.redactor.counts, budget_day=held_on, reserved_usd=amount)
     request = Request(question.text, article, question.tier == "U", scope.identity.emergency_number, consultation,
                       declared=question.declared)
-    return Plan(request, call, facts_of(article), price, key, decided.daily_budget_usd)
+    return Plan(request, call, facts_of(article, known.further), price, key, decided.daily_budget_usd)
 
 
-def _from_cache(scope: Scope, question: Question, article: Article | None, kept: answer_cache.Kept) -> Plan:
+def _from_cache(scope: Scope, question: Question, known: Known, kept: answer_cache.Kept) -> Plan:
     """A hit costs nothing, and tells what it saved."""
+    article = known.article
     request = Request(question.text, article, False, scope.identity.emergency_number, kept=kept.content, saved_usd=kept.cost_usd)
-    return Plan(request, _call(scope, question, "cache", article), {**facts_of(article), **kept.metadata})
+    return Plan(request, _call(scope, question, "cache", article), {**facts_of(article, known.further), **kept.metadata})
 
 
 def _call(scope: Scope, question: Question, route: str, article: Article | None) -> Call:
@@ -203,7 +221,7 @@ def _context(scope: Scope, question: Question, known: Known) -> Context:
              if question.patient_id or turn.created_at > datetime.now(UTC) - SAME_CONVERSATION]
     return Context(known.redactor.redact(written)[:prompts.NOTES],
                    tuple(_turn(turn, known.redactor) for turn in turns if turn.content),
-                   (_extract(known.article, known.redactor),) if known.article else (), scope.identity.emergency_number)
+                   tuple(_extract(article, known.redactor) for article in known.articles), scope.identity.emergency_number)
 
 
 def _extract(article: Article, redactor: Redactor) -> Extract:
@@ -217,13 +235,15 @@ def _turn(message: Message, redactor: Redactor) -> Turn:
     return Turn(message.role, redactor.redact(message.content)[:prompts.TURN])
 
 
-def facts_of(article: Article | None) -> dict[str, Any]:
-    """What the answer says about where it comes from, as it stood when it was given."""
+def facts_of(article: Article | None, further: Sequence[Article] = ()) -> dict[str, Any]:
+    """What the answer says about where it comes from, as it stood when it was given. `further`: what a provider was given
+    besides, cited as [2] and [3]."""
     if article is None:
         return {}
+    beside = {"further": [{"slug": one.slug, "title": one.title} for one in further]} if further else {}
     return {"title": article.title, "source_note": article.source_note, "own": article.slug.startswith(OWN),
             "drafted_on": article.drafted_on.isoformat(),
             "reviewed_on": article.reviewed_on.isoformat() if article.reviewed_on else None,
             "reviewed_by": article.reviewed_by,
             "sources": [{"organisation": source.organisation, "title": source.title, "url": source.url,
-                         "read_on": str(source.read_on)} for source in article.sources]}
+                         "read_on": str(source.read_on)} for source in article.sources], **beside}

@@ -24,6 +24,7 @@ ENOUGH = 0.6  # the share of the question that its article must explain
 ENOUGH_DENTAL = 0.5  # less, where it names teeth, mouth or dentist: a crown of England is no dental crown
 ENOUGH_NAMED = 0.34  # what the name found in it must weigh
 ENOUGH_TOGETHER = 0.8  # or, of a question with two matters, it and another article
+NEAR, FURTHER = 0.34, 2  # what else a provider reads: two articles at most, that are named and explain a third
 NEARLY = 0.3  # the clinic's own article comes first if it explains less by no more than this
 SHORTLIST = 8  # articles whose text is weighed
 FULL_TEXT = 0.2  # what the full-text rank may add to an article's weight
@@ -44,6 +45,15 @@ def find(scope: Scope, question: str, own: Sequence[T] = ()) -> Article | T | No
 def look_up(question: str, published: Sequence[Article], own: Sequence[T] = ()) -> Article | T | None:
     """As `find`, without a database: among the articles given."""
     return _choose(question[:QUESTION_CHARACTERS], _index(tuple(published)), own, lambda matches, _words: matches)
+
+
+def beside(question: str, found: Article | T, own: Sequence[T] = ()) -> list[Article | T]:
+    """What else the question names, the surest first: no answer by itself, but a help to a provider that reads it all."""
+    asked, index = question[:QUESTION_CHARACTERS], _built_in()
+    private = Index(own, index)
+    matches: list[Match[Article] | Match[T]] = [*private.ranked(private.read(asked)), *index.ranked(index.read(asked))]
+    near = sorted((match for match in matches if min(match.named, match.sure) >= NEAR), key=lambda match: -match.sure)
+    return [match.article for match in near if match.article.title != found.title][:FURTHER]
 
 
 def _choose(question: str, index: Index[Article], own: Sequence[T], weigh: Weigh) -> Article | T | None:

@@ -48,7 +48,8 @@ def _footnote(message: Message, identity: Identity) -> str:
     ended = _ended(message)
     lines = [f":orange-badge[:material/schedule: {_('Dentist today')}]"] if facts.get("tier") == "U" else []
     lines += [f":small[:material/info: {ended}]"] if ended else []
-    lines += [f":small[:gray[{_sources(facts, identity)}]]"] if facts.get("title") and not facts.get("own") else []
+    tells = facts.get("title") and ("further" in facts or not facts.get("own"))
+    lines += [f":small[:gray[{_sources(facts, identity)}]]"] if tells else []
     lines += [f":small[:gray[{_origin(message, identity)}]]"] if "route" in facts else []
     return "  \n".join(lines)
 
@@ -78,10 +79,16 @@ def _sources(facts: dict[str, Any], identity: Identity) -> str:
     cited = [_("{source} (read {day})").format(source=_source(row), day=widgets.day(date.fromisoformat(row["read_on"]), identity))
              for row in facts.get("sources", [])]
     note = escape(facts.get("source_note") or "")
-    listed = "; ".join(cited + [note] * bool(note)) or _("none")
+    listed = "; ".join(cited + [note] * bool(note)) or (_("the clinic's own article") if facts.get("own") else _("none"))
     if facts["route"] in ("provider", "cache"):
-        return _("Given to the provider: [1] {title}. Sources: {list}").format(title=escape(facts["title"]), list=listed)
+        return _("Given to the provider: {articles}. Sources: {list}").format(articles=_given(facts), list=listed)
     return _("Sources: {list}").format(list=listed)
+
+
+def _given(facts: dict[str, Any]) -> str:
+    """The articles by the numbers under which a provider cites them."""
+    titles = [facts["title"], *(one["title"] for one in facts.get("further", []))]
+    return "; ".join(f"[{number}] {escape(title)}" for number, title in enumerate(titles, 1))
 
 
 def _source(row: dict[str, str]) -> str:

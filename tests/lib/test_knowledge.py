@@ -287,3 +287,16 @@ def test_lay_questions_about_known_topics_are_mostly_answered_and_foreign_ones_n
     with db.scope(alice) as scope:
         assert sum(knowledge.find(scope, question) is not None for question in known) >= 0.9 * len(known)
         assert not any(knowledge.find(scope, question) for question in foreign)
+
+
+def test_what_else_a_question_names_stands_beside_its_answer():
+    question = "la dentadura me hace una herida en la encía"
+    found = knowledge.look_up(question, ARTICLES)
+    assert found.slug == "denture-sore-spots"
+    assert [article.slug for article in knowledge.beside(question, found)] == ["dentures", "denture-care"]
+    assert knowledge.beside("how do I cancel my appointment", knowledge.look_up("how do I cancel my appointment", ARTICLES)) == []
+
+
+def test_a_clinics_own_article_can_stand_beside_too():
+    question = "what are your prices for dentures, and what can they cost"
+    assert PRICES in knowledge.beside(question, knowledge.look_up("dentures", ARTICLES), OWN)
