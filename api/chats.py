@@ -1,7 +1,7 @@
 """Conversations with the assistant: threads, messages, questions and what becomes of their answers."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,14 +13,16 @@ from starlette.concurrency import run_in_threadpool
 from api import answering, cursor, once, refusals
 from api.route import OneHop
 from api.session import may
-from lib import answer_ratings, auth, chats, db, workflows
+from lib import advice, answer_ratings, auth, chats, db, emergencies, workflows
 from lib.db import Scope
+from lib.errors import NotFound
 from lib.identity import Identity
 
 router = APIRouter(prefix="/chats", tags=["chats"], route_class=OneHop)
 Asker = Annotated[Identity, Depends(may("chat.ask"))]
 Before = Annotated[str | None, Query(alias="cursor", max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=100)]
+Sign = Literal["airway", "bleeding", "infection", "trauma", "heart", "allergy", "self_harm"]
 # How it is told, not what is asked: one key stands for both ways (api/once.py).
 Stream = Annotated[bool, Field(exclude=True)]
 THREAD: JsonDict = {"id": "01932c07-2c3e-7a05-b3c4-1e7d9f0a2b60", "patient_id": "01932c07-2c3e-7b1f-9d55-0a4c6a1f7f10",
@@ -93,6 +95,25 @@ class Again(BaseModel):
     stream: Stream = False
 
 
+class Sheet(BaseModel):
+    """What to ask a patient, so that a danger depends on nobody's wording: by sign, in the clinic's language."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "data": {"airway": "Trouble breathing or swallowing, drooling, or a tongue that is pushed up"}}]})
+
+    data: dict[Sign, str]
+
+
+class Ticked(BaseModel):
+    """`signs`: those that were answered with yes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"patient_id": None, "signs": ["airway"], "stream": False}]})
+
+    patient_id: UUID | None = None
+    signs: Annotated[list[Sign], Field(max_length=7)]
+    stream: Stream = False
+
+
 class Feedback(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"helpful": False, "reason": "The dose is missing."}]})
 
@@ -155,6 +176,38 @@ async def regenerate(message_id: UUID, again: Again, identity: Asker, request: R
     return await _answered(identity, request, key, again, create)
 
 
+@router.post("/messages/{message_id}/general", status_code=201, response_model=Message, responses=ANSWERED)
+async def declare_general(message_id: UUID, again: Again, identity: Asker, request: Request, key: once.Key = None) -> Any:
+    """Who asked states that no patient is in danger now, by the card that the question was answered with. On record, and then
+    the question is answered. 404 where there is no emergency."""
+    def create() -> UUID:
+        with db.scope(identity) as scope:
+            raised = _emergency_of(scope, _readable(scope, message_id))
+        return workflows.declare_general(identity, raised).answer_id
+    return await _answered(identity, request, key, again, create)
+
+
+@router.get("/checklist")
+def checklist(identity: Asker) -> Sheet:
+    with db.scope(identity):
+        return Sheet.model_validate({"data": advice.checklist()})
+
+
+@router.post("/checklist", status_code=201, response_model=Message, responses={
+    **ANSWERED, 204: {"description": "No sign was answered with yes; that is on record, and there is nothing to answer"}})
+async def tick_off(ticked: Ticked, identity: Asker, request: Request, key: once.Key = None) -> Any:
+    """Any sign that is answered with yes is an emergency, answered by the card at once."""
+    if not ticked.signs:
+        await run_in_threadpool(workflows.tick_off, identity, ticked.patient_id, ())
+        return Response(status_code=204)
+
+    def create() -> UUID:
+        asked = workflows.tick_off(identity, ticked.patient_id, set(ticked.signs))
+        assert asked
+        return asked.answer_id
+    return await _answered(identity, request, key, ticked, create)
+
+
 @router.post("/messages/{message_id}/stop", status_code=204)
 def stop(message_id: UUID, identity: Asker) -> Response:
     """One's own running answer ends with what is there. One that is not running stays as it is."""
@@ -173,7 +226,7 @@ def rate(message_id: UUID, feedback: Feedback, identity: Asker) -> Response:
     return Response(status_code=204)
 
 
-async def _answered(identity: Identity, request: Request, key: str | None, body: Question | Again,
+async def _answered(identity: Identity, request: Request, key: str | None, body: Question | Again | Ticked,
                     create: Callable[[], UUID]) -> Any:
     answer_id = await run_in_threadpool(once.act, identity, request, key, body, create)
     read = _reader(identity, answer_id)
@@ -195,3 +248,11 @@ def _readable(scope: Scope, message_id: UUID) -> chats.Message:
     if found.patient_id:
         auth.require(scope.identity, "chat.patient")
     return found
+
+
+def _emergency_of(scope: Scope, card: chats.Message) -> UUID:
+    question_id = card.question_id or card.id
+    raised = emergencies.of_questions(scope, card.thread_id, [question_id]).get(question_id)
+    if raised is None:
+        raise NotFound
+    return raised.id

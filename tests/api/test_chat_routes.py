@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from lib import db, patients, workflows
+from lib import advice, db, patients, workflows
 from lib.errors import Unavailable
 from lib.patient_form import PatientForm
 
@@ -58,6 +58,38 @@ def test_an_emergency_gets_the_card_at_once(as_bob, patient):
     told = as_bob.post("chats/messages", json={**ALARM, "patient_id": patient}).json()
     assert told["metadata"]["route"] == "emergency"
     assert "112" in told["content"]
+
+
+
+def test_who_asked_states_that_it_was_a_general_question_and_gets_an_answer(as_bob, api, sign_in, alice, patient):
+    card = as_bob.post("chats/messages", json={**ALARM, "patient_id": patient}).json()
+    assert as_bob.post(f"chats/messages/{card['id']}/regenerate", json={}).status_code == 422
+    other = api.post(f"chats/messages/{card['id']}/general", json={}, headers=sign_in(alice))
+    assert (other.status_code, other.json()["detail"]) == (409, "Only who asked can say what was meant.")
+
+    key = {"Idempotency-Key": uuid4().hex}
+    told = [as_bob.post(f"chats/messages/{card['id']}/general", json={}, headers=key) for _time in range(2)]
+    assert [one.status_code for one in told] == [201, 201]
+    assert told[0].json() == told[1].json()
+    assert (told[0].json()["question_id"], told[0].json()["metadata"]["route"]) == (card["question_id"], "fallback")
+    [listed] = as_bob.get("emergencies", params={"state": "answered"}).json()["data"]
+    assert (listed["message_id"], listed["general"]) == (card["question_id"], True)
+
+
+def test_of_what_is_no_emergency_nobody_states_anything(as_bob):
+    told = as_bob.post("chats/messages", json=QUESTION).json()
+    assert as_bob.post(f"chats/messages/{told['id']}/general", json={}).status_code == 404
+
+
+def test_the_checklist_is_read_and_ticked_off(as_bob, patient):
+    asked = as_bob.get("chats/checklist").json()["data"]
+    assert asked == advice.checklist()
+    assert as_bob.post("chats/checklist", json={"patient_id": patient, "signs": []}).status_code == 204
+    card = as_bob.post("chats/checklist", json={"patient_id": patient, "signs": ["airway", "bleeding"]}).json()
+    assert (card["metadata"]["route"], "112" in card["content"]) == ("emergency", True)
+    [waiting] = as_bob.get("emergencies").json()["data"]
+    assert waiting["categories"] == ["airway", "bleeding"]
+    assert as_bob.post("chats/checklist", json={"signs": ["hunger"]}).status_code == 422
 
 
 def test_the_same_key_asks_once(as_bob):

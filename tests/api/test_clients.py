@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from lib import api_clients, auth, credentials, db, export_jobs
+from lib import api_clients, auth, credentials, db, export_jobs, quarantine
 from lib.api_clients import Wanted
 from lib.errors import Invalid, NotFound
 
@@ -77,6 +77,38 @@ def test_its_role_binds_in_the_database_too(make_client, alice, api):
     identity = api_clients.recognise(made["Authorization"].removeprefix("Bearer "))
     with db.scope(identity) as scope:
         assert scope.value("select count(*) from patient_notes where clinic_id = :clinic_id") == 0
+
+
+@pytest.fixture
+def copy(owner, monkeypatch):
+    """This run's database as a restored copy; what is told of it is asked anew after each change."""
+    def asked_anew() -> None:
+        monkeypatch.setattr(quarantine, "_taken", (0.0, None))
+
+    def release() -> None:
+        with owner.begin() as connection:
+            quarantine.end(connection)
+        asked_anew()
+    with owner.begin() as connection:
+        connection.execute(text("insert into restores (source, taken_at) values ('test', now())"))
+    asked_anew()
+    yield release
+    release()
+
+
+def test_a_restored_copy_lets_no_client_in_until_it_is_released(api, make_client, alice, sign_in, copy):
+    _id, shown = make_client("receptionist", ["patients.read", "patients.write"])
+    for method in ("GET", "POST"):
+        refused = api.request(method, "patients", json={"full_name": "Ann"}, headers=shown)
+        assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
+        assert refused.json()["detail"] == "This is a restored copy, not released yet. API clients are let in again when it is."
+    assert api.get("patients", headers={"Authorization": f"{shown['Authorization']}x"}).status_code == 401  # no word to strangers
+    assert api.get("patients", headers=sign_in(alice)).status_code == 200
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from audit_log where clinic_id = :clinic_id and action = 'refused'") == 2
+        assert scope.value("select count(*) from patients where clinic_id = :clinic_id") == 0
+    copy()
+    assert api.get("patients", headers=shown).status_code == 200
 
 
 def test_a_client_is_over_when_revoked_or_when_its_owner_is_one_no_more(api, make_client, alice, hire, owner):
