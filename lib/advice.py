@@ -40,6 +40,12 @@ def safety_net(emergency_number: str) -> str:
         number=emergency_number)
 
 
+def with_safety_net(content: str, emergency_number: str) -> str:
+    """Under whatever there is of an answer, once."""
+    net = safety_net(emergency_number)
+    return f"{content}\n\n{net}" if content.strip() and not content.endswith(net) else content
+
+
 def emergency_card(emergency_number: str, categories: Collection[str]) -> str:
     """The fixed words for tier E: nothing is looked up, nothing is sent out, nothing else is said.
 

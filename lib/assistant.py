@@ -78,17 +78,16 @@ def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
     request, consultation = plan.request, plan.request.consultation
     answer_id = answers.start(scope, question.id, plan.call, consultation.messages if consultation else None)
     settlement = Settlement(scope.identity, question.id, answer_id, plan)
-    settle = partial(_settle, settlement, advice.safety_net(scope.identity.emergency_number))
+    settle = partial(_settle, settlement, scope.identity.emergency_number)
     crowded = ai.answer(replace(request, crowded=True))
     outside = workers.Outside(scope.identity.clinic_id, request.stop, settlement.keep, crowded) if consultation else None
     known = ai.known(plan.call.route)
     return workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began, outside)
 
 
-def _settle(settlement: Settlement, net: str, ending: Ending) -> None:
+def _settle(settlement: Settlement, emergency_number: str, ending: Ending) -> None:
     """Whatever ended it, and however early: the safety net stands under what there is."""
-    bare = ending.content.strip() and not ending.content.endswith(net)
-    settlement(replace(ending, content=f"{ending.content}\n\n{net}") if bare else ending)
+    settlement(replace(ending, content=advice.with_safety_net(ending.content, emergency_number)))
 
 
 # who answers ---------------------------------------------------------------------------------------------------------

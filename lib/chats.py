@@ -38,6 +38,11 @@ class Message:
         """Being written, here or in another process."""
         return self.status == "started" and not self.stale
 
+    @property
+    def cut_off(self) -> bool:
+        """Ended by the database, in the middle: whoever wrote it is gone."""
+        return self.stale or self.status == "abandoned" or self.metadata.get("problem") == "left"
+
 
 @dataclass(frozen=True)
 class Thread:

@@ -33,7 +33,8 @@ def show(message: Message, identity: Identity, raised: Emergency | None = None, 
             alarm.card(message.content, raised, identity)
     else:
         with st.chat_message("assistant", avatar=ANSWERED):
-            st.markdown(f"{text(message.content, name)}\n\n{_footnote(message, identity)}")
+            content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content
+            st.markdown(f"{text(content, name)}\n\n{_footnote(message, identity)}")
             below()
 
 

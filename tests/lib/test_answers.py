@@ -4,7 +4,7 @@ import time
 
 from sqlalchemy import text
 
-from lib import advice, answers, chats, db, team, workers, workflows
+from lib import advice, answers, chats, db, team, thread_export, workers, workflows
 from tests.lib import elsewhere
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled
 from tests.lib.fake_provider import END, WHOLE, chunk, usage
@@ -45,6 +45,8 @@ def test_a_killed_process_leaves_the_text_so_far_and_the_sweep_ends_it(switched_
 
     found = get(alice, answer_id)
     assert (found.content, found.status) == ("Half an answer", "abandoned")
+    with db.scope(alice) as scope:
+        assert f"Half an answer\n\n{advice.safety_net('112')}" in thread_export.export(scope, None)
 
 
 def test_the_text_so_far_is_in_the_row_within_a_second_and_the_end_is_still_written_once(switched_on, alice, monkeypatch):

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from lib import answers, auth, chats, db, drafts, team, workers, workflows
+from lib import advice, answers, auth, chats, db, drafts, team, workers, workflows
 from lib.calls import Call, Ending
 from lib.db import Page
 from lib.errors import Invalid
@@ -208,9 +208,12 @@ def test_what_a_crash_left_open_says_so(alice, owner, visit):
         answer = answers.start(scope, question, Call("kb", None, "r", None, "en"))
     with owner.begin() as connection:
         connection.execute(text("alter table chat_messages disable trigger finish_once"))
-        connection.execute(text("update chat_messages set id = app.uuid_floor(now() - interval '3 minutes') where id = :id"), {"id": answer})
+        connection.execute(text("update chat_messages set id = app.uuid_floor(now() - interval '3 minutes'), "
+                                "content = 'Half of it' where id = :id"), {"id": answer})
         connection.execute(text("alter table chat_messages enable trigger finish_once"))
-    assert "This answer was interrupted" in words(visit(alice))
+    shown = words(visit(alice))
+    assert "This answer was interrupted" in shown
+    assert f"Half of it\n\n{advice.safety_net('112')}" in shown
 
 
 def test_a_signed_out_visitor_is_shown_no_thread(database):
