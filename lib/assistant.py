@@ -239,10 +239,12 @@ def facts_of(article: Article | None, further: Sequence[Article] = ()) -> dict[s
     besides, cited as [2] and [3]."""
     if article is None:
         return {}
+    given = (article, *further)
     beside = {"further": [{"slug": one.slug, "title": one.title} for one in further]} if further else {}
-    return {"title": article.title, "source_note": article.source_note, "own": article.slug.startswith(OWN),
+    return {"title": article.title, "source_note": "; ".join(one.source_note for one in given if one.source_note),
+            "own": article.slug.startswith(OWN),
             "drafted_on": article.drafted_on.isoformat(),
             "reviewed_on": article.reviewed_on.isoformat() if article.reviewed_on else None,
             "reviewed_by": article.reviewed_by,
             "sources": [{"organisation": source.organisation, "title": source.title, "url": source.url,
-                         "read_on": str(source.read_on)} for source in article.sources], **beside}
+                         "read_on": str(source.read_on)} for one in given for source in one.sources], **beside}

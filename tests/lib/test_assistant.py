@@ -19,6 +19,7 @@ from lib import (
     clinics,
     db,
     emergencies,
+    knowledge,
     prices,
     prompts,
     providers,
@@ -121,6 +122,7 @@ def test_a_provider_reads_what_else_the_question_names_and_the_answer_says_so(sw
     titles = [facts["title"], *(one["title"] for one in facts["further"])]
     assert titles == ["Sore, loose or broken dentures", "Caring for dentures"]
     assert all(f"[{number}] {title}\n" in given for number, title in enumerate(titles, 1))
+    assert len(facts["sources"]) == sum(len(article.sources) for article in knowledge.read_folder() if article.title in titles)
     assert len(given) < prompts.EXTRACT + 2 * prompts.FURTHER + 300
 
 
