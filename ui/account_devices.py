@@ -10,17 +10,23 @@ from lib.texts import _, count
 from ui import guard, state, widgets
 from ui.markdown import escape
 
+SHOWN = 10  # the last used; who signs in from programs has hundreds, and each is drawn on every rerun
+
 
 def section(identity: Identity) -> None:
     st.subheader(_("Devices"), anchor=False)
     devices = account.sessions(identity)
-    for device in devices:
+    for device in devices if len(devices) <= SHOWN or _all(len(devices)) else devices[:SHOWN]:
         with st.container(key=f"device_{device.key}", border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(_describe(device, identity), width="stretch")
             if not device.current:
                 st.button(_("Sign out"), key=f"sign_out_{device.key}", on_click=_sign_out, args=(device.id,))
     if len(devices) > 1:
         st.button(_("Sign out all other devices"), icon=":material/logout:", on_click=_sign_out_others)
+
+
+def _all(number: int) -> bool:
+    return st.toggle(_("Show all {n} devices").format(n=number), key="all_devices")
 
 
 def _describe(device: Device, identity: Identity) -> str:

@@ -244,6 +244,16 @@ def test_another_device_is_signed_out_and_this_one_stays(open_page, mona, token_
     assert "Sign out all other devices" not in labels(at)
 
 
+def test_of_many_devices_the_last_used_are_shown_and_the_others_on_demand(open_page, mona, token_of):
+    for _device in range(14):
+        token_of(mona)
+    at = open_page(mona, "account")
+    assert texts(at).count("Unknown device") == 10
+    assert texts(at).count("this device") == 1
+    at = at.toggle(key="all_devices").set_value(True).run()
+    assert texts(at).count("Unknown device") == 15
+
+
 def is_in(token_id: str) -> bool:
     try:
         return bool(auth.resume(token_id))
