@@ -4,12 +4,12 @@ from uuid import UUID
 
 import streamlit as st
 
-from lib import db, long_jobs
+from lib import auth, db, long_jobs
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.long_jobs import LongJob
 from lib.texts import _
-from ui import guard, job_progress, state, widgets
+from ui import guard, job_progress, menu, state, widgets
 from ui.markdown import escape
 
 SHOWN = 5
@@ -27,6 +27,8 @@ def section(identity: Identity) -> None:
             st.markdown(_describe(job, identity), width="stretch")
             if job.open and not job.cancelled:
                 st.button(_("Cancel"), key=f"cancel_{job.id}", on_click=_cancel, args=(job.id,))
+            elif job.kind == "export" and job.status == "done" and auth.may(identity, "clinic.export"):
+                st.page_link(menu.page("clinic"), label=_("To the file"), icon=":material/arrow_forward:", icon_position="right")
 
 
 def _describe(job: LongJob, identity: Identity) -> str:

@@ -235,5 +235,7 @@ def test_what_an_export_is_about_stands_among_ones_jobs(open_page, alice, do_job
     with db.scope(alice) as scope:
         export_jobs.begin(scope)
     do_jobs()
+    at = open_page(alice, "account")
     assert f"**Export** clinic.zip  \n:small[done · {export_jobs.DOCUMENTS + 1} of {export_jobs.DOCUMENTS + 1} tables" in (
-        texts(open_page(alice, "account")).replace("\\", ""))
+        texts(at).replace("\\", ""))
+    assert [link.proto.label for link in at.get("page_link") if link.proto.page == "clinic"][-1] == "To the file"
