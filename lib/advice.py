@@ -23,7 +23,7 @@ def apology(problem: str) -> str:
     return {"busy": _("The AI is busy, try again in a moment."),
             "timeout": _("The request timed out."),
             "network": _("Cannot connect to the AI service."),
-            "crowded": _("Your clinic has as many answers on their way as it can have at once. Try again in a moment."),
+            "crowded": _("As many answers are on their way as there can be at once. Try again in a moment."),
             "budget": _("The day's budget for the AI provider is used up.")}.get(
         problem, _("The AI service is temporarily unavailable."))
 
