@@ -264,14 +264,23 @@ def test_hostile_text_costs_no_more_than_its_length(piece):
     redactor = Redactor(JOSE)
     text = (piece * 20_000)[:20_000]
     redactor.redact(text)
-    assert min(_seconds(redactor, text) for _ in range(3)) < 0.15  # 0.02 to 0.04 on a quiet machine
+    assert min(_seconds(redactor, text) for _ in range(3)) < _much()
 
 
 @pytest.mark.parametrize("name", ["(.*", "[", "\\", "a" * 10_000, "a " * 5_000, "王" * 1_000, "🦷", "'-'", "\0", "(" * 500, "A. B."])
 def test_a_strange_name_or_id_breaks_nothing(name):
     redactor = Redactor(Subject(name, phone=name, email=name + "@" + name, ids=(name, "")))
-    assert _seconds(redactor, "tooth 36 hurts, says the patient. " * 600) < 0.15
+    assert _seconds(redactor, "tooth 36 hurts, says the patient. " * 600) < _much()
     assert redactor.redact("tooth 36 hurts") == "tooth 36 hurts"
+
+
+def _much() -> float:
+    """0.15 s where the machine is quiet and redacting takes 0.02 to 0.04: a loop tells how busy it is."""
+    def loop() -> float:
+        begun = time.process_time()
+        sum(range(200_000))
+        return time.process_time() - begun
+    return 50 * min(loop() for _ in range(3))
 
 
 def _seconds(redactor: Redactor, text: str) -> float:
