@@ -162,7 +162,7 @@ async def ask(question: Question, identity: Asker, request: Request, key: once.K
     """Red flags come first, as in the app: an emergency is answered by the card, at once. The answer is written to its end even
     if nobody waits for it."""
     def create() -> UUID:
-        return workflows.ask(identity, question.patient_id, question.text).answer_id
+        return workflows.ask(identity, question.patient_id, question.text, at_once=not _streams(question, request)).answer_id
     return await _answered(identity, request, key, question, create)
 
 
@@ -172,7 +172,7 @@ async def regenerate(message_id: UUID, again: Again, identity: Asker, request: R
     def create() -> UUID:
         with db.scope(identity) as scope:
             _readable(scope, message_id)
-        return workflows.ask_again(identity, message_id).answer_id
+        return workflows.ask_again(identity, message_id, at_once=not _streams(again, request)).answer_id
     return await _answered(identity, request, key, again, create)
 
 
@@ -183,7 +183,7 @@ async def declare_general(message_id: UUID, again: Again, identity: Asker, reque
     def create() -> UUID:
         with db.scope(identity) as scope:
             raised = _emergency_of(scope, _readable(scope, message_id))
-        return workflows.declare_general(identity, raised).answer_id
+        return workflows.declare_general(identity, raised, at_once=not _streams(again, request)).answer_id
     return await _answered(identity, request, key, again, create)
 
 
@@ -230,10 +230,14 @@ async def _answered(identity: Identity, request: Request, key: str | None, body:
                     create: Callable[[], UUID]) -> Any:
     answer_id = await run_in_threadpool(once.act, identity, request, key, body, create)
     read = _reader(identity, answer_id)
-    if body.stream or "text/event-stream" in request.headers.get("accept", ""):
+    if _streams(body, request):
         return StreamingResponse(answering.events(answer_id, read), 201, media_type="text/event-stream")
     await answering.finished(answer_id, read)
     return await run_in_threadpool(read)
+
+
+def _streams(body: Question | Again | Ticked, request: Request) -> bool:
+    return body.stream or "text/event-stream" in request.headers.get("accept", "")
 
 
 def _reader(identity: Identity, answer_id: UUID) -> Callable[[], Message]:

@@ -175,7 +175,7 @@ def _articles() -> tuple[articles.Article, ...]:
 
 def whole(prepared: Prepared) -> dict[str, Any]:
     """Waits for the provider, if one is asked."""
-    text, rest = "", events(prepared)
+    text, rest = "", events(replace(prepared, request=replace(prepared.request, at_once=True)))
     for event in rest:
         if isinstance(event, Delta):
             text += event.text

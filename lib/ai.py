@@ -51,7 +51,7 @@ class Request:
     `consultation`: a provider answers, and the article only where it fails. `why_not`: why no provider is asked, to be said.
     `declared`: who asks has stated that no patient is in danger. `kept`: the answer that was given to exactly this before, and
     what it cost then. `crowded`: all places at providers are taken. `card`: an emergency, these words alone. `refusal`: why this
-    gets its urgent advice and nothing more."""
+    gets its urgent advice and nothing more. `at_once`: nobody watches it being written, so nothing waits for an eye."""
 
     question: str
     article: Article | None
@@ -65,6 +65,7 @@ class Request:
     card: str = ""
     refusal: str = ""
     saved_usd: Decimal | None = None
+    at_once: bool = False
     stop: Stop = field(default_factory=Stop, compare=False)
 
 
@@ -112,18 +113,18 @@ def _net(request: Request) -> Delta:
 def quote(request: Request) -> Iterator[Event]:
     """The article's own words."""
     assert request.article
-    yield from _flow(_because(request) + f"**{request.article.title}**\n\n{request.article.body.strip()}")
+    yield from _flow(request, _because(request) + f"**{request.article.title}**\n\n{request.article.body.strip()}")
     yield FREE
 
 
 def own_up(request: Request) -> Iterator[Event]:
-    yield from _flow(_because(request) + advice.unknown())
+    yield from _flow(request, _because(request) + advice.unknown())
     yield FREE
 
 
 def repeat(request: Request) -> Iterator[Event]:
     """Word for word, its safety net included."""
-    yield from _flow(request.kept)
+    yield from _flow(request, request.kept)
     yield replace(FREE, saved_usd=request.saved_usd)
 
 
@@ -141,7 +142,10 @@ def _because(request: Request) -> str:
     return advice.apology(request.why_not) + "\n\n" if request.why_not else ""
 
 
-def _flow(text: str) -> Iterator[Event]:
+def _flow(request: Request, text: str) -> Iterator[Event]:
+    if request.at_once:
+        yield Delta(text)
+        return
     for piece in _pieces(text):
         yield Delta(piece)
         time.sleep(PAUSE)

@@ -59,7 +59,8 @@ PLACEHOLDER = re.compile(r"\[[a-z ]+\]")  # what lib/redaction.py leaves
 @dataclass(frozen=True)
 class Question:
     """`tier`: what the red-flag check says of it by now. `again`: somebody wants another answer than the one there is.
-    `declared`: who asked has stated that no patient is in danger now; `signs`: what the alarm was about (lib/redflags.py)."""
+    `declared`: who asked has stated that no patient is in danger now; `signs`: what the alarm was about (lib/redflags.py).
+    `at_once`: whoever asks wants it whole."""
 
     id: UUID
     thread_id: UUID
@@ -70,12 +71,13 @@ class Question:
     again: bool = False
     declared: bool = False
     signs: tuple[str, ...] = ()
+    at_once: bool = False
 
 
 def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
     """The answer's row, and the job that will write it: start it once the transaction is over."""
     plan = _plan(scope, question)
-    request, consultation = plan.request, plan.request.consultation
+    request, consultation = replace(plan.request, at_once=question.at_once), plan.request.consultation
     answer_id = answers.start(scope, question.id, plan.call, consultation.messages if consultation else None)
     settlement = Settlement(scope.identity, question.id, answer_id, plan)
     settle = partial(_settle, settlement, scope.identity.emergency_number)

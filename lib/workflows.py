@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -53,9 +53,9 @@ class Asked:
 # asking --------------------------------------------------------------------------------------------------------------
 
 
-def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
+def ask(identity: Identity, patient_id: UUID | None, text: str, *, at_once: bool = False) -> Asked:
     """Red flags, then the length and the limit, then whoever answers, in this order. Raises Invalid or TooMany with nothing
-    saved."""
+    saved. `at_once`: nobody watches the answer being written."""
     began = time.monotonic()
     text = chats.storable(text)
     if not text.strip():
@@ -64,7 +64,7 @@ def ask(identity: Identity, patient_id: UUID | None, text: str) -> Asked:
     refused = None if verdict.tier == "E" else _refuse(identity, text)
     if refused and not verdict.tier:
         raise refused
-    return _post(identity, patient_id, chats.marked(text), verdict, refused, began)
+    return _post(identity, patient_id, chats.marked(text), verdict, refused, began, at_once)
 
 
 def _check(identity: Identity, patient_id: UUID | None, text: str) -> Verdict:
@@ -77,7 +77,7 @@ def _check(identity: Identity, patient_id: UUID | None, text: str) -> Verdict:
 
 
 def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdict, refused: AppError | None,
-          began: float) -> Asked:
+          began: float, at_once: bool) -> Asked:
     route, refusal = "emergency" if verdict.tier == "E" else "blocked" if refused else "", str(refused or "")
     with db.scope(identity) as scope:
         thread_id = chats.open_thread(scope, patient_id)
@@ -89,22 +89,22 @@ def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdi
         if route:
             answer_at_once = partial(_advise, refused) if refused else _alarm
             return Asked(thread_id, question_id, answer_at_once(scope, question_id, verdict, began), verdict.tier, refusal)
-        question = Question(question_id, thread_id, patient_id, text, verdict.tier, verdict.version)
+        question = Question(question_id, thread_id, patient_id, text, verdict.tier, verdict.version, at_once=at_once)
         job = assistant.begin(scope, question, began)
     workers.start(job)
     return Asked(thread_id, question_id, job.message_id, verdict.tier)
 
 
-def ask_again(identity: Identity, answer_id: UUID) -> Asked:
+def ask_again(identity: Identity, answer_id: UUID, *, at_once: bool = False) -> Asked:
     """Another answer to the same question, beside the one there is. An emergency stays one: `declare_general` is its way on."""
     with db.scope(identity) as scope:
         question = _question_of(scope, answer_id)
         if question.tier == "E":
             raise Invalid(_("This message was taken for an emergency. State first that no patient is in danger now."))
-    return _answer_again(identity, question)
+    return _answer_again(identity, replace(question, at_once=at_once))
 
 
-def declare_general(identity: Identity, emergency_id: UUID) -> Asked:
+def declare_general(identity: Identity, emergency_id: UUID, *, at_once: bool = False) -> Asked:
     """"General question, not a patient now": on record in the name of who says so, and then the question is answered. Raises
     Invalid or TooMany with the statement saved, where it is too long or one too many."""
     with db.scope(identity) as scope:
@@ -114,7 +114,8 @@ def declare_general(identity: Identity, emergency_id: UUID) -> Asked:
             raise Conflict(_("Only who asked can say what was meant."))
         emergencies.declare_general(scope, emergency_id)
     return _answer_again(identity, Question(question.id, question.thread_id, question.patient_id, question.content, None,
-                                            emergency.rule_set, declared=True, signs=tuple(emergency.categories)))
+                                            emergency.rule_set, declared=True, signs=tuple(emergency.categories),
+                                            at_once=at_once))
 
 
 def _answer_again(identity: Identity, question: Question) -> Asked:

@@ -2,12 +2,13 @@
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 
-from lib import advice, db, patients, workflows
+from lib import advice, ai, db, patients, workflows
 from lib.errors import Unavailable
 from lib.patient_form import PatientForm
 
@@ -76,6 +77,17 @@ def test_who_asked_states_that_it_was_a_general_question_and_gets_an_answer(as_b
     assert (listed["message_id"], listed["general"]) == (card["question_id"], True)
 
 
+def test_who_gets_an_answer_whole_waits_for_no_eye(as_bob, api, monkeypatch):
+    pauses, sleep = [], time.sleep
+    monkeypatch.setattr(ai, "PAUSE", 0.0)
+    monkeypatch.setattr(ai.time, "sleep", lambda seconds: pauses.append(seconds) if seconds == 0.0 else sleep(seconds))
+    whole = as_bob.post("chats/messages", json=QUESTION).json()
+    assert pauses == []
+    streamed = events(as_bob.post("chats/messages", json={"text": f"{QUESTION['text']} Please.", "stream": True}).text)[-1][1]
+    assert len(pauses) > 3
+    assert whole["content"] == streamed["content"]
+
+
 def test_of_what_is_no_emergency_nobody_states_anything(as_bob):
     told = as_bob.post("chats/messages", json=QUESTION).json()
     assert as_bob.post(f"chats/messages/{told['id']}/general", json={}).status_code == 404
@@ -112,10 +124,10 @@ def test_who_loses_the_events_gets_that_answer_as_json_by_the_same_key(as_bob):
 def test_of_two_at_once_with_one_key_the_second_is_told_to_wait(as_bob, monkeypatch):
     begun, go_on, ask = threading.Event(), threading.Event(), workflows.ask
 
-    def slowly(*question):
+    def slowly(*question, **named):
         begun.set()
         assert go_on.wait(30)
-        return ask(*question)
+        return ask(*question, **named)
     monkeypatch.setattr(workflows, "ask", slowly)
     key = {"Idempotency-Key": uuid4().hex}
     with ThreadPoolExecutor(1) as beside:
@@ -134,7 +146,7 @@ def test_of_two_at_once_with_one_key_the_second_is_told_to_wait(as_bob, monkeypa
 def test_a_key_whose_question_failed_is_free_again(as_bob, monkeypatch):
     key, ask = {"Idempotency-Key": uuid4().hex}, workflows.ask
 
-    def fail(*_question):
+    def fail(*_question, **_named):
         raise Unavailable
     monkeypatch.setattr(workflows, "ask", fail)
     assert as_bob.post("chats/messages", json=QUESTION, headers=key).status_code == 503
