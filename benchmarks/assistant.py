@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.assistant [--times 12]
 
-The provider is tests/lib/fake_provider.py, on this machine. Needs Chromium (scripts/chromium.py).
+The provider is tests/lib/fake_provider.py, on this machine. The first needs Chromium (scripts/chromium.py).
 """
 
 import argparse
@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from playwright.sync_api import sync_playwright
 from benchmarks import rows
 from benchmarks.reruns import demo_clinic, server
 from benchmarks.rows import Row
-from scripts.chromium import launch
+from scripts.chromium import launch, usable
 from tests.lib.fake_provider import END, FakeProvider, chunk, serving, usage
 
+FIRST = Row("first token on the screen after the provider's first byte, median", 150, floor="100 ms")
 SEEN = """word => new Promise(found => {
   const look = () => document.body.innerText.includes(word) && (found(Date.now()), true)
   if (!look()) new MutationObserver((_, watching) => look() && watching.disconnect())
@@ -41,7 +43,10 @@ def main() -> None:
             from lib import demo
             owner = demo.employ()[0]
             switch_on(owner)
-            show_first_piece(fake, cookies, times)
+            if usable():
+                show_first_piece(fake, cookies, times)
+            else:
+                rows.excuse([FIRST], "no Chromium on this machine")
             show_neighbours(fake, owner)
 
 
@@ -55,8 +60,7 @@ def show_first_piece(fake: FakeProvider, cookies: dict[str, str], times: int) ->
     """From the provider's first byte to the text in the page, by one clock."""
     with server([]) as (_process, url), tab(url, cookies) as page:
         took = [first_piece(fake, page, f"Word{number}x") for number in range(times)]
-    rows.tell([Row("first piece on the screen after the provider's first byte, median", 150, statistics.median(took),
-                   floor="100 ms")])
+    rows.tell([replace(FIRST, result=statistics.median(took), note=f"{max(took):.0f} ms at most")])
     print(f"first piece on the screen: median {statistics.median(took):.0f} ms, worst of {times} {max(took):.0f} ms (goal 150)")
 
 

@@ -7,7 +7,6 @@ audit rows, with them, and with them while the housekeeper seals, by turns in on
 """
 
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -26,27 +25,32 @@ os.environ.pop("DATABASE_OWNER_URL", None)
 
 from sqlalchemy import text
 
+from benchmarks import rows
+from benchmarks.rows import Row
+from benchmarks.start import clean_up
 from lib import audit, audit_trail, db, patients, startup
 from lib.identity import Identity
 from lib.patient_form import PatientForm
 
 WRITERS, ROUNDS = 20, 6
+BARE, SEALED = "without audit rows", "with audit rows, sealed"
 
 
 def main(seconds: float) -> None:
     startup.start()
     clinic = open_clinic()
     people = [(replace(clinic, session=os.urandom(32)), add(clinic, number)) for number in range(WRITERS)]
-    times: dict[str, list[float]] = {"without audit rows": [], "with audit rows": [], "with audit rows, sealed": []}
+    times: dict[str, list[float]] = {BARE: [], "with audit rows": [], SEALED: []}
     save(*people[0], 0)
     for _round in range(ROUNDS):
         with sealing(False):
             with recording(False):
-                times["without audit rows"] += measure(people, seconds)
+                times[BARE] += measure(people, seconds)
             times["with audit rows"] += measure(people, seconds)
         with sealing(True):
-            times["with audit rows, sealed"] += measure(people, seconds)
+            times[SEALED] += measure(people, seconds)
     show(times, seconds * ROUNDS)
+    tell(times, seconds * ROUNDS)
     prove(clinic)
 
 
@@ -120,6 +124,14 @@ def show(times: dict[str, list[float]], seconds: float) -> None:
               f"{len(found) / seconds:6.0f} saves a second")
 
 
+def tell(times: dict[str, list[float]], seconds: float) -> None:
+    what = f"{WRITERS} colleagues save at once, each save in the sealed audit log"
+    rows.tell([Row(f"{what}: saves a second", None, len(times[SEALED]) / seconds, "",
+                   otherwise=f"{len(times[BARE]) / seconds:.0f} {BARE}"),
+               Row(f"{what}: median", None, statistics.median(times[SEALED]),
+                   otherwise=f"{statistics.median(times[BARE]):.1f} ms {BARE}")])
+
+
 def prove(clinic: Identity) -> None:
     """What was written under load is all sealed, in one chain."""
     timed("sealing what is left", startup.seal)
@@ -135,17 +147,9 @@ def timed(label: str, call: Callable[[], object]) -> object:
     return done
 
 
-def clean_up() -> None:
-    folders = [Path(os.environ["CHAIRSIDE_DATA"])]
-    if startup._server:
-        folders.append(startup._server.cluster.parent)
-    startup.stop()
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 if __name__ == "__main__":
     try:
         main(float(sys.argv[1]) if len(sys.argv) > 1 else 3)
     finally:
-        clean_up()
+        startup.stop()
+        clean_up(Path(os.environ["CHAIRSIDE_DATA"]))

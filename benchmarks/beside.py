@@ -103,8 +103,8 @@ def show(recorder: Any, spent: dict[str, list[float]], waiting: list[int]) -> No
         print(f"{name:<7} {len(took):>5} page runs   p50 {statistics.median(took):6.1f} ms   p95 {p95[name]:6.1f} ms   "
               f"server {statistics.mean(spent[name]):5.0%} of a core")
     print(f"conversations open at the provider, before and after each round: {waiting}")
-    rows.tell([Row("p95 of ten people's pages beside forty slow conversations rises", 20,
-                   (p95["beside"] / p95["alone"] - 1) * 100, "%")])
+    rows.tell([Row(f"pages of {OTHERS} people beside {ASKING} slow conversations: p95 rises", 20,
+                   (p95["beside"] / p95["alone"] - 1) * 100, "%", note=f"{p95['alone']:.0f} → {p95['beside']:.0f} ms")])
     print(f"p95 beside them {p95['beside'] / p95['alone'] - 1:+.0%} (goal below +20 %)")
 
 

@@ -1,8 +1,11 @@
-"""A client that takes little from the machine it measures: connections that stay open and ask for one thing over and over."""
+"""A client that takes little from the machine it measures: connections that stay open and ask one thing after the other."""
 
 import asyncio
+import itertools
+import json
 import statistics
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +15,7 @@ import uvloop
 
 @dataclass
 class Tally:
-    """`times`: milliseconds of each answer. `errors`: answers of another status than 200, and connections that broke."""
+    """`times`: milliseconds of each answer. `errors`: refusals and failures, and connections that broke."""
 
     seconds: float
     times: list[float] = field(default_factory=list)
@@ -31,12 +34,28 @@ class Tally:
         return statistics.quantiles(self.times, n=20)[-1]
 
 
+@dataclass(frozen=True)
+class Question:
+    """`body`: sent as JSON, where there is one."""
+
+    path: str
+    method: str = "GET"
+    body: Any = None
+    headers: tuple[str, ...] = ()
+
+    def to_bytes(self, host: str, token: str) -> bytes:
+        body = b"" if self.body is None else json.dumps(self.body).encode()
+        kind = ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
+        head = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {token}", *kind, *self.headers]
+        return "\r\n".join([*head, "", ""]).encode() + body
+
+
 class Connection(asyncio.Protocol):
     """Asks again as soon as it has its answer; with a `pace`, every so many seconds, and an answer's time counts from the moment
     at which its question was due."""
 
-    def __init__(self, request: bytes, tally: Tally, until: float, pace: float) -> None:
-        self.request, self.tally, self.until, self.pace = request, tally, until, pace
+    def __init__(self, requests: Iterator[bytes], tally: Tally, until: float, pace: float) -> None:
+        self.requests, self.tally, self.until, self.pace = requests, tally, until, pace
         self.loop = asyncio.get_running_loop()
         self.over = self.loop.create_future()
         self.due = time.perf_counter()
@@ -48,7 +67,7 @@ class Connection(asyncio.Protocol):
 
     def ask(self) -> None:
         if time.perf_counter() < self.until:
-            self.transport.write(self.request)
+            self.transport.write(next(self.requests))
         else:
             self.transport.close()
 
@@ -59,7 +78,7 @@ class Connection(asyncio.Protocol):
             return
         now, self.got = time.perf_counter(), b""
         self.tally.times.append((now - self.due) * 1000)
-        self.tally.errors += not head.startswith(b"HTTP/1.1 200")
+        self.tally.errors += not head.startswith(b"HTTP/1.1 2")
         self.due = self.due + self.pace if self.pace else now
         if self.due > now:
             self.loop.call_later(self.due - now, self.ask)
@@ -75,20 +94,21 @@ def length(head: bytes) -> int:
     return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
 
 
-async def ask(url: str, path: str, token: str, *, connections: int, seconds: float, rate: float = 0.0) -> Tally:
-    """`rate`: questions a second by all connections together; 0: as many as are answered."""
+async def ask(url: str, questions: Iterable[Question], token: str, *, connections: int, seconds: float,
+              rate: float = 0.0) -> Tally:
+    """`questions`: over and over. `rate`: how many a second by all connections together; 0: as many as are answered."""
     place, tally = urlsplit(url), Tally(seconds)
-    request = f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    requests = itertools.cycle(question.to_bytes(place.netloc, token) for question in questions)
     until, pace = time.perf_counter() + seconds, connections / rate if rate else 0.0
     opened = []
     for _number in range(connections):
         await asyncio.sleep(pace / connections)
         _transport, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(request, tally, until, pace), place.hostname, place.port)
+            lambda: Connection(requests, tally, until, pace), place.hostname, place.port)
         opened.append(connection)
     await asyncio.gather(*(connection.over for connection in opened))
     return tally
 
 
-def run(url: str, path: str, token: str, *, connections: int, seconds: float, rate: float = 0.0) -> Tally:
-    return uvloop.run(ask(url, path, token, connections=connections, seconds=seconds, rate=rate))
+def run(url: str, path: str, token: str, *, connections: int, seconds: float) -> Tally:
+    return uvloop.run(ask(url, [Question(path)], token, connections=connections, seconds=seconds))

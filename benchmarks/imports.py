@@ -24,6 +24,7 @@ os.environ.pop("DATABASE_OWNER_URL", None)
 from sqlalchemy import text
 
 from benchmarks import rows as report
+from benchmarks.start import clean_up
 from lib import db, imports, intake, patients, startup
 from lib.identity import Identity
 from lib.imports import Report
@@ -97,7 +98,8 @@ def main() -> None:
     writing = measure("importing", len(rows), lambda: bring(identity, rows))
     measure("importing the same again", len(rows), lambda: bring(identity, rows))
     baseline = measure("baseline: registering one by one", len(rows), lambda: one_by_one(sign_up(), rows))
-    report.tell([report.Row(f"import of {len(rows):,} patients from CSV", GOAL, reading + writing, "s")])
+    report.tell([report.Row(f"import of {len(rows):,} patients from CSV", GOAL, reading + writing, "s",
+                            otherwise=f"{reading + baseline:.1f} s")])
     print(f"file to patients {reading + writing:.2f} s (goal {GOAL} s), {baseline / writing:.1f} times as fast as one by one")
 
 
@@ -107,3 +109,4 @@ if __name__ == "__main__":
         main()
     finally:
         startup.stop()
+        clean_up(Path(os.environ["CHAIRSIDE_DATA"]))

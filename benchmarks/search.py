@@ -7,7 +7,6 @@ Twenty other clinics stand beside it. Prints milliseconds per call of lib.patien
 
 import os
 import random
-import shutil
 import statistics
 import sys
 import tempfile
@@ -25,6 +24,7 @@ os.environ.pop("DATABASE_OWNER_URL", None)
 from sqlalchemy import text
 
 from benchmarks import rows as table
+from benchmarks.start import clean_up
 from lib import db, patients, startup
 from lib.identity import Identity
 from lib.patient_form import PatientForm
@@ -51,16 +51,6 @@ def main(amount: int) -> None:
     measure(identity)
     slowest = max(_worst, key=lambda label: _worst[label])
     table.tell([table.Row(f"search among {amount:,} patients of one clinic: p95", GOAL, _worst[slowest], note=slowest)])
-
-
-def clean_up() -> None:
-    """Half a gigabyte of strangers."""
-    folders = [Path(os.environ["CHAIRSIDE_DATA"])]
-    if startup._server:
-        folders.append(startup._server.cluster.parent)
-    startup.stop()
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def open_clinic() -> Identity:
@@ -134,4 +124,5 @@ if __name__ == "__main__":
     try:
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
     finally:
-        clean_up()
+        startup.stop()
+        clean_up(Path(os.environ["CHAIRSIDE_DATA"]))

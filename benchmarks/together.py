@@ -1,27 +1,28 @@
 """People and programs at once: every route beside 50 people, and people's pages beside 200 requests a second.
 
-    .venv/bin/python -m benchmarks.together [--rounds 3] [--seconds 30] [--sessions 50] [--rate 200]
+    .venv/bin/python -m benchmarks.together [--rounds 3] [--seconds 30] [--sessions 50] [--rate 200] [--routes 60]
 
 People go from page to page and think for 2 to 5 seconds. Their rounds with and without programs alternate, so that a machine busy
-with something else slows both alike.
+with something else slows both alike. Then programs ask every route that an owner may read, and three that write
+(benchmarks/routes.py); `--routes`: how often a second, all of them together.
 """
 
 import argparse
 import asyncio
 import os
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
-from benchmarks import client, rows
+from benchmarks import client, routes, rows
 from benchmarks.api import access, cases
 from benchmarks.capacity import run as people
 from benchmarks.capacity import sign_in
 from benchmarks.reruns import demo_clinic, server
 from benchmarks.rows import Row
 
-BESIDE = 4  # requests a second to each route beside the people
-ROUTES = ("auth/me", "patients", "patients?q=a", "chats/threads", "emergencies", "analytics/messages", "budgets", "team",
-          "team/invitations", "audit", "jobs", "api-clients", "clinics", "session", "health")
+GOAL = 200  # milliseconds
+CALLERS = 4  # of each route, so that no question waits for the answer to the one before
 
 
 def main() -> None:
@@ -30,44 +31,69 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--routes", type=float, default=60.0)
     options = parser.parse_args()
-    os.environ["LIMIT_READS"] = "1000000000"
+    os.environ |= dict.fromkeys(("LIMIT_READS", "LIMIT_CHANGES", "LIMIT_CHATS"), "1000000000")
     with demo_clinic() as (cookies, _pages), server([]) as (_process, url):
+        from lib import demo
+        owner = demo.employ()[0]
+        asked = routes.reading(owner) | routes.writing(owner)
         [name] = cookies
         tokens = [sign_in() for _ in range(options.sessions)]
-        asyncio.run(compare(url, name, tokens, options))
+        asyncio.run(compare(url, name, tokens, asked, options))
 
 
-async def compare(url: str, name: str, tokens: list[str], options: Any) -> None:
+async def compare(url: str, name: str, tokens: list[str], asked: dict[str, Iterable[client.Question]], options: Any) -> None:
     async def pages() -> float:
         report = await people(url, options.sessions, options.seconds, name, tokens)
         return float(report["steps"]["ALL"]["p95"])
-    patient = cases()["patient"].path
-    alone, beside, answers = [], [], {}
+    patient = [client.Question(cases()["patient"].path)]
+    alone, beside = [], []
     for _round in range(options.rounds):
         alone.append(await pages())
-        asked = asyncio.create_task(client.ask(url, patient, access(), connections=20, seconds=options.seconds,
-                                               rate=options.rate))
+        program = asyncio.create_task(client.ask(url, patient, access(), connections=20, seconds=options.seconds,
+                                                 rate=options.rate))
         beside.append(await pages())
-        answers[f"patient at {options.rate:g}/s"] = await asked
-    token, paths = access(), [f"/api/v1/{route}" for route in ROUTES]
-    waiting = [asyncio.create_task(client.ask(url, path, token, connections=1, seconds=options.seconds, rate=BESIDE))
-               for path in paths]
+        await program
+    show_pages(statistics.median(alone), statistics.median(beside), options)
+    programs = asyncio.create_task(every_route(url, asked, options))
     await pages()
-    answers |= dict(zip(paths, [await task for task in waiting], strict=True))
-    show(statistics.median(alone), statistics.median(beside), answers, options)
+    show_routes(await programs, options)
 
 
-def show(alone: float, beside: float, answers: dict[str, client.Tally], options: Any) -> None:
+async def every_route(url: str, asked: dict[str, Iterable[client.Question]], options: Any) -> dict[str, client.Tally]:
+    token = access()
+
+    async def ask(number: int, questions: Iterable[client.Question]) -> client.Tally:
+        await asyncio.sleep(number / options.routes)  # in turn: no two are due at the same moment
+        return await client.ask(url, questions, token, connections=CALLERS, seconds=options.seconds,
+                                rate=options.routes / len(asked))
+    tallies = await asyncio.gather(*(ask(number, questions) for number, questions in enumerate(asked.values())))
+    return dict(zip(asked, tallies, strict=True))
+
+
+def show_pages(alone: float, beside: float, options: Any) -> None:
     print(f"pages of {options.sessions} people: p95 {alone:.0f} ms alone, {beside:.0f} ms beside {options.rate:g} requests a "
-          f"second   load {os.getloadavg()[0]:.1f}")
-    for path, tally in answers.items():
-        print(f"{path:<32}{len(tally.times):>6} answers   p50 {tally.p50:7.1f} ms   p95 {tally.p95:7.1f} ms   "
-              f"{tally.errors} errors")
-    slowest = max(answers, key=lambda path: answers[path].p95)
-    rows.tell([Row(f"API beside {options.sessions} people: p95 of the slowest route", 200, answers[slowest].p95, note=slowest),
-               Row(f"pages of {options.sessions} people beside {options.rate:g} requests a second: p95 rises", 50,
+          f"second   load {os.getloadavg()[0]:.1f}", flush=True)
+    rows.tell([Row(f"pages of {options.sessions} people beside {options.rate:g} requests a second: p95 rises", 50,
                    (beside / alone - 1) * 100, "%", note=f"{alone:.0f} → {beside:.0f} ms")])
+
+
+def show_routes(answers: dict[str, client.Tally], options: Any) -> None:
+    """The slowest first; the others from slow to fast."""
+    slow = sorted(answers, key=lambda name: -answers[name].p95)
+    print(f"beside {options.sessions} people the slowest of {len(slow)} routes is {slow[0]}: p95 {answers[slow[0]].p95:.1f} ms")
+    for name in slow:
+        tally = answers[name]
+        print(f"{name:<44}{len(tally.times):>6} answers   p50 {tally.p50:7.1f} ms   p95 {tally.p95:7.1f} ms   "
+              f"{tally.errors} errors")
+    label = f"API beside {options.sessions} people: p95"
+    rows.tell([Row(f"{label} of the slowest route", GOAL, answers[slow[0]].p95, note=slow[0]),
+               *[Row(f"{label} of {name}", GOAL, answers[name].p95, note=failures(answers[name])) for name in slow]])
+
+
+def failures(tally: client.Tally) -> str:
+    return f"{tally.errors} errors" if tally.errors else ""
 
 
 if __name__ == "__main__":

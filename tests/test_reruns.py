@@ -8,10 +8,10 @@ import pytest
 
 from api.doorman import cookie_name
 from benchmarks import reruns
+from benchmarks.reruns import KILOBYTES, MESSAGES
 from lib import demo, demo_plan
 from ui import menu
 
-MESSAGES, KILOBYTES = 150, 50  # the goals of docs/performance.md
 BARE, MEDIAN = 8, 3  # a page takes the CPU of 3 to 5 bare reruns, the dearest 1.5 times that of the page in the middle
 
 
