@@ -956,7 +956,7 @@ create table process_minutes (
 );
 -- The last minutes of everybody.
 create index process_minutes_by_time on process_minutes (noted_at);
-comment on table process_minutes is 'kind: reruns, requests, answers (slow ones), errors (failed ones), disk (percent of 100), provider (1 of 1: its breaker is open). Kept for an hour.';
+comment on table process_minutes is 'kind: reruns, requests, answers (slow ones), errors (failed ones), disk, backups (percent of 100), provider (1 of 1: its breaker is open). Kept for an hour.';
 
 -- alerts: what the installation's operator has to hear of, once while it lasts.
 create table alerts (
@@ -981,7 +981,7 @@ create table alerts (
 );
 -- Of two processes that see the same at once, one raises it.
 create unique index one_open_alert on alerts (kind, level) where cleared_at is null;
-comment on table alerts is 'level: 80 or 100 of a budget, else 0. amount, most: what was measured last, and the limit. calm_since: below the lower limit from then on. queued_at, end_queued_at: when the job that tells of it and of its end was queued. told_at: that job did all there was to do.';
+comment on table alerts is 'level: 80 or 100 of a budget, 1 of the disk that backups go to, else 0. amount, most: what was measured last, and the limit. calm_since: below the lower limit from then on. queued_at, end_queued_at: when the job that tells of it and of its end was queued. told_at: that job did all there was to do.';
 
 -- alert_mutes: until when nobody is told of a kind of the installation's alerts, and by whose wish. The newest row of a kind counts.
 create table alert_mutes (
@@ -997,7 +997,8 @@ create table alert_mutes (
 );
 comment on table alert_mutes is 'Added to, never changed: whoever muted what stays on record. until in the past: told of again.';
 
--- clinic_alerts: what a clinic's owners and managers have to hear of: its budget's end, and an emergency that nobody answers for.
+-- clinic_alerts: what a clinic's owners and managers have to hear of: its budget's end, an emergency that nobody answers for, and that
+-- the provider of its own does not answer.
 create table clinic_alerts (
     clinic_id uuid not null,
     id uuid not null default uuidv7(),
@@ -1016,10 +1017,10 @@ create table clinic_alerts (
     post_problem text not null default '',
     told_at timestamptz,
     primary key (clinic_id, id),
-    constraint kind_is_known check (kind in ('budget', 'emergency', 'test'))
+    constraint kind_is_known check (kind in ('budget', 'emergency', 'own_provider', 'test'))
 );
 create unique index one_open_clinic_alert on clinic_alerts (clinic_id, kind, level, subject) where cleared_at is null;
-comment on table clinic_alerts is 'subject: the day of a budget, the id of an emergency. The other columns as in alerts.';
+comment on table clinic_alerts is 'subject: the day of a budget, the id of an emergency, nothing of a provider. The other columns as in alerts.';
 
 -- clinic_alert_mutes: the same as alert_mutes, of one clinic.
 create table clinic_alert_mutes (
@@ -1030,7 +1031,7 @@ create table clinic_alert_mutes (
     user_id uuid not null,
     muted_at timestamptz not null default now(),
     primary key (clinic_id, id),
-    constraint kind_is_known check (kind in ('budget', 'emergency'))
+    constraint kind_is_known check (kind in ('budget', 'emergency', 'own_provider'))
 );
 create index clinic_alert_mutes_by_kind on clinic_alert_mutes (clinic_id, kind, id);
 comment on table clinic_alert_mutes is 'Added to, never changed; the newest row of a kind counts.';
@@ -2520,6 +2521,10 @@ comment on function app.alone is 'Whether an owner asks whose clinic is the only
 
 create function app.watch_clinics() returns table (clinic_id uuid, kind text, level smallint, cleared boolean)
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    released constant timestamptz := (select max(coalesce(r.released_at, 'infinity')) from restores r);
+    away uuid[];
+    unsettled uuid[];
 begin
     -- The day of a budget is its clinic's. What is full with a little left was stopped as well, once.
     return query
@@ -2549,6 +2554,42 @@ begin
     on conflict do nothing
     returning a.clinic_id, a.kind, a.level, false;
 
+    -- A clinic's own provider is away where it failed five times in a row, as a breaker counts in each process: a word of refusal is an
+    -- answer, a lack of places is ours, and a restored copy asks nobody. A test that passed tells that it is back; one that failed
+    -- may have been a wrong key.
+    select array_agg(p.clinic_id order by p.clinic_id) filter (where p.failures = 5),
+           array_agg(p.clinic_id) filter (where p.failures > 0 and p.failures = p.calls or p.failed_at > now() - interval '5 minutes')
+    into away, unsettled
+    from (select s.clinic_id, count(*) as calls, count(*) filter (where l.failed) as failures,
+                 max(l.finished_at) filter (where l.failed) as failed_at
+          from assistant_settings s
+          cross join lateral (
+              select c.finished_at, coalesce(a.problem in ('unavailable', 'timeout', 'network'), false) as failed
+              from ai_calls c
+              left join lateral (
+                  select m.metadata ->> 'problem' as problem
+                  from chat_messages m
+                  where m.clinic_id = c.clinic_id and m.id = c.message_id
+                  offset 0) a on true
+              where c.clinic_id = s.clinic_id
+                and c.id >= app.uuid_floor(now() - interval '1 day')
+                and c.created_at > greatest(s.updated_at, released)
+                and c.route in ('provider', 'trial')
+                and (c.route = 'provider' and c.status not in ('started', 'stopped', 'abandoned')
+                     and a.problem is distinct from 'crowded'
+                     or c.route = 'trial' and c.status = 'ok')
+              order by c.id desc
+              limit 5) l
+          where s.provider_on and s.base_url is not null
+          group by s.clinic_id) p;
+
+    return query
+    insert into clinic_alerts as a (clinic_id, kind, subject, amount, most)
+    select o.clinic_id, 'own_provider', '', 5, 5
+    from unnest(away) o (clinic_id)
+    on conflict do nothing
+    returning a.clinic_id, a.kind, a.level, false;
+
     -- A budget's alert ends with its day, or when the owner allowed more and a tenth of that lies between.
     return query
     update clinic_alerts a set cleared_at = now()
@@ -2566,6 +2607,13 @@ begin
     from emergencies e
     where a.kind = 'emergency' and a.cleared_at is null and e.clinic_id = a.clinic_id and e.id = a.subject::uuid
       and e.acknowledged_at is not null
+    returning a.clinic_id, a.kind, a.level, true;
+
+    -- A provider's ends when it has answered and five minutes or five calls went by without a failure, when its settings were saved,
+    -- and when nobody asked it for a day.
+    return query
+    update clinic_alerts a set cleared_at = now()
+    where a.kind = 'own_provider' and a.cleared_at is null and not a.clinic_id = any (coalesce(unsettled, '{}'))
     returning a.clinic_id, a.kind, a.level, true;
 end
 $$;
@@ -4307,5 +4355,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0016');
+insert into alembic_version (version_num) values ('0017');
 grant select on alembic_version to chairside_app, chairside_worker;

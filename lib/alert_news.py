@@ -29,7 +29,7 @@ class Alert:
     posted_at: datetime | None
     muted: bool
     subject: str = ""
-    """The id of an emergency, the day of a clinic's budget."""
+    """The id of an emergency, the day of a clinic's budget; "" of anything else."""
 
     @property
     def status(self) -> str:

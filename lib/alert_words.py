@@ -2,9 +2,10 @@
 
 from lib.texts import _
 
-OF_CLINICS = ("budget", "emergency")
+OF_CLINICS = ("budget", "emergency", "own_provider")
 OF_THE_INSTALLATION = ("budget", "reruns", "requests", "answers", "errors", "connections", "disk", "backup", "archive",
                        "provider", "worker")
+OF_BACKUPS = 1  # the level of a disk that backups go to and nothing else
 
 
 def title(kind: str, *, installation: bool = False) -> str:
@@ -12,7 +13,7 @@ def title(kind: str, *, installation: bool = False) -> str:
         "budget": _("AI cost"), "emergency": _("Unanswered emergency"), "reruns": _("Slow pages"), "requests": _("Slow API"),
         "answers": _("Slow answers"), "errors": _("Errors"), "connections": _("Database connections"), "disk": _("Disk"),
         "backup": _("Backup"), "archive": _("Archive"), "provider": _("AI provider"), "worker": _("Background jobs"),
-        "test": _("Test")}[kind]
+        "own_provider": _("The clinic's AI provider"), "test": _("Test")}[kind]
 
 
 def rule(kind: str) -> str:
@@ -29,6 +30,7 @@ def rule(kind: str) -> str:
         "backup": _("older than 26 hours"),
         "archive": _("old months still here two days after they should be away"),
         "provider": _("it failed five times in a row"),
+        "own_provider": _("it failed five times in a row"),
         "worker": _("they wait for five minutes and no worker lives"),
     }[kind]
 
@@ -44,10 +46,11 @@ def sentence(kind: str, level: int, amount: float, most: float) -> str:
         "answers": _("{share} % of the provider's answers take over 15 seconds."),
         "errors": _("{share} % of pages and calls fail."),
         "connections": _("{n} % of the database's connections are in use."),
-        "disk": _("The fullest disk is {n} % full."),
+        "disk": _("The disk of the backups is {n} % full.") if level == OF_BACKUPS else _("The disk of the data is {n} % full."),
         "backup": _("No backup was made for {n} hours."),
         "archive": _("Old months should have been archived {n} days ago."),
         "provider": _("The installation's AI provider does not answer; the knowledge base does."),
+        "own_provider": _("The clinic's own AI provider does not answer; the knowledge base does."),
         "worker": _("Mails and imports have been waiting for {n} minutes, and no worker lives."),
         "test": _("This is a test. Nothing happened."),
     }[kind].format(**facts)

@@ -24,6 +24,7 @@ MOMENT = timedelta(minutes=3)  # in which a living process has written its state
 REST = timedelta(minutes=5)  # below the lower limit until an alert is over
 FEWEST = 3  # slow or failed ones: less is chance
 KEPT = timedelta(days=90)
+STATES = {"backups": ("disk", alert_words.OF_BACKUPS), "disk": ("disk", 0), "provider": ("provider", 0)}
 PATIENCE = 30  # seconds for a test, which a mail server and a webhook may take
 BEGAN = datetime.now(UTC)  # of this process
 SETTLED = timedelta(hours=2)  # after which what is done every hour was tried
@@ -90,9 +91,9 @@ def readings(connection: Connection) -> Iterator[Reading]:
     yield _worker(connection)
 
 
-def _measured(kind: str, amount: float) -> Reading:
+def _measured(kind: str, amount: float, level: int = 0) -> Reading:
     limit = LIMITS[kind]
-    return Reading(kind, 0, float(amount), limit.upper, amount > limit.upper, amount <= limit.lower)
+    return Reading(kind, level, float(amount), limit.upper, amount > limit.upper, amount <= limit.lower)
 
 
 def _budget(connection: Connection) -> Iterator[Reading]:
@@ -124,12 +125,13 @@ def _states(connection: Connection) -> Iterator[Reading]:
             from (select distinct on (process, kind) kind, over, events
                   from process_minutes
                   where noted_at > now() - cast(:moment as interval)
-                    and kind in ('disk', 'provider')
+                    and kind = any(:kinds)
                   order by process, kind, noted_at desc) latest
             group by kind
             order by kind
-            """), {"moment": MOMENT}):
-        yield _measured(kind, share)
+            """), {"moment": MOMENT, "kinds": list(STATES)}):
+        name, level = STATES[kind]
+        yield _measured(name, share, level)
 
 
 def _backup(connection: Connection) -> Iterator[Reading]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from lib import audit, auth, clinics, db, metrics, rate_limits, tokens
+from lib import audit, auth, clinics, db, metrics, quarantine, rate_limits, tokens
 from lib.db import Scope
 from lib.errors import Forbidden, Invalid, NotFound, NotSignedIn
 from lib.identity import Identity
@@ -100,7 +100,8 @@ def revoke(scope: Scope, client_id: UUID) -> None:
 
 
 def recognise(token: str, *, address: str = "", request_id: str = "", place: str = "") -> Identity:
-    """In the name of the owner who made it, with its own role and scopes. The row is read every time."""
+    """In the name of the owner who made it, with its own role and scopes. The row is read every time. In a restored copy nobody:
+    a program can't see that these are not the clinic's own records, and would write into them."""
     clinic_id, client_id, secret = _read(token)
     known = partial(Known, session=mark(client_id), client=client_id, address=address,
                     request_id=request_id, place=place)
@@ -112,10 +113,20 @@ def recognise(token: str, *, address: str = "", request_id: str = "", place: str
     if identity is None:
         metrics.token_failures.labels("client").inc()
         raise NotSignedIn(_("This API client is not known, or was revoked."))
-    if identity.client_networks and not auth.within(address, identity.client_networks):
+    refused = _refusal(identity, address)
+    if refused:
         audit.record_refusal(identity)
-        raise Forbidden(_("This API client may not call from this address."))
+        raise Forbidden(refused)
     return identity
+
+
+def _refusal(known: Known, address: str) -> str:
+    """"" for none."""
+    if quarantine.copied():
+        return _("This is a restored copy, not released yet. API clients are let in again when it is.")
+    if known.client_networks and not auth.within(address, known.client_networks):
+        return _("This API client may not call from this address.")
+    return ""
 
 
 def spend(identity: Identity) -> None:

@@ -52,8 +52,7 @@ def run_if_due(server: embedded.Server | None, now: datetime | None = None) -> P
     failure it waits a quarter of an hour."""
     global _failed_at
     now = now or datetime.now(UTC)
-    configured = settings.get()
-    if not configured.backup_key_list or not (server or configured.database_backup_url) or quarantine.is_on():
+    if not is_set_up(server) or quarantine.is_on():
         return None
     if server:
         wal.ship(server)
@@ -64,6 +63,12 @@ def run_if_due(server: embedded.Server | None, now: datetime | None = None) -> P
     except BaseException:
         _failed_at = now
         raise
+
+
+def is_set_up(server: embedded.Server | None) -> bool:
+    """Whether somebody gave a key, and this process a way to read everything."""
+    configured = settings.get()
+    return bool(configured.backup_key_list and (server or configured.database_backup_url))
 
 
 def _is_due(now: datetime) -> bool:

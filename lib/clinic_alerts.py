@@ -26,7 +26,7 @@ class Alert:
     mail_problem: str
     post_problem: str
     subject: str
-    """The id of an emergency, the day of a budget; "" of the installation's."""
+    """The id of an emergency, the day of a budget; "" of a provider and of the installation's."""
 
 
 @dataclass(frozen=True)

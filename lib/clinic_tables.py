@@ -10,7 +10,7 @@ LEFT_OUT = {
     "drafts": "unfinished, its author's alone, and gone in seven days",
     "repeats": "which requests were repeated, gone in a day",
     "answer_cache": "a copy of answers that stand in chat_messages",
-    "clinic_alerts": "who was told of what stands in ai_budgets and emergencies",
+    "clinic_alerts": "who was told of what stands in ai_budgets, emergencies and ai_calls",
     "clinic_alert_mutes": "for how long nobody was",
     "long_jobs": "files on their way into patients, gone in seven days",
     "export_parts": "this archive",

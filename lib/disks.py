@@ -1,6 +1,7 @@
 """How full the disks are on which this installation writes."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -12,6 +13,11 @@ def full(folder: Path) -> float:
     """The used share of its disk, as an ordinary user can fill it."""
     usage = shutil.disk_usage(_there(folder))
     return 1 - usage.free / (usage.used + usage.free)
+
+
+def is_apart(folder: Path, others: Iterable[Path]) -> bool:
+    """Whether it lies on another file system than all of them."""
+    return _there(folder).stat().st_dev not in {_there(other).stat().st_dev for other in others}
 
 
 def _there(folder: Path) -> Path:

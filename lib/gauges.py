@@ -43,7 +43,8 @@ class Moment(Collector):
         used, most = db.pool_use()
         yield _gauge("pool_connections", "Connections lent out by this process's pool.", used)
         yield _gauge("pool_connections_max", "How many it lends at most.", most)
-        yield _gauge("disk_used_ratio", "The fullest disk that is written to.", max(map(disks.full, startup.folders())))
+        fullest = max(*map(disks.full, startup.folders()), startup.backups_full())
+        yield _gauge("disk_used_ratio", "The fullest disk that is written to.", fullest)
         yield _gauge("budget_usd", "AI_INSTALLATION_BUDGET.", settings.get().ai_installation_budget)
         try:
             with db.nobody() as connection:

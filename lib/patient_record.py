@@ -3,10 +3,11 @@
 import io
 import json
 import zipfile
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from lib import audit, auth, patients, record_page
+from lib import archived_months, audit, auth, patients, record_page
 from lib.db import Scope
 from lib.patients import Patient
 
@@ -27,12 +28,21 @@ def export(scope: Scope, patient_id: UUID) -> bytes:
 
 
 def _collect(scope: Scope, patient: Patient) -> dict[str, Any]:
-    """Plain values by subject, oldest first. `views`: None where the role may not read the audit log."""
+    """Plain values by subject, oldest first. `views`: None where the role may not read the audit log. `archived_months`: of which
+    months something may be missing here."""
     of = patients.family(scope, patient.id)
+    reads_log = auth.may(scope.identity, "audit.read")
     return {"patients": _patients(scope, of), "notes": _notes(scope, of), "versions": _versions(scope, of),
             "note_versions": _note_versions(scope, of), "messages": _messages(scope, of), "ratings": _ratings(scope, of),
             "emergencies": _emergencies(scope, of), "calls": _calls(scope, of), "merges": _merges(scope, of),
-            "views": _views(scope, of) if auth.may(scope.identity, "audit.read") else None}
+            "views": _views(scope, of) if reads_log else None, "archived_months": _archived_months(scope, patient, reads_log)}
+
+
+def _archived_months(scope: Scope, patient: Patient, reads_log: bool) -> dict[str, list[date]]:
+    """By subject, each as its first day."""
+    return {"messages": archived_months.of_thread(scope, patient.id),
+            "calls": archived_months.of_thread(scope, patient.id, "ai_calls"),
+            "views": archived_months.of_views(scope, patient.id) if reads_log else []}
 
 
 def _patients(scope: Scope, family: list[UUID]) -> Rows:

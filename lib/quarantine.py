@@ -1,5 +1,5 @@
-"""A restored copy harms nobody by being there: until it is released it sends no mail and calls no provider, and whoever was
-signed in is not. What speaks to the outside asks `is_on` first."""
+"""A restored copy harms nobody by being there: until it is released it sends no mail, calls no provider and lets in no API
+client, and whoever was signed in is not. What speaks to the outside asks `is_on` first."""
 
 import time
 from dataclasses import dataclass

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 
+from lib import archived_months
 from lib.identity import Identity
 from lib.texts import _
 
@@ -41,7 +42,7 @@ class _Words:
     """A value as a person of this clinic reads it."""
 
     def __init__(self, identity: Identity) -> None:
-        self.zone, self.locale = ZoneInfo(identity.time_zone), identity.language
+        self.identity, self.zone, self.locale = identity, ZoneInfo(identity.time_zone), identity.language
 
     def __call__(self, value: Any) -> str:
         if isinstance(value, datetime):
@@ -83,14 +84,17 @@ def _label(field: str) -> str:
 
 def _thread(record: dict[str, Any], say: _Words) -> Iterable[str]:
     yield _heading(_("What the assistant was asked, and answered"))
+    away = record["archived_months"]["messages"]
+    if away:
+        yield _quiet(archived_months.messages_missing(away, say.identity))
     for message in record["messages"]:
         who = message["asked_by"] if message["role"] == "user" else _("Assistant ({status})").format(status=message["status"])
         yield _event(message["created_at"], who, say)
         yield f"<pre>{escape(say(message['content']))}</pre>"
         for part in message["sent"] or []:
-            yield f"<p class='quiet'>{escape(_('Sent to the provider ({role}):').format(role=part.get('role')))}</p>"
+            yield _quiet(_("Sent to the provider ({role}):").format(role=part.get("role")))
             yield f"<pre class='quiet'>{escape(str(part.get('content')))}</pre>"
-    if not record["messages"]:
+    if not record["messages"] and not away:
         yield _none()
 
 
@@ -108,8 +112,11 @@ def _emergencies(record: dict[str, Any], say: _Words) -> Iterable[str]:
 def _views(record: dict[str, Any], say: _Words) -> Iterable[str]:
     yield _heading(_("Who looked at it or changed it"))
     if record["views"] is None:
-        yield f"<p class='quiet'>{escape(_('Only an owner can export this part.'))}</p>"
+        yield _quiet(_("Only an owner can export this part."))
         return
+    away = record["archived_months"]["views"]
+    if away:
+        yield _quiet(archived_months.views_missing(away, say.identity))
     yield _table([(say(view["happened_at"]), f"{say(view['person'])} · {view['action']} {view['resource']} · {view['address']}")
                   for view in record["views"]])
 
@@ -128,4 +135,8 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _none() -> str:
-    return f"<p class='quiet'>{escape(_('Nothing.'))}</p>"
+    return _quiet(_("Nothing."))
+
+
+def _quiet(text: str) -> str:
+    return f"<p class='quiet'>{escape(text)}</p>"

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.pool import NullPool
 
-from lib import answers, archivist, audit, backup, db, embedded, knowledge, migrations, prices, replica, settings
+from lib import answers, archivist, audit, backup, db, disks, embedded, knowledge, migrations, prices, replica, settings
 from lib.errors import SetUpError, Unavailable
 
 log = structlog.get_logger()
@@ -16,6 +16,7 @@ _stopping = threading.Event()
 _server: embedded.Server | None = None
 _keepers: list[threading.Thread] = []
 _failing: set[str] = set()
+_backups_full = 0.0
 
 
 def start() -> None:
@@ -110,6 +111,12 @@ def folders() -> list[Path]:
     return [settings.get().data, *([_server.home] if _server else [])]
 
 
+def backups_full() -> float:
+    """The used share of the disk that this process's backups go to, as it was a minute ago; 0 where it makes none, or where it is
+    the disk of `folders`."""
+    return _backups_full
+
+
 def tidy() -> None:
     """Months made ahead, and answers that a crash left open closed: before anybody is served, and then by the worker."""
     with db.nobody() as connection:
@@ -142,9 +149,17 @@ def _keep_watch() -> None:
 
 
 def _keep_backups() -> None:
-    """By a thread of its own: a large clinic's backup takes minutes, and the log is sealed meanwhile."""
+    """By a thread of its own: a large clinic's backup takes minutes, and the log is sealed meanwhile. A folder elsewhere that
+    went away may keep whoever looks at it waiting, so its disk is looked at here, too."""
     while not _stopping.wait(60):
-        _attempt(back_up)
+        for chore in (measure_backups, back_up):
+            _attempt(chore)
+
+
+def measure_backups() -> None:
+    global _backups_full
+    folder = settings.get().backups
+    _backups_full = disks.full(folder) if backup.is_set_up(_server) and disks.is_apart(folder, folders()) else 0.0
 
 
 def back_up() -> None:
@@ -199,7 +214,7 @@ def _revive() -> None:
 def _note() -> None:
     from lib import watching  # with the HTTP clients of providers, which no start should wait for
 
-    watching.note(folders())
+    watching.note(folders(), backups_full())
 
 
 def miss_worker() -> None:

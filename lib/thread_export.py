@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from lib import audit, auth, chats, patients
+from lib import advice, archived_months, audit, auth, chats, patients
 from lib.chats import Message
 from lib.db import Scope
 from lib.texts import _
@@ -14,14 +14,16 @@ BATCH = 200
 
 
 def export(scope: Scope, patient_id: UUID | None) -> str:
-    """Markdown, oldest first; the title alone where nothing was asked yet."""
+    """Markdown, oldest first; the title alone where nothing was asked yet. Under it, what may be missing."""
     auth.require(scope.identity, "chat.patient" if patient_id else "chat.ask")
     title = patients.read(scope, patient_id).full_name if patient_id else _("General questions of {name}").format(
         name=scope.identity.full_name)
     thread_id = chats.find_thread(scope, patient_id)
     messages = _all(scope, thread_id) if thread_id else []
     audit.record(scope, "export", "chat_thread", thread_id or "", patient_id=patient_id, row_count=len(messages))
-    text = "\n\n".join([f"# {_line(title)}", *(_entry(scope, message) for message in messages)]) + "\n"
+    away = archived_months.of_thread(scope, patient_id)
+    missing = [archived_months.messages_missing(away, scope.identity)] if away else []
+    text = "\n\n".join([f"# {_line(title)}", *missing, *(_entry(scope, message) for message in messages)]) + "\n"
     return text.replace("[patient]", _line(title)) if patient_id else text
 
 
@@ -41,7 +43,8 @@ def _entry(scope: Scope, message: Message) -> str:
         return f"## {_line(message.asked_by)}, {when}\n\n{message.content}"
     facts = message.metadata
     parts = [facts.get("route"), facts.get("model"), facts.get("title"), message.status if message.status != "ok" else None]
-    return f"## {_('Assistant')}, {when} ({', '.join(_line(str(part)) for part in parts if part)})\n\n{message.content}"
+    content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content
+    return f"## {_('Assistant')}, {when} ({', '.join(_line(str(part)) for part in parts if part)})\n\n{content}"
 
 
 def _line(text: str) -> str:

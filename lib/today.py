@@ -23,8 +23,8 @@ class Counts:
     spend: Decimal
     unpriced: int
     alerts: int
-    """That stand and show nowhere else on Today: the installation's, for the owner of its only clinic, and for managers those of
-    emergencies."""
+    """That stand and show nowhere else on Today: that the clinic's own provider is away; the installation's, for the owner of its
+    only clinic; and for managers those of emergencies."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def count(scope: Scope) -> Counts:
                        and id > app.uuid_floor(now() - interval '7 days')) as added_this_week
         ), watched as (
             select (select count(*) from clinic_alerts where clinic_id = :clinic_id and cleared_at is null
-                       and kind = 'emergency' and app.role() = 'manager')
+                       and (kind = 'own_provider' or kind = 'emergency' and app.role() = 'manager'))
                    + (select count(*) from app.installation_alerts() where cleared_at is null) as alerts
         )
         select patients, added_this_week, questions, questions_yesterday, open_emergencies, oldest_emergency, spend, unpriced,

@@ -18,11 +18,11 @@ PROCESS = uuid4()
 _before: dict[str, tuple[float, float]] = {}
 
 
-def note(folders: Iterable[Path]) -> None:
+def note(folders: Iterable[Path], backups_full: float = 0.0) -> None:
     """Once a minute. The first time in a process it counts from its start. What could not be written because the database was
     away is written the next time: those are the minutes in which most failed."""
     found = counts()
-    rows = {kind: _since(kind, counted) for kind, counted in found.items()} | states(folders)
+    rows = {kind: _since(kind, counted) for kind, counted in found.items()} | states(folders, backups_full)
     with db.nobody() as connection:
         connection.execute(db.statement("""
             insert into process_minutes (process, kind, events, over) values (:process, :kind, :events, :over)
@@ -45,13 +45,13 @@ def counts() -> dict[str, tuple[float, float]]:
     }
 
 
-def states(folders: Iterable[Path]) -> dict[str, tuple[float, float]]:
-    """What is so at this moment, as a part of a whole: the fullest disk, and whether a breaker of the installation keeps
-    questions away."""
+def states(folders: Iterable[Path], backups_full: float = 0.0) -> dict[str, tuple[float, float]]:
+    """What is so at this moment, as a part of a whole: the fullest disk, that of the backups where it is another one, and whether
+    a breaker of the installation keeps questions away."""
     offered = providers.installed()
     breakers = [remote.breaker(), *([providers.breaker(offered)] if offered else [])]
     is_away = any(map(providers.is_resting, breakers))
-    return {"disk": (100, max(map(disks.full, folders)) * 100), "provider": (1, is_away)}
+    return {"disk": (100, max(map(disks.full, folders)) * 100), "backups": (100, backups_full * 100), "provider": (1, is_away)}
 
 
 def _since(kind: str, counted: tuple[float, float]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib import chats, db, patients
+from lib import archived_months, chats, db, patients
 from lib.texts import _
 from ui import conversation, guard, patient_more, question_draft, state, widgets
 
@@ -15,11 +15,14 @@ with db.scope(identity) as scope:
     if patient:
         patient_more.lead_on(patient)
     thread_id = chats.view(scope, patient_id)
+    away = archived_months.of_thread(scope, patient_id)
     reading = conversation.read(scope, patient_id, thread_id) if thread_id else None
     question_draft.bring_back(scope, patient_id)
 
 conversation.in_sight(identity, patient)
 conversation.ask_box(patient)
+if away:
+    st.caption(archived_months.messages_missing(away, identity))
 beginning = st.empty()
 if reading is None:
     with beginning.container():

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib import auth, db, patient_history, patients
+from lib import archived_months, auth, db, patient_history, patients
 from lib.errors import NotFound
 from lib.identity import Identity
 from lib.patients import Patient
@@ -63,6 +63,7 @@ if patient_id is None:
     raise NotFound
 with db.scope(identity) as scope:
     patient = patients.get(scope, patient_id)
+    away = archived_months.of_thread(scope, patient_id) if auth.may(identity, "chat.patient") else []
 patient_more.lead_on(patient)
 st.page_link(menu.page("patients"), label=_("Patients"), icon=":material/arrow_back:")
 with st.container(key="in_sight_card", gap=None):
@@ -77,4 +78,6 @@ else:
     left.html(patient_card.contact(patient, identity))
     right.html(patient_card.notes(patient.notes))
 st.caption(patient_card.changed(patient, identity))
+if away:
+    st.caption(archived_months.messages_missing(away, identity))
 history(patient, identity)

@@ -24,7 +24,7 @@ ACROSS = {
     "installation_spend": {"b"}, "reserve_service": {"b"},
     # what the house does in every clinic
     "seal_audit": {"audit_seals", "l", "s"}, "sweep_started": {"ai_calls", "b", "chat_messages"}, "forget_repeats": {"repeats"},
-    "rescue_jobs": {"l"}, "forget_long_jobs": {"long_jobs"}, "watch_clinics": {"a", "b", "c", "e", "o", "s"}, "queue_alerts": {"a"},
+    "rescue_jobs": {"l"}, "forget_long_jobs": {"long_jobs"}, "watch_clinics": {"a", "b", "c", "e", "m", "o", "s"}, "queue_alerts": {"a"},
     "refresh_rollups": {"c", "k"},
 }
 

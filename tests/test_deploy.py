@@ -2,13 +2,14 @@
 
 import ast
 import re
+import subprocess
 
 import pytest
 import yaml
 from sqlalchemy import make_url
 
 from lib.errors import SetUpError
-from lib.settings import ROOT, Settings
+from lib.settings import ROOT, Settings, _check_keys
 from scripts import cluster, pooler
 
 DEPLOY = ROOT / "deploy"
@@ -56,9 +57,34 @@ def test_every_setting_and_every_secret_of_the_containers_exists():
         assert secret in made or secret.removesuffix("_password") in made, secret
 
 
+def test_the_containers_make_backups_and_only_who_serves_nobody_can_read_everything(tmp_path):
+    worker, migrate = COMPOSE["services"]["worker"], COMPOSE["services"]["migrate"]
+    assert {"DATABASE_BACKUP_URL_FILE", "CHAIRSIDE_BACKUP_KEYS_FILE"} <= set(worker["environment"])
+    assert [name for name, service in COMPOSE["services"].items() if "backup_url" in service.get("secrets", [])] == ["worker"]
+    for service in (worker, migrate):  # who makes them, and who brings them back
+        assert service["environment"]["CHAIRSIDE_BACKUPS"] == "/backups"
+        assert "backups:/backups" in service["volumes"]
+        assert "backup_keys" in service["secrets"]
+    assert "backups" in COMPOSE["volumes"]
+    assert re.search(r"install -d -o chairside -m 0700 .*/backups\b", DOCKERFILE)  # a new volume is the user's, as this folder is
+
+
+def test_the_secrets_of_the_containers_are_what_they_are_taken_for(tmp_path):
+    (tmp_path / "secrets.sh").write_text((DEPLOY / "secrets.sh").read_text())
+    for _time in range(2):
+        subprocess.run(["sh", tmp_path / "secrets.sh"], check=True, capture_output=True)
+        made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir() if not path.name.endswith(".pem")}
+        assert set(COMPOSE["secrets"]) <= set(made)
+    assert make_url(made["backup_url"]).password == made["backup_password"]
+    given = Settings(CHAIRSIDE_BACKUP_KEYS=made["backup_keys"], CHAIRSIDE_ENCRYPTION_KEYS=made["encryption_keys"])
+    _check_keys(given)
+    assert given.backup_key_list != given.encryption_key_list
+
+
 @pytest.mark.parametrize("name", ["haproxy.cfg", "supervisord.conf"])
 def test_make_cluster_says_all_that_its_programs_ask(name):
-    asked = set(re.findall(r"\$\{(\w+)\}|%\(ENV_(\w+)\)s", (DEPLOY / name).read_text()))
+    text = re.sub(r"^\.if defined\(.*?^\.(else|endif)$", "", (DEPLOY / name).read_text(), flags=re.M | re.S)  # for containers
+    asked = set(re.findall(r"\$\{(\w+)\}|%\(ENV_(\w+)\)s", text))
     said = (ROOT / "scripts" / "cluster.py").read_text()
     for wanted in {"".join(pair) for pair in asked}:
         assert f'"{wanted}"' in said or wanted in ("PORT_A", "PORT_B"), wanted

@@ -23,6 +23,7 @@ from lib import (
     answer_ratings,
     answers,
     api_clients,
+    archived_months,
     assistant,
     audit_trail,
     auth,
@@ -90,6 +91,8 @@ def a_job(of: SimpleNamespace) -> long_jobs.LongJob:
 
 ACTIONS = {
     "api_clients.revoke": Drive(OWNER, lambda scope, of: api_clients.revoke(scope, of.api_client)),
+    "archived_months.of_thread": Drive(NOBODY, lambda scope, of: archived_months.of_thread(scope, of.patient)),  # none is away here
+    "archived_months.of_views": Drive(NOBODY, lambda scope, of: archived_months.of_views(scope, of.patient)),
     "chats.thread": Drive(CLINICAL, lambda scope, of: chats.thread(scope, of.thread)),
     "answer_ratings.rate": Drive(CLINICAL, lambda scope, of: answer_ratings.rate(scope, of.answer, helpful=True)),
     "assistant.begin": Drive(CLINICAL, lambda scope, of: type(assistant.begin(scope, assistant.Question(

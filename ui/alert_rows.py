@@ -17,7 +17,7 @@ PATIENCE = 20  # seconds for a test, which a mail server and a webhook may take
 HOURS = (1, 8, 24, 168)
 ICONS = {"budget": "savings", "emergency": "emergency", "reruns": "hourglass_bottom", "requests": "hourglass_bottom",
          "answers": "hourglass_bottom", "errors": "report", "connections": "hub", "disk": "hard_drive", "backup": "backup",
-         "archive": "inventory_2", "provider": "power_off", "worker": "pending_actions"}
+         "archive": "inventory_2", "provider": "power_off", "own_provider": "power_off", "worker": "pending_actions"}
 
 
 def show(alerts: list[Alert], watched: list[Watched], identity: Identity) -> None:

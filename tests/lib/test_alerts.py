@@ -5,11 +5,16 @@ import hashlib
 import hmac
 import json
 import logging
+import os
+import shutil
 import threading
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,17 +22,22 @@ from sqlalchemy import text
 
 from lib import (
     alert_news,
+    alert_words,
     alerts,
     archivist,
     clinic_alerts,
     db,
+    gauges,
     jobs,
     mail,
     metrics,
     operator,
+    providers,
     quarantine,
     settings,
     startup,
+    today,
+    trials,
     watching,
     workflows,
 )
@@ -35,7 +45,10 @@ from lib.alerts import LIMITS, Reading
 from lib.errors import Forbidden, Invalid, Unavailable, Undelivered
 from lib.jobs import Job
 from tests.conftest import serving
+from tests.lib import fake_provider
+from tests.lib.asking import UNKNOWN, ask, switch
 
+Usage = namedtuple("Usage", "total used free")
 ALARM = "My throat is closing, I can't breathe"
 SECRET = "a-secret-of-the-operator"
 
@@ -190,7 +203,61 @@ def test_a_process_writes_down_what_it_saw_also_while_the_database_was_away(monk
             select kind, events, over from process_minutes where process = :process order by noted_at, kind
             """), {"process": watching.PROCESS})}
     assert found | {"disk": 0} == {"reruns": (2, 1), "requests": (1, 1), "answers": (1, 1), "errors": (4, 2), "disk": 0,
-                                   "provider": (1, 0)}
+                                   "backups": (100, 0), "provider": (1, 0)}
+
+
+@pytest.fixture
+def disk_elsewhere(monkeypatch, tmp_path, queued):
+    """Backups are made into a folder that is not there yet, on a disk of its own that is 91 % full."""
+    folder = tmp_path / "elsewhere" / "chairside"
+    monkeypatch.setenv("CHAIRSIDE_BACKUP_KEYS", "0" * 43 + "=")
+    monkeypatch.setenv("CHAIRSIDE_BACKUPS", str(folder))
+    settings.get.cache_clear()
+    there = tmp_path / "elsewhere"
+    there.mkdir()
+    stat, usage = Path.stat, shutil.disk_usage
+    monkeypatch.setattr(Path, "stat", lambda path, **how: os.stat_result([0, 0, 4711, *[0] * 7]) if path == there else stat(path, **how))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100, 91, 9) if path == there else usage(path))
+    yield
+    monkeypatch.undo()
+    settings.get.cache_clear()
+    startup.measure_backups()
+    queued()
+
+
+def noted() -> float:
+    """Of the disk of the backups, in this process's last look."""
+    startup.measure_backups()
+    startup._note()
+    with jobs.transaction() as connection:
+        return connection.execute(text("""
+            select over from process_minutes where process = :process and kind = 'backups' order by noted_at desc limit 1
+            """), {"process": watching.PROCESS}).scalar_one()
+
+
+def test_the_disk_of_the_backups_is_watched_where_it_is_another_one(disk_elsewhere, rows, calm_for, monkeypatch):
+    assert noted() == 91
+    alerts.look()
+    alerts.look()
+    assert [(row.level, round(row.amount)) for row in rows("disk")] == [(1, 91)]
+    with jobs.transaction() as connection:
+        assert {reading.level for reading in alerts.readings(connection) if reading.kind == "disk"} == {0, 1}
+    assert alert_words.sentence("disk", 1, 91, 80) == "The disk of the backups is 91 % full."
+    assert "chairside_disk_used_ratio 0.91" in gauges.scrape().decode()
+
+    monkeypatch.setenv("CHAIRSIDE_BACKUPS", str(settings.get().data / "backups"))  # the disk that is watched anyway
+    settings.get.cache_clear()
+    assert noted() == 0
+    alerts.look()
+    calm_for("disk", "6 minutes")
+    alerts.look()
+    assert rows("disk")[0].cleared_at
+
+
+def test_where_no_backups_are_made_nobody_looks_where_they_would_go(disk_elsewhere, monkeypatch):
+    monkeypatch.delenv("CHAIRSIDE_BACKUP_KEYS")
+    settings.get.cache_clear()
+    assert noted() == 0
 
 
 def test_a_backup_is_missed_after_26_hours(alice):
@@ -298,6 +365,142 @@ def test_an_emergency_is_told_after_five_minutes_and_ends_with_its_answer(alice,
         scope.run("update emergencies set false_alarm = true where clinic_id = :clinic_id")
     watch()
     assert standing(alice) == []
+
+
+@pytest.fixture
+def own(fake, alice):
+    """The owner has switched a provider of the clinic's own on."""
+    switch(alice, base_url=fake.provider.base_url, model="own-model", api_key="sk-own")
+    return fake
+
+
+def ask_often(who, times: int) -> None:
+    for number in range(times):
+        ask(who, f"{UNKNOWN} ({number})")
+
+
+def grow_older_calls(owner, who, time: str) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("select app.enter(:clinic, :user)"), {"clinic": who.clinic_id, "user": who.user_id})
+        connection.execute(text("alter table ai_calls disable trigger user"))
+        connection.execute(text("update ai_calls set finished_at = finished_at - cast(:time as interval) where clinic_id = :clinic"),
+                           {"clinic": who.clinic_id, "time": time})
+        connection.execute(text("alter table ai_calls enable trigger user"))
+
+
+def test_a_clinics_own_provider_is_told_after_five_failures_once_and_ends_when_it_answered_for_a_while(own, alice, charlie, owner):
+    own.says(b"{}", status=500)
+    ask_often(alice, 4)
+    watch()
+    assert standing(alice) == []
+    ask_often(alice, 1)
+    watch()
+    ask_often(alice, 2)  # the breaker of this process keeps them away by now
+    watch()
+    assert standing(alice) == [("own_provider", 0)]
+    assert standing(charlie) == []
+    grow_older_calls(owner, alice, "1 hour")
+    watch()
+    assert standing(alice) == [("own_provider", 0)]  # nobody has asked since: nobody knows
+
+    providers.breaker.cache_clear()
+    own.says(*fake_provider.WHOLE)
+    ask_often(alice, 1)
+    own.says(b"{}", status=500)
+    ask_often(alice, 1)
+    watch()
+    assert standing(alice) == [("own_provider", 0)]
+    grow_older_calls(owner, alice, "4 minutes")
+    watch()
+    assert standing(alice) == [("own_provider", 0)]
+    grow_older_calls(owner, alice, "2 minutes")
+    watch()
+    assert standing(alice) == []
+
+
+@pytest.mark.parametrize("mend", [
+    lambda who: switch(who, api_key="sk-other"), lambda who: switch(who, provider_on=False),
+    lambda who: switch(who, base_url=None)], ids=["another key", "off", "the installation's"])
+def test_it_ends_when_the_owner_changes_the_provider(own, alice, mend):
+    own.says(b"{}", status=500)
+    ask_often(alice, 5)
+    watch()
+    assert standing(alice) == [("own_provider", 0)]
+    mend(alice)
+    watch()
+    assert standing(alice) == []
+
+
+def test_a_test_of_the_connection_tells_that_the_provider_is_back(own, alice, owner):
+    own.says(b"{}", status=500)
+    ask_often(alice, 5)
+    watch()
+    grow_older_calls(owner, alice, "6 minutes")
+    trials.try_out(alice)
+    watch()
+    assert standing(alice) == [("own_provider", 0)]
+    providers.breaker.cache_clear()
+    own.says(*fake_provider.WHOLE)
+    trials.try_out(alice)
+    watch()
+    assert standing(alice) == []
+
+
+@pytest.mark.parametrize(("status", "problem"), [(401, "refused"), (429, "busy")])
+def test_a_provider_that_refuses_has_answered(own, alice, status, problem):
+    own.says(b"{}", status=status)
+    ask_often(alice, 6)
+    with db.scope(alice) as scope:
+        assert scope.value("""
+            select count(*) from chat_messages where clinic_id = :clinic_id and metadata ->> 'problem' = :problem
+            """, problem=problem) == 6
+    watch()
+    assert standing(alice) == []
+
+
+def test_that_the_installations_provider_is_away_is_no_clinics_alert(switched_on, alice):
+    switched_on.says(b"{}", status=500)
+    ask_often(alice, 5)
+    watch()
+    assert standing(alice) == []
+
+
+def test_what_a_restored_copy_kept_from_the_provider_is_none_of_its_failures(own, alice, owner):
+    with owner.begin() as connection:
+        connection.execute(text("insert into restores (source, taken_at) values ('test', now())"))
+    try:
+        ask_often(alice, 5)
+        watch()
+        assert standing(alice) == []
+    finally:
+        with owner.begin() as connection:
+            quarantine.end(connection)
+    watch()
+    assert standing(alice) == []
+    own.says(b"{}", status=500)
+    ask_often(alice, 5)
+    watch()
+    assert standing(alice) == [("own_provider", 0)]
+
+
+def test_the_owner_alone_is_mailed_of_the_provider_and_today_leads_there(own, hook, mails, alice, mona, bob, queued, monkeypatch):
+    own.says(b"{}", status=500)
+    monkeypatch.setenv("AI_ALLOWED_HOSTS", f"{hook.netloc},{urlsplit(own.provider.base_url).netloc}")
+    settings.get.cache_clear()
+    ask_often(alice, 5)
+    for _minute in range(2):
+        watch()
+        queue()
+    [job] = queued(alice.clinic_id)
+    alert_news.tell_clinic(job)
+    [(to, subject, words)] = mails
+    assert (to, subject) == ([alice.email], "Chairside: The clinic's AI provider")
+    assert "The clinic's own AI provider does not answer; the knowledge base does." in words
+    assert [(body["kind"], body["clinic"]) for body in hook.got] == [("own_provider", str(alice.clinic_id))]
+    assert own.provider.base_url not in words + json.dumps(hook.got)
+    for who, told in ((alice, 1), (mona, 1), (bob, 0)):
+        with db.scope(who) as scope:
+            assert today.count(scope).alerts == told
 
 
 def test_another_clinic_sees_nothing_and_neither_does_who_treats_or_receives(alice, bob, rita, mona, charlie):
@@ -419,7 +622,7 @@ def test_an_alert_is_mailed_and_posted_once_and_its_end_posted(hook, mails, queu
     [body] = hook.got
     assert hook.signed == [True]
     assert body | {"raised_at": "", "id": ""} == {
-        "id": "", "status": "raised", "kind": "disk", "level": 0, "text": "The fullest disk is 91 % full.", "amount": 91.0, "limit": 80.0,
+        "id": "", "status": "raised", "kind": "disk", "level": 0, "text": "The disk of the data is 91 % full.", "amount": 91.0, "limit": 80.0,
         "raised_at": "", "cleared_at": None, "clinic": None, "link": None, "installation": "https://c.example.org"}
     judge("disk", 10)
     calm_for("disk", "1 hour")
@@ -546,7 +749,7 @@ def test_what_is_muted_is_seen_and_not_sent_until_the_time_is_over(hook, mails, 
     spend(alice, 81)
     with db.scope(alice) as scope:
         clinic_alerts.mute(scope, "budget", 8)
-        assert [one.muted_until is not None for one in clinic_alerts.watched(scope)] == [True, False]
+        assert [one.muted_until is not None for one in clinic_alerts.watched(scope)] == [True, False, False]
         assert scope.value("""
             select count(*) from audit_log where clinic_id = :clinic_id and action = 'mute_alert' and resource_id = 'budget'
             """) == 1
@@ -687,7 +890,7 @@ def test_the_operator_sees_mutes_and_tests(hook, mails, working, monkeypatch, ca
     operator.main()
     told = capsys.readouterr().out
     assert "Mail: sent. Webhook: sent." in told
-    assert "The fullest disk is 91 % full. stands" in told
+    assert "The disk of the data is 91 % full. stands" in told
     assert "muted: backup until" in told
     monkeypatch.setattr("sys.argv", ["operator", "alerts", "--mute", "everything"])
     with pytest.raises(SystemExit, match="Nothing of this name"):

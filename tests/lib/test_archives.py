@@ -1,5 +1,6 @@
 """Closed months leave for sealed files and come back; the audit chain tells which part is away."""
 
+import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from lib import (
+    archived_months,
     archives,
     archivist,
     audit,
@@ -23,11 +25,13 @@ from lib import (
     sealed_file,
     settings,
     startup,
+    thread_export,
     vault,
 )
 from lib.errors import AppError, SetUpError
 from lib.patient_form import PatientForm
 from tests.lib.known import act
+from tests.lib.test_patient_record import export
 
 FIRST = (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).replace(day=1)  # the month before this one
 MONTH = (FIRST - timedelta(days=1)).replace(day=1)  # and the one before that
@@ -239,6 +243,77 @@ def test_who_was_told_apart_meanwhile_comes_back_as_themselves(owner, alice, old
     bring_back(owner, tmp_path)
     assert said(alice, patient) == ["canaryanswer", "canaryold\ttab \\ back\nline"]
     assert said(alice, other) == []
+
+
+# what is read meanwhile says so --------------------------------------------------------------------------------------
+
+SENTENCE = f"Messages of {MONTH:%B %Y} may lie in the archive of old months. An operator can read a month back."
+
+
+def missing(who, patient: UUID | None) -> list[date]:
+    return act(who, archived_months.of_thread, patient)
+
+
+def were_here(owner, who, *patients_: UUID) -> None:
+    """Added in that month already."""
+    with owner.begin() as connection:
+        connection.execute(text("select app.enter(:clinic, :me)"), {"clinic": who.clinic_id, "me": who.user_id})
+        connection.execute(text("alter table patients disable trigger user"))
+        assert connection.execute(text("update patients set created_at = :at where clinic_id = :clinic and id = any(:ids)"), {
+            "clinic": who.clinic_id, "at": AT, "ids": list(patients_)}).rowcount == len(patients_)
+        connection.execute(text("alter table patients enable trigger user"))
+
+
+def test_a_patients_record_and_thread_say_which_months_are_away(owner, alice, bob, charlie, old, put_away, tmp_path):
+    patient, other = old
+    for who in (alice, bob):
+        assert missing(who, patient) == []
+    assert "archive" not in act(alice, thread_export.export, patient)
+    put_away()
+    for who in (alice, bob):
+        assert missing(who, patient) == [MONTH]
+        assert act(who, thread_export.export, patient) == f"# Old Oak\n\n{SENTENCE}\n"
+    assert missing(alice, other) == missing(alice, None) == []  # nobody asked anything about them
+    files = export(alice, patient)
+    assert json.loads(files["record.json"])["archived_months"] == {"messages": [str(MONTH)], "calls": [str(MONTH)], "views": []}
+    assert SENTENCE in files["record.html"]
+    assert "Nothing." not in files["record.html"].partition("answered</h2>")[2].partition("<h2>")[0]
+    were_here(owner, alice, patient)
+    files = export(alice, patient)
+    assert json.loads(files["record.json"])["archived_months"]["views"] == [str(MONTH)]
+    assert SENTENCE.replace("Messages", "Entries") in files["record.html"]
+    assert json.loads(export(bob, patient)["record.json"])["archived_months"]["views"] == []
+    bring_back(owner, tmp_path)
+    assert missing(alice, patient) == []
+    assert "archive of old months" not in export(alice, patient)["record.html"]
+
+
+def test_what_is_away_of_one_clinic_says_nothing_to_another(alice, charlie, old, put_away):
+    put_away()
+    own = act(charlie, patients.register, PatientForm(full_name="Charlie's"))
+    act(charlie, chats.open_thread, own)
+    assert [missing(charlie, whoever) for whoever in (own, old[0], None)] == [[], [], []]
+    assert act(charlie, archived_months.of_views, old[0]) == []
+
+
+def test_the_months_of_whoever_was_merged_into_a_patient_are_away_too(owner, alice, old, put_away):
+    put_away()
+    merge(owner, alice, old)
+    assert missing(alice, old[1]) == [MONTH]
+
+
+def test_of_two_who_were_told_apart_neither_is_passed_over(owner, alice, old, put_away):
+    merge(owner, alice, old)
+    put_away()
+    kept = act(alice, patients.read, old[1])
+    act(alice, merges.unmerge, old[1], old[0], versions=kept.versions)
+    were_here(owner, alice, *old)
+    assert [missing(alice, patient) for patient in old] == [[MONTH], [MONTH]]
+
+
+def test_months_that_follow_one_another_are_named_as_one(alice):
+    months = [date(2024, 11, 1), date(2024, 12, 1), date(2025, 1, 1), date(2025, 3, 1)]
+    assert "Messages of November 2024 – January 2025, March 2025 may" in archived_months.messages_missing(months, alice)
 
 
 def test_a_damaged_or_exchanged_file_is_put_back_by_nobody(owner, old, put_away, tmp_path):

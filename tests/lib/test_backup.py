@@ -94,10 +94,10 @@ def machine(configured, tmp_path) -> Callable[[str], Machine]:
 
 
 @contextmanager
-def serving_from(server: embedded.Server) -> Iterator[None]:
-    """The app's pool on another server for a while."""
+def serving_from(server: embedded.Server, role: str = "chairside_app") -> Iterator[None]:
+    """The app's pool on another server, or as another role, for a while."""
     before = db._engine
-    db.connect(server.url("chairside_app"), 2)
+    db.connect(server.url(role), 2)
     try:
         yield
     finally:
@@ -213,6 +213,23 @@ def test_a_role_that_bypasses_the_policies_backs_up_an_outside_server(outside, a
         assert catalogue(empty)["policies"] == catalogue(server.url("chairside_owner"))["policies"]
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             rows_of(address, "delete from users returning id")
+    finally:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute("drop role chairside_backup")
+
+
+def test_the_worker_of_the_containers_backs_up_by_the_role_that_their_database_makes(outside, alice, configured, monkeypatch):
+    server = startup._server
+    made = re.search(r"create role chairside_backup .*;", (ROOT / "deploy" / "roles.sh").read_text())[0].replace(":'password'", "'p'")
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(made)
+    try:
+        monkeypatch.setenv("DATABASE_BACKUP_URL", re.sub(r"//.*@", "//chairside_backup:p@", server.url("postgres")))
+        settings.get.cache_clear()
+        with serving_from(server, "chairside_worker"):
+            path = backup.run_if_due(None, datetime.now(UTC) + timedelta(days=2))
+            assert backup.last().file == path.name
+        assert backup.restore(path, outside()).row_count > 100
     finally:
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
             connection.execute("drop role chairside_backup")

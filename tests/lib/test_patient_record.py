@@ -38,7 +38,9 @@ def test_both_files_hold_all_that_is_known(alice, full):
     record = json.loads(files["record.json"])
     assert {part: len(rows) for part, rows in record.items()} == {
         "patients": 1, "notes": 1, "versions": 2, "note_versions": 1, "messages": 3, "ratings": 1, "emergencies": 1, "calls": 2,
-        "merges": 0, "views": len(record["views"])}
+        "merges": 0, "views": len(record["views"]), "archived_months": 3}
+    assert record["archived_months"] == {"messages": [], "calls": [], "views": []}
+    assert "archive of old months" not in files["record.html"]
     assert {view["action"] for view in record["views"]} >= {"register", "amend", "ask", "raise_emergency", "acknowledge_emergency", "rate", "view"}
     assert "February 3, 1971" in files["record.html"]
 

@@ -1,10 +1,12 @@
 """One patient's page, as each role sees it."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
-from lib import db, patients
+from lib import chats, db, patients
 from lib.patient_form import PatientForm
 from tests.pages.conftest import texts
 
@@ -88,3 +90,25 @@ def test_the_history_shows_before_and_after(open_page, alice, bob, jose):
     at.session_state[f"history_{jose}"] = True
     at.run()
     assert "<del>030 5554581</del> → <ins>030 777&lt;b&gt;</ins>" in html(at)
+
+
+@pytest.fixture
+def this_month_away(owner):
+    """As if the month before the next were in an archive: no rows are moved, the pages only read that it is."""
+    with owner.begin() as connection:
+        connection.execute(text("""
+            insert into archives (parent, month, file, rows, digest)
+            values ('chat_messages', date_trunc('month', now() at time zone 'UTC'), 'x', 0, sha256(''))
+            """))
+    yield f"{datetime.now(UTC):%B %Y} may lie in the archive of old months"
+    with owner.begin() as connection:
+        connection.execute(text("delete from archives where file = 'x'"))
+
+
+@pytest.mark.parametrize("page", ["patient", "chat"])
+def test_who_reads_a_patients_messages_reads_which_months_are_away(open_page, alice, bob, rita, jose, this_month_away, page):
+    assert this_month_away not in texts(open_page(bob, page, patient=str(jose)))
+    with db.scope(alice) as scope:
+        chats.open_thread(scope, jose)
+    assert texts(open_page(bob, page, patient=str(jose))).count(this_month_away) == 1
+    assert this_month_away not in texts(open_page(rita, page, patient=str(jose)))
