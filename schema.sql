@@ -1549,6 +1549,13 @@ begin atomic
 end;
 comment on function app.forget_repeats is 'Idempotency keys older than a day.';
 
+create function app.forget_drafts() returns void
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    delete from public.drafts where updated_at <= now() - interval '7 days';
+end;
+comment on function app.forget_drafts is 'Drafts older than a week, whoever wrote them and never came back.';
+
 -- functions: forgotten passwords --------------------------------------------------------------------------------------
 
 create function app.issue_reset(address text, token bytea) returns table (id uuid, email text)
@@ -2481,17 +2488,31 @@ create function app.queue_state()
     language plpgsql stable security definer set search_path = pg_catalog, procrastinate, pg_temp as $$
 begin
     return query
-    select count(*) filter (where j.status = 'todo' and coalesce(j.scheduled_at, now()) <= now()),
-           count(*) filter (where j.status = 'doing'),
-           count(*) filter (where j.status = 'failed'),
-           (select count(*) from procrastinate_workers w where w.last_heartbeat > now() - interval '1 minute'),
-           min(greatest(e.at, j.scheduled_at)) filter (where j.status = 'todo' and coalesce(j.scheduled_at, now()) <= now())
-    from procrastinate_jobs j
-    left join procrastinate_events e on e.job_id = j.id and e.type = 'deferred'
-    where j.status in ('todo', 'doing', 'failed');
+    with seen as (
+        select j.status, greatest(e.at, j.scheduled_at) as since,
+               j.status = 'todo' and coalesce(j.scheduled_at, now()) <= now()
+               or j.status = 'doing' and not exists (select from procrastinate_workers w
+                                                     where w.id = j.worker_id and w.last_heartbeat > now() - interval '1 minute') as waits
+        from procrastinate_jobs j
+        left join procrastinate_events e on e.job_id = j.id and e.type = 'deferred'
+        where j.status in ('todo', 'doing', 'failed')
+    ), living as (
+        select count(*) as workers from procrastinate_workers w where w.last_heartbeat > now() - interval '1 minute'
+    ), clock as (
+        -- Workers ring it every minute. Where none has for five, what it would have brought waits since then.
+        select to_timestamp(max(d.defer_timestamp)) as rang
+        from procrastinate_periodic_defers d
+        having to_timestamp(max(d.defer_timestamp)) < now() - interval '5 minutes' and (select l.workers from living l) = 0
+    )
+    select count(*) filter (where s.waits),
+           count(*) filter (where s.status = 'doing' and not s.waits),
+           count(*) filter (where s.status = 'failed'),
+           (select l.workers from living l),
+           least(min(s.since) filter (where s.waits), (select c.rang from clock c))
+    from seen s;
 end
 $$;
-comment on function app.queue_state is 'How many jobs wait, run and failed, how many workers live, and since when the oldest job waits: no word of any clinic.';
+comment on function app.queue_state is 'How many jobs wait, run and failed, how many workers live, and since when the oldest job waits: no word of any clinic. What a dead worker held waits; oldest_waiting is also when its clock rang last, where that was five minutes ago.';
 
 create function app.move_long_job() returns trigger language plpgsql as $$
 begin
@@ -3117,7 +3138,7 @@ grant execute on function app.enter(uuid, uuid), app.any_clinic(), app.find_acco
 -- programs: their people's tokens, and the clients that owners let in
 grant execute on function app.enter_client(uuid, uuid), app.begin_refresh(bytea, bytea), app.rotate_refresh(bytea, bytea, bytea),
     app.resume_client(uuid, uuid, bytea) to chairside_app;
-grant execute on function app.forget_repeats() to chairside_worker;
+grant execute on function app.forget_repeats(), app.forget_drafts() to chairside_worker;
 grant execute on function app.seal_audit(boolean), app.audit_digest(audit_log) to chairside_app, chairside_worker;
 grant execute on function app.enter_job(uuid) to chairside_worker;
 grant execute on function app.defer_job(text, uuid), app.ask_reset(text) to chairside_app;
@@ -3405,7 +3426,7 @@ create policy definer on ai_calls to current_user using (true) with check (true)
 create policy author on ai_calls as restrictive for insert with check (user_id = app.user_id());
 grant select, insert on ai_calls to chairside_app;
 grant update (status, provider, model_used, provider_request_id, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
-              usage_source, price, cost_usd, cost_source, saved_usd, first_token_ms, latency_ms, finished_at)
+              usage_source, price, cost_usd, cost_source, saved_usd, first_token_ms, latency_ms, finished_at, tier)
     on ai_calls to chairside_app;
 -- not granted: delete, update of anything else
 create trigger finish_once before update on ai_calls for each row execute function app.finish_once();
@@ -4355,5 +4376,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0017');
+insert into alembic_version (version_num) values ('0018');
 grant select on alembic_version to chairside_app, chairside_worker;

@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from api import generating, metrics
 from api.generating import LONGEST_MESSAGE, Caller, Chat, Message, Prepared, Refused, pool
 from api.limits import MOST_BYTES_OF_A_CHAT
-from lib import ai, logs, prompts, providers, settings
+from lib import ai, crash_reports, logs, prompts, providers, settings
 from lib.errors import SetUpError
 from lib.events import Delta, Done, Draining, Event, Stop
 from lib.prompts import Context
@@ -158,12 +158,12 @@ class _Lines:
 
 
 async def _paced(lines: _Lines, stop: Stop) -> AsyncIterator[bytes]:
-    """A caller who leaves ends the answer; what it cost is settled all the same."""
+    """A caller who leaves ends the answer. What it cost is settled all the same: exactly, where the bill runs on and is read."""
     try:
         while line := await _aside(lines.place, lines.next):
             yield line
     finally:
-        stop.ask(final=True)
+        stop.ask()
         lines.place.submit(lines.end)
 
 
@@ -208,6 +208,7 @@ def __getattr__(name: str) -> FastAPI:
     if name != "app":
         raise AttributeError(name)
     logs.configure()
+    crash_reports.configure()
     if settings.get().production and settings.get().ai_service_key is None:
         raise SetUpError("AI_SERVICE_KEY must be set in production.")
     return make(alone=True)

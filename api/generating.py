@@ -157,12 +157,23 @@ def _consultation(asked: Chat, article: articles.Article | None) -> Consultation
     if provider is None or (article and alone):
         return None
     redactor = redaction.Redactor(redaction.Subject(asked.patient.name) if asked.patient.name else None)
-    said = asked.history[-prompts.HISTORY:]
+    said = _without_alarms(asked)[-prompts.HISTORY:]
     history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
     given = [article, *knowledge.beside(asked.message, article)] if article else []
     extracts = tuple(Extract(one.title, one.body) for one in given)
     return Consultation(provider, redactor.redact(asked.message),
                         Context(redactor.redact(asked.notes[:LONGEST_QUESTION]), history, extracts, asked.emergency_number))
+
+
+def _without_alarms(asked: Chat) -> list[Said]:
+    """Of an emergency, and what was said to it, nothing is sent anywhere."""
+    kept, alarming = [], False
+    for turn in asked.history[-2 * prompts.HISTORY:]:
+        if turn.role == "user":
+            alarming = redflags.check(turn.content[:LONGEST_QUESTION]).tier == "E"
+        if not alarming:
+            kept.append(turn)
+    return kept
 
 
 @cache

@@ -175,13 +175,23 @@ def consult(request: Request) -> Iterator[Event]:
                 hang_up.start()
                 yield Draining(raised="E")  # nothing the provider says is shown beside the card
         elif isinstance(event, Done):
-            if not said and tier != "E" and event.status != "stopped":
-                yield from _instead(request, event)
+            ending = event if said or tier == "E" else _silent(event)
+            if not said and tier != "E" and ending.status != "stopped":
+                yield from _instead(request, ending)
             hang_up.cancel()
-            yield replace(event, raised=tier, status="ok" if tier == "E" else event.status)
-        elif tier != "E":
+            yield replace(ending, raised=tier, status="ok" if tier == "E" else ending.status)
+        elif tier != "E" and (said or not _is_blank(event)):
             said = said or isinstance(event, Delta)
             yield event
+
+
+def _is_blank(event: Event) -> bool:
+    return isinstance(event, Delta) and not event.text.strip()
+
+
+def _silent(done: Done) -> Done:
+    """A clean end after no word is a failure: no answer of anybody's, and none to be kept for others. Its bill stays."""
+    return replace(done, status="error_before", problem="unavailable") if done.status == "ok" else done
 
 
 def _reply(request: Request, line: Stop) -> Iterator[Event]:

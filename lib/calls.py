@@ -82,7 +82,7 @@ def finish(scope: Scope, message_id: UUID, ending: Ending) -> bool:
             tokens_in = :tokens_in, tokens_cached = :tokens_cached, tokens_out = :tokens_out,
             tokens_reasoning = :tokens_reasoning, usage_source = :usage_source, price = cast(:price as jsonb),
             cost_usd = :cost_usd, cost_source = :cost_source, saved_usd = :saved_usd,
-            first_token_ms = :first_token_ms, latency_ms = :latency_ms, finished_at = now()
+            first_token_ms = :first_token_ms, latency_ms = :latency_ms, finished_at = now(), tier = coalesce(:raised, tier)
         where clinic_id = :clinic_id
           and id >= :message_id
           and message_id = :message_id
@@ -95,7 +95,7 @@ def finish(scope: Scope, message_id: UUID, ending: Ending) -> bool:
                      tokens_reasoning=done.tokens_reasoning, usage_source=done.usage_source,
                      price=None if done.price is None else json.dumps(done.price), cost_usd=done.cost_usd,
                      cost_source=done.cost_source, saved_usd=done.saved_usd, first_token_ms=ending.first_token_ms,
-                     latency_ms=ending.latency_ms)
+                     latency_ms=ending.latency_ms, raised=done.raised)
     if route:
         _tell(scope, message_id, route, ending)
     return route is not None

@@ -39,9 +39,10 @@ def make_partitions() -> None:
 
 
 def forget() -> None:
-    """Reports of imports after a week, exports and idempotency keys after a day."""
+    """Drafts and reports of imports after a week, exports and idempotency keys after a day."""
     with jobs.transaction() as connection:
         connection.execute(db.statement("select app.forget_repeats()"))
+        connection.execute(db.statement("select app.forget_drafts()"))
         connection.execute(db.statement("select app.forget_long_jobs()"))
 
 

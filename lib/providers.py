@@ -34,6 +34,7 @@ BROKEN = ("unavailable", "timeout", "network")
 # Who stops charging when the line is cut (https://openrouter.ai/docs/api-reference/streaming names OpenRouter's).
 STOPS_BILLING = {"openai", "anthropic"}
 VIA_OPENROUTER = ("openai/", "anthropic/", "azure/")
+SERVED_BY_OTHERS = "openai/gpt-oss"  # open weights, which Groq and others serve as well
 
 
 MODEL = "gemini-2.5-flash"
@@ -53,7 +54,8 @@ class Provider:
 
     @property
     def cancel_stops_billing(self) -> bool:
-        return self.name in STOPS_BILLING or (self.name == "openrouter" and self.model.startswith(VIA_OPENROUTER))
+        via_openrouter = self.model.startswith(VIA_OPENROUTER) and not self.model.startswith(SERVED_BY_OTHERS)
+        return self.name in STOPS_BILLING or (self.name == "openrouter" and via_openrouter)
 
 
 def installed() -> Provider | None:

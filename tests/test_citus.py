@@ -23,7 +23,7 @@ ACROSS = {
     "sign_up": {"clinics"}, "any_clinic": {"clinics"}, "alone": {"clinics"}, "opened_at": {"c"}, "alert_counts": {"a"},
     "installation_spend": {"b"}, "reserve_service": {"b"},
     # what the house does in every clinic
-    "seal_audit": {"audit_seals", "l", "s"}, "sweep_started": {"ai_calls", "b", "chat_messages"}, "forget_repeats": {"repeats"},
+    "seal_audit": {"audit_seals", "l", "s"}, "sweep_started": {"ai_calls", "b", "chat_messages"}, "forget_repeats": {"repeats"}, "forget_drafts": {"drafts"},
     "rescue_jobs": {"l"}, "forget_long_jobs": {"long_jobs"}, "watch_clinics": {"a", "b", "c", "e", "m", "o", "s"}, "queue_alerts": {"a"},
     "refresh_rollups": {"c", "k"},
 }

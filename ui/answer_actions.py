@@ -16,7 +16,8 @@ from ui.markdown import escape
 
 
 def offer(message: Message, identity: Identity, name: str, *, again: bool) -> None:
-    """One menu below each finished answer; an emergency has its own buttons."""
+    """One menu below each finished answer; an emergency has its own buttons, and here only what was
+    sent before a provider saw it."""
     if message.running:
         return
     options = _options(message, identity, again)
@@ -34,6 +35,9 @@ def _icon(message: Message) -> str:
 
 
 def _options(message: Message, identity: Identity, again: bool) -> dict[str, str]:
+    sent = {"sent": _(":material/outgoing_mail: What was sent …")} if message.metadata.get("route") == "provider" else {}
+    if message.metadata.get("emergency"):
+        return sent
     offered = {
         "again": _(":material/refresh: Another answer") if again else "",
         "good": _(":material/thumb_up: Helpful"),
@@ -41,9 +45,8 @@ def _options(message: Message, identity: Identity, again: bool) -> dict[str, str
         "copy": _(":material/content_copy: Copy"),
         "notes": _(":material/note_add: Save to notes")
         if message.patient_id and auth.may(identity, "patients.notes") else "",
-        "sent": _(":material/outgoing_mail: What was sent …") if message.metadata.get("route") == "provider" else "",
     }
-    return {name: label for name, label in offered.items() if label}
+    return {name: label for name, label in offered.items() if label} | sent
 
 
 def _again(message: Message) -> None:

@@ -31,6 +31,9 @@ def show(message: Message, identity: Identity, raised: Emergency | None = None, 
     elif message.metadata.get("emergency"):
         with st.chat_message("assistant", avatar=":material/emergency:"):
             alarm.card(message.content, raised, identity)
+            if message.metadata.get("route") == "provider":  # which saw the danger, so it was asked, and paid
+                st.markdown(_footnote(message, identity))
+                below()
     else:
         with st.chat_message("assistant", avatar=ANSWERED):
             content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content

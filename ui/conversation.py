@@ -237,8 +237,12 @@ def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
         job = workflows.watch(message.id)
         if job is None:
             if time.monotonic() >= look_at:
-                if _is_settled(message):
+                found = _look(message)
+                if not found.running:
                     return
+                if len(found.content) > seen:
+                    seen = len(found.content)
+                    place.markdown(answers.text(found.content, name))
                 look_at = time.monotonic() + LOOK
             time.sleep(0.1)
         elif job.wait(seen, 0.1):
@@ -258,10 +262,10 @@ def _look_who_watches() -> None:
     guard.watch("chat.ask")
 
 
-def _is_settled(message: Message) -> bool:
-    """For an answer of another process, or one that ended a moment ago: its row tells."""
+def _look(message: Message) -> Message:
+    """For an answer of another process, or one that ended a moment ago: its row tells, and is written as it grows."""
     with db.scope(guard.watch("chat.ask")) as scope:
-        return not chats.get(scope, message.id).running
+        return chats.get(scope, message.id)
 
 
 def _stop(message_id: UUID) -> None:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from api import assistant, generating
 from lib import advice, db, knowledge, prices, providers, redflags, settings
 from lib.errors import Forbidden, Unavailable
+from lib.providers import Provider
 from tests.lib import fake_provider
 from tests.lib.asking import COST, FLASH, UNKNOWN
 from tests.lib.fake_provider import END, chunk, usage
@@ -137,18 +138,37 @@ def test_a_database_that_is_away_spends_nothing(app, fake, monkeypatch):
     assert fake.requests == []
 
 
-def test_who_leaves_a_stream_leaves_its_bill(fake, spend, priced):
-    fake.says(chunk("Hello " * 10), *[b": still here\n\n", 0.1] * 100)
-
-    async def listen_and_leave():
+def listen_and_leave():
+    async def leave():
         prepared = await assistant._prepared(generating.Chat(message=UNKNOWN), HERE)
         lines = assistant._paced(assistant._Lines(assistant._told(prepared), prepared.place), prepared.request.stop)
         assert b"Hello" in await anext(lines)
         await lines.aclose()
-    asyncio.run(listen_and_leave())
+    asyncio.run(leave())
 
+
+def test_who_leaves_a_stream_leaves_its_bill_and_it_is_exact(fake, spend, priced):
+    fake.says(chunk("Hello " * 10), 0.5, chunk("nobody reads this", finish="stop"), usage(300, 150), END)
+    listen_and_leave()
+    assert wait_for(lambda: spend() == (COST, 0))
+
+
+def test_who_leaves_a_stream_that_stops_billing_hangs_up(fake, spend, priced, monkeypatch):
+    monkeypatch.setattr(Provider, "cancel_stops_billing", True)
+    fake.says(chunk("Hello " * 10), *[b": still here\n\n", 0.1] * 100)
+    listen_and_leave()
     assert wait_for(lambda: spend()[0] > 0 and spend()[1] == 0)
     assert wait_for(lambda: fake.cut)
+
+
+def test_what_was_an_emergency_before_stays_here(app, fake):
+    ask(app, path="/api/chat/generate", history=[
+        {"role": "user", "content": "He can't breathe and his tongue is swollen"}, {"role": "assistant", "content": "Call 112 now."},
+        {"role": "user", "content": "He is fine again."}, {"role": "assistant", "content": "Good."}])
+    sent = str(fake.requests[-1]["messages"])
+    assert "tongue" not in sent
+    assert "Call 112 now" not in sent
+    assert "He is fine again." in sent
 
 
 def test_an_emergency_that_only_the_provider_sees_is_told_at_once_and_billed_exactly(app, fake, spend, priced):

@@ -192,6 +192,8 @@ def test_a_process_writes_down_what_it_saw_also_while_the_database_was_away(monk
     metrics.answers.labels("provider").observe(16)
     metrics.requests.labels("/api/v1/patients", "GET", "500").observe(3)
     metrics.requests.labels("/api/v1/health", "GET", "503").observe(3)
+    metrics.requests.labels("/api/v1/chats/messages", "POST", "201").observe(40)  # so is this
+    metrics.requests.labels("/api/v1/chats/messages/{message_id}/general", "POST", "500").observe(40)
     metrics.rerun_failures.labels("patients").inc()
     with monkeypatch.context() as away:
         away.setattr(db, "_engine", None)
@@ -202,7 +204,7 @@ def test_a_process_writes_down_what_it_saw_also_while_the_database_was_away(monk
         found = {row.kind: (row.events, row.over) for row in connection.execute(text("""
             select kind, events, over from process_minutes where process = :process order by noted_at, kind
             """), {"process": watching.PROCESS})}
-    assert found | {"disk": 0} == {"reruns": (2, 1), "requests": (1, 1), "answers": (1, 1), "errors": (4, 2), "disk": 0,
+    assert found | {"disk": 0} == {"reruns": (2, 1), "requests": (1, 1), "answers": (1, 1), "errors": (6, 3), "disk": 0,
                                    "backups": (100, 0), "provider": (1, 0)}
 
 
@@ -787,6 +789,7 @@ def waiting(owner) -> Callable[[int], None]:
     def put(minutes: int) -> None:
         with owner.begin() as connection:
             for order in ("set local search_path = procrastinate, public", "delete from procrastinate_workers",
+                          "delete from procrastinate_periodic_defers",
                           "delete from procrastinate_jobs where status = 'todo'",
                           "select app.defer_alert(null, uuidv7())"):
                 connection.execute(text(order))
@@ -803,6 +806,35 @@ def waiting(owner) -> Callable[[int], None]:
 def appear(owner) -> None:
     with owner.begin() as connection:
         connection.execute(text("insert into procrastinate.procrastinate_workers default values"))
+
+
+def test_a_worker_that_died_while_nothing_was_asked_for_is_missed_as_well(rows, waiting, calm_for, owner):
+    """Its clock rang every minute, and rings no more."""
+    waiting(0)
+    with owner.begin() as connection:
+        for order in ("set local search_path = procrastinate, public", "delete from procrastinate_jobs where status = 'todo'", """
+                insert into procrastinate_periodic_defers (task_name, defer_timestamp)
+                values ('seal', extract(epoch from now() - interval '7 minutes'))"""):
+            connection.execute(text(order))
+    miss_worker()
+    assert [row.amount for row in rows("worker")] == [pytest.approx(7, abs=0.5)]
+    appear(owner)
+    miss_worker()
+    calm_for("worker", "6 minutes")
+    miss_worker()
+    assert rows("worker")[0].cleared_at
+
+
+def test_what_a_dead_worker_held_waits(rows, waiting, owner):
+    waiting(7)
+    with owner.begin() as connection:
+        connection.execute(text("set local search_path = procrastinate, public"))
+        connection.execute(text("update procrastinate_jobs set status = 'doing' where status = 'todo'"))
+    miss_worker()
+    assert [row.amount for row in rows("worker")] == [pytest.approx(7, abs=0.5)]
+    with owner.begin() as connection:
+        connection.execute(text("set local search_path = procrastinate, public"))
+        connection.execute(text("delete from procrastinate_jobs where status = 'doing'"))
 
 
 def test_a_process_that_serves_tells_once_that_no_worker_lives(hook, mails, rows, waiting, calm_for, queued, owner):

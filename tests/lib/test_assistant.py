@@ -346,7 +346,7 @@ def test_a_provider_may_raise_a_question_to_an_emergency(switched_on, alice, bob
     found = answer_of(bob, asked)
     assert found.content.startswith(advice.emergency_card(alice.emergency_number, ()))
     assert "serious" not in found.content
-    assert (found.metadata["emergency"], found.metadata["tier"]) == (True, "E")
+    assert (found.metadata["emergency"], found.metadata["tier"], call_of(bob, asked).tier) == (True, "E", "E")
     with db.scope(alice) as scope:
         raised, = emergencies.waiting(scope).rows
     assert (raised.message_id, raised.rule_set, raised.categories) == (asked.question_id, "model", ["model"])
@@ -379,6 +379,19 @@ def test_a_reply_behind_the_card_that_does_not_end_is_hung_up_and_estimated(swit
 
     assert time.monotonic() - began < 3
     assert (call.status, call.usage_source) == ("ok", "estimated")
+
+
+@pytest.mark.parametrize("silence", [(), (chunk("TIER: NONE"),), (chunk(" \n"),)])
+def test_a_reply_without_a_word_is_a_failure_and_kept_for_nobody(switched_on, priced, alice, bob, silence):
+    switched_on.says(*silence, chunk(finish="stop"), usage(300, 150), END)
+    asked = ask(alice)
+    found = answer_of(alice, asked)
+    assert found.status == "error_before"
+    assert found.content.startswith(advice.apology("unavailable"))
+    assert (call_of(alice, asked).status, call_of(alice, asked).cost_usd) == ("error_before", COST)
+
+    switched_on.says(*WHOLE)
+    assert "Hello" in answer_of(bob, ask(bob)).content
 
 
 def test_a_provider_may_raise_a_question_to_urgent(switched_on, alice):
@@ -741,6 +754,17 @@ def test_failure_14_a_new_prompt_or_model_flushes_it(switched_on, alice, bob, mo
     ask(bob)
 
     assert len(switched_on.requests) == 2
+
+
+def test_failure_14_an_article_that_came_since_answers_instead(switched_on, alice, bob):
+    ask(alice)
+    with db.scope(alice) as scope:
+        clinic_articles.add(scope, clinic_articles.Wording("Moons", (UNKNOWN,), "Saturn has the most."), article_id=uuid4())
+
+    asked = ask(bob)
+
+    assert call_of(bob, asked).route == "kb"
+    assert "Saturn has the most." in answer_of(bob, asked).content
 
 
 def test_failure_14_another_provider_of_the_same_model_flushes_it(switched_on, alice, bob, monkeypatch):

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, text
 
-from lib import auth, db, drafts, team
+from lib import auth, chores, db, drafts, jobs, startup, team
 from lib.errors import Forbidden, Invalid, NotFound
 
 DATA = {"tab": "tab 1", "values": {"full_name": "José", "deceased": False}, "versions": [1, 0]}
@@ -45,13 +45,29 @@ def test_a_discarded_draft_is_gone_and_only_its_own(alice, bob):
     assert load(bob) == DATA
 
 
-def test_after_seven_days_a_draft_is_not_offered_and_the_next_one_clears_it(alice, owner: Engine):
-    save(alice, form="old")
+def age(owner: Engine) -> None:
     with owner.begin() as connection:
         for statement in ("alter table drafts disable trigger touch", "alter table drafts no force row level security",
                           "update drafts set updated_at = now() - interval '8 days' where form = 'old'",
                           "alter table drafts force row level security", "alter table drafts enable trigger touch"):
             connection.execute(text(statement))
+
+
+def test_a_draft_goes_after_seven_days_though_its_author_never_returns(alice, bob, owner: Engine):
+    save(alice, form="old")
+    save(bob)
+    age(owner)
+    jobs.connect(startup._server.url("chairside_worker"), 1)
+    chores.forget()
+    jobs.disconnect()
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from drafts where clinic_id = :clinic_id") == 0
+    assert load(bob) == DATA
+
+
+def test_after_seven_days_a_draft_is_not_offered_and_the_next_one_clears_it(alice, owner: Engine):
+    save(alice, form="old")
+    age(owner)
     assert load(alice, "old") is None
     save(alice)
     with db.scope(alice) as scope:

@@ -152,7 +152,8 @@ def test_nonsense_in_place_of_usage_is_unknown(fake, nonsense):
 
 @pytest.mark.parametrize(("base_url", "model", "stops"), [
     ("https://openrouter.ai/api/v1", "anthropic/claude-sonnet-4", True), ("https://openrouter.ai/api/v1", "google/gemini-2.5-flash", False),
-    ("https://openrouter.ai/api/v1", "openai/gpt-5", True), ("https://openrouter.ai/api/v1", "mistralai/mistral-large", False),
+    ("https://openrouter.ai/api/v1", "openai/gpt-5", True), ("https://openrouter.ai/api/v1", "openai/gpt-oss-120b", False),
+    ("https://openrouter.ai/api/v1", "mistralai/mistral-large", False),
     ("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash", False), ("https://api.openai.com/v1", "gpt-5", True),
     ("https://api.groq.com/openai/v1", "llama", False), ("http://localhost:11434/v1", "llama", False)])
 def test_failure_5_each_provider_is_known_for_what_a_cut_line_does_to_its_bill(base_url, model, stops):

@@ -216,6 +216,17 @@ def test_what_a_crash_left_open_says_so(alice, owner, visit):
     assert f"Half of it\n\n{advice.safety_net('112')}" in shown
 
 
+def test_a_card_that_a_provider_raised_tells_that_one_was_asked(alice, visit):
+    call = Call("provider", None, "r", None, "en", provider="openai", model="gpt-5")
+    with db.scope(alice) as scope:
+        question = chats.post_question(scope, chats.open_thread(scope, None), "It feels odd.")
+        answers.finish(scope, answers.start(scope, question, call), call, Ending(Done(raised="E"), "**Call 112 now.**", 1),
+                       {"categories": ["model"]})
+    shown = words(visit(alice))
+    assert "Call 112 now" in shown
+    assert "AI provider" in shown.split("Call 112 now")[1]
+
+
 def test_a_signed_out_visitor_is_shown_no_thread(database):
     at = AppTest.from_file(str(ROOT / "ui" / "main.py"), default_timeout=15).run()
     assert not at.chat_input
@@ -250,6 +261,10 @@ def test_an_answer_of_another_process_is_looked_for_once_a_second_without_keepin
     def end():
         with db.scope(alice) as scope:
             answers.finish(scope, answer, call, Ending(FREE, "From elsewhere.", 1), {})
+    with db.scope(alice) as scope:
+        answers.keep(scope, answer, "From else")
+    drawn, markdown = [], conversation.answers.text
+    monkeypatch.setattr(conversation.answers, "text", lambda content, name: drawn.append(content) or markdown(content, name))
     looks, kept_awake, real = [], [], auth.resume
 
     def resume(*args, active=True, **more):
@@ -261,6 +276,7 @@ def test_an_answer_of_another_process_is_looked_for_once_a_second_without_keepin
     at = visit(alice)
     elsewhere.join()
     assert "From elsewhere." in words(at)
+    assert drawn.count("From else") == 1
     assert 2 <= len(looks) <= 5
     assert not [at for at in kept_awake if looks[0] < at < looks[-1]]
 
