@@ -5,14 +5,22 @@ That a month is away is true of all clinics alike. Whether there was anything to
 """
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
 
 from babel.dates import format_date
 
+from lib.archives import PARENTS
 from lib.db import Scope
 from lib.identity import Identity
 from lib.texts import _
+
+
+@dataclass(frozen=True)
+class _Away:
+    parent: str
+    month: date
 
 
 def of_thread(scope: Scope, patient_id: UUID | None, parent: str = "chat_messages") -> list[date]:
@@ -61,6 +69,21 @@ def of_views(scope: Scope, patient_id: UUID) -> list[date]:
     return found
 
 
+def of_clinic(scope: Scope, since: datetime | None = None) -> dict[str, list[date]]:
+    """By table, those that ended after the clinic was opened. `since`: also what came back after that moment."""
+    found = scope.many(_Away, """
+        select a.parent, a.month
+        from archives a
+        where (a.restored_at is null or a.restored_at > cast(:since as timestamptz))
+          and exists (select
+                      from clinics c
+                      where c.id = :clinic_id
+                        and c.created_at < (a.month + interval '1 month') at time zone 'UTC')
+        order by a.month
+        """, since=since)
+    return {parent: [row.month for row in found if row.parent == parent] for parent in PARENTS}
+
+
 def messages_missing(months: Sequence[date], identity: Identity) -> str:
     return _("Messages of {months} may lie in the archive of old months. An operator can read a month back.").format(
         months=_named(months, identity))
@@ -69,6 +92,12 @@ def messages_missing(months: Sequence[date], identity: Identity) -> str:
 def views_missing(months: Sequence[date], identity: Identity) -> str:
     return _("Entries of {months} may lie in the archive of old months. An operator can read a month back.").format(
         months=_named(months, identity))
+
+
+def rows_missing(away: dict[str, list[date]], identity: Identity) -> str:
+    months = sorted({month for found in away.values() for month in found})
+    return _("The export may lack conversations, calls and audit entries of {months}, which lie in the archive of old months. An "
+             "operator can read a month back.").format(months=_named(months, identity))
 
 
 def _named(months: Sequence[date], identity: Identity) -> str:

@@ -22,47 +22,56 @@ log = structlog.get_logger()
 EVERY = timedelta(hours=24)
 AFTER_FAILURE = timedelta(minutes=15)
 DAYS, WEEKS_OF_DAYS = 7, 30  # every backup of the last 7 days, then one a week until it is 30 days old
+KINDS = ("tables", "cluster")
 NAME = "chairside-%Y%m%dT%H%M%SZ.backup"
 _failed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Made:
-    """The newest backup that was read back whole."""
+    """The newest file of its kind that was read back whole. `row_count`: of the tables."""
 
     file: str
     bytes: int
-    row_count: int
+    row_count: int | None
     finished_at: datetime
 
 
 def last() -> Made | None:
     """For whoever watches the installation: older than 26 hours is a reason to wake somebody."""
+    return _newest("tables")
+
+
+def _newest(kind: str) -> Made | None:
     return db.ask(Made, """
-        select file, bytes, row_count, finished_at from backups where kind = 'tables' order by finished_at desc limit 1
-        """)
+        select file, bytes, row_count, finished_at from backups where kind = :kind order by finished_at desc limit 1
+        """, kind=kind)
 
 
 # making --------------------------------------------------------------------------------------------------------------
 
 
 def run_if_due(server: embedded.Server | None, now: datetime | None = None) -> Path | None:
-    """Once a day, by whichever process comes first; the embedded server's log each time. Nothing where nobody gave a key, or in a
-    restored copy that is not released. `server`: the embedded one; without it DATABASE_BACKUP_URL says where to read. After a
-    failure it waits a quarter of an hour."""
+    """Once a day, by whichever process comes first. Nothing where nobody gave a key, or in a restored copy that is not released.
+    `server`: the embedded one; without it DATABASE_BACKUP_URL says where to read. After a failure it waits a quarter of an
+    hour."""
     global _failed_at
     now = now or datetime.now(UTC)
     if not is_set_up(server) or quarantine.is_on():
         return None
-    if server:
-        wal.ship(server)
-    if (_failed_at and now < _failed_at + AFTER_FAILURE) or not _is_due(now):
+    if (_failed_at and now < _failed_at + AFTER_FAILURE) or not _due(server, now):
         return None
     try:
-        return make(server, unless=lambda: not _is_due(now))
+        return make(server, kinds=lambda: _due(server, now))
     except BaseException:
         _failed_at = now
         raise
+
+
+def ship_log(server: embedded.Server | None) -> None:
+    """What the embedded server left of its log since, under the same conditions. Not a part of a backup, which takes minutes."""
+    if server and is_set_up(server) and not quarantine.is_on():
+        wal.ship(server)
 
 
 def is_set_up(server: embedded.Server | None) -> bool:
@@ -71,29 +80,50 @@ def is_set_up(server: embedded.Server | None) -> bool:
     return bool(configured.backup_key_list and (server or configured.database_backup_url))
 
 
-def _is_due(now: datetime) -> bool:
-    newest = last()
+def _due(server: embedded.Server | None, now: datetime) -> tuple[str, ...]:
+    """The cluster goes with the tables; where its copy failed it is due alone, or each try would leave all tables once more."""
+    if _is_due("tables", now):
+        return KINDS
+    return ("cluster",) if server and _is_due("cluster", now) and wal.is_archiving(server) else ()
+
+
+def _is_due(kind: str, now: datetime) -> bool:
+    newest = _newest(kind)
     return newest is None or newest.finished_at < now - EVERY
 
 
-def make(server: embedded.Server | None, *, unless: Callable[[], bool] = lambda: False) -> Path | None:
-    """The new file; None where another process is making one, or `unless` says so once this process has its turn. On the embedded
-    server the cluster too, from which the write-ahead log leads to any later moment."""
+def make(server: embedded.Server | None, *, kinds: Callable[[], tuple[str, ...]] = lambda: KINDS) -> Path | None:
+    """The new file; None where another process is making one, or no `kinds` are left to make once this process has its turn. On
+    the embedded server the cluster too, from which the write-ahead log leads to any later moment."""
     key, folder = _newest_key(), settings.get().backups
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    began = datetime.now(UTC)
     with _snapshot(_address(server)) as connection:
-        if not _take_turn(connection) or unless():
-            return None
-        path = folder / began.strftime(NAME)
-        manifest = _write(connection, path, key)
-        _record("tables", path, began, manifest.row_count)
-        if server and wal.is_archiving(server):
-            began = datetime.now(UTC)
-            _record("cluster", wal.copy_cluster(server, folder, key), began, None)
-            wal.ship(server)
-    forget_old(folder, datetime.now(UTC))
+        wanted = kinds() if _take_turn(connection) else ()
+        tables = _save_tables(connection, folder, key) if "tables" in wanted else None
+        cluster = _save_cluster(server, folder, key) if server and "cluster" in wanted else None
+    if wanted:
+        forget_old(folder, datetime.now(UTC))
+    return tables or cluster
+
+
+def _save_tables(connection: psycopg.Connection[Any], folder: Path, key: str) -> Path:
+    began = datetime.now(UTC)
+    path = folder / began.strftime(NAME)
+    manifest = _write(connection, path, key)
+    _record("tables", path, began, manifest.row_count)
     log.info("backup made", file=path.name, rows=manifest.row_count)
+    return path
+
+
+def _save_cluster(server: embedded.Server, folder: Path, key: str) -> Path | None:
+    if not wal.is_archiving(server):
+        log.warning("no moment between backups is kept: the database was started without CHAIRSIDE_BACKUP_KEYS; stop every "
+                    "process of Chairside and start again")
+        return None
+    began = datetime.now(UTC)
+    path = wal.copy_cluster(server, folder, key)
+    _record("cluster", path, began, None)
+    wal.ship(server)
     return path
 
 

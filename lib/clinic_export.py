@@ -8,12 +8,12 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from lib import audit, auth, db, long_jobs, vault
+from lib import archived_months, audit, auth, db, long_jobs, vault
 from lib.clinic_tables import LEFT_OUT, OMITTED
 from lib.db import Scope
 from lib.errors import Conflict, NotFound
@@ -39,10 +39,10 @@ def send(identity: Identity) -> Iterator[bytes]:
             raise NotFound
         if job.status != "done":
             raise Conflict(_("This export is not made yet."))
-        parts = _parts(scope, job)
+        parts, away = _parts(scope, job), archived_months.of_clinic(scope, job.created_at)
         audit.record(scope, "export", "clinic", "fetched")
     _content(identity, job.id, parts[0].seq)  # a key that opens nothing is told in words, and not by a file that breaks off
-    return _stream(identity, job, parts)
+    return _stream(identity, job, parts, away)
 
 
 def _parts(scope: Scope, job: LongJob) -> list[_Part]:
@@ -75,7 +75,7 @@ class _Outlet(io.RawIOBase):
         return taken
 
 
-def _stream(identity: Identity, job: LongJob, parts: Sequence[_Part]) -> Iterator[bytes]:
+def _stream(identity: Identity, job: LongJob, parts: Sequence[_Part], away: dict[str, list[date]]) -> Iterator[bytes]:
     outlet, made_at = _Outlet(), _made_at(job)
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, of_file in groupby(parts, key=lambda part: part.name):
@@ -83,7 +83,7 @@ def _stream(identity: Identity, job: LongJob, parts: Sequence[_Part]) -> Iterato
                 for part in of_file:
                     file.write(_content(identity, job.id, part.seq))
                     yield outlet.take()
-        archive.writestr(_entry("manifest.json", made_at), _manifest(identity, made_at, parts))
+        archive.writestr(_entry("manifest.json", made_at), _manifest(identity, made_at, parts, away))
     yield outlet.take()
 
 
@@ -111,7 +111,7 @@ def _content(identity: Identity, job_id: UUID, seq: int) -> bytes:
     return zlib.decompress(vault.unseal_bytes(bytes(sealed)))
 
 
-def _manifest(identity: Identity, made_at: datetime, parts: Sequence[_Part]) -> str:
+def _manifest(identity: Identity, made_at: datetime, parts: Sequence[_Part], away: dict[str, list[date]]) -> str:
     counts: dict[str, int] = defaultdict(int)
     for part in parts:
         if part.name.endswith(".csv"):
@@ -123,5 +123,8 @@ def _manifest(identity: Identity, made_at: datetime, parts: Sequence[_Part]) -> 
                   "part of the value. Lists and structures are JSON. Each row stands as it was when it was read.",
         "left_out": LEFT_OUT | {f"{table}.{column}": "a secret, or computed from the rest" for table, columns in OMITTED.items()
                                 for column in sorted(columns)},
-        "not_yours": "General questions that colleagues asked are theirs alone and are not here; of archived months neither.",
+        "archived_months": {table: [str(month) for month in months] for table, months in away.items()},
+        "archived": "What a table holds of its archived_months, conversations too, may lie in the archive of old months "
+                    "and not be here. An operator can read a month back; an export that is made afterwards has it.",
+        "not_yours": "General questions that colleagues asked are theirs alone and are not here.",
     }, ensure_ascii=False, indent=1)

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from lib import analytics, audit, paces, replica, shares
+from lib import analytics, audit, csv_file, paces, replica, shares
 from lib.analytics import MEASURED, Usage
 from lib.db import Scope
 from lib.errors import NotFound
@@ -42,8 +42,8 @@ def to_csv(sheet: Sheet) -> str:
 
 
 def _plain(cell: Any) -> Any:
-    if isinstance(cell, str) and cell.lstrip().startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
+    if isinstance(cell, str):
+        return csv_file.tame(cell)
     return f"{cell:f}" if isinstance(cell, Decimal) else "" if cell is None else cell
 
 

@@ -85,7 +85,7 @@ def _keep(url: str, pool_size: int) -> None:
     tidy()
     _stopping.clear()
     for name, chore in (("housekeeper", _keep_house), ("watchman", _keep_watch), ("backups", _keep_backups),
-                        ("archivist", _keep_archives)):
+                        ("log", _keep_log), ("archivist", _keep_archives)):
         keeper = threading.Thread(target=chore, daemon=True, name=name)
         _keepers.append(keeper)
         keeper.start()
@@ -149,7 +149,7 @@ def _keep_watch() -> None:
 
 
 def _keep_backups() -> None:
-    """By a thread of its own: a large clinic's backup takes minutes, and the log is sealed meanwhile. A folder elsewhere that
+    """By a thread of its own: a large clinic's backup takes minutes, and all else goes on meanwhile. A folder elsewhere that
     went away may keep whoever looks at it waiting, so its disk is looked at here, too."""
     while not _stopping.wait(60):
         for chore in (measure_backups, back_up):
@@ -164,6 +164,16 @@ def measure_backups() -> None:
 
 def back_up() -> None:
     backup.run_if_due(_server)
+
+
+def _keep_log() -> None:
+    """By a thread of its own: a backup takes longer than what a lost machine may lose."""
+    while not _stopping.wait(60):
+        _attempt(ship_log)
+
+
+def ship_log() -> None:
+    backup.ship_log(_server)
 
 
 def _keep_archives() -> None:

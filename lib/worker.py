@@ -16,7 +16,7 @@ import structlog
 from procrastinate import builtin_tasks
 from procrastinate.worker import Worker
 
-from lib import chores, db, jobs, logs, settings, startup
+from lib import chores, crash_reports, db, jobs, logs, settings, startup
 from lib.errors import AppError, SetUpError
 from lib.jobs import Job
 
@@ -164,7 +164,11 @@ def make_app(url: str) -> procrastinate.App:
 
 
 def _do(chore: Callable[[Job], None], context: procrastinate.JobContext, id: str, clinic_id: str | None = None) -> None:
-    chore(Job(UUID(id), UUID(clinic_id) if clinic_id else None, context.should_abort))
+    logs.begin(request_id=f"job {id}", **({"clinic_id": clinic_id} if clinic_id else {}))
+    try:
+        chore(Job(UUID(id), UUID(clinic_id) if clinic_id else None, context.should_abort))
+    finally:
+        logs.end()
 
 
 def _by_the_clock(chore: Callable[[], None]) -> Callable[..., None]:
@@ -191,6 +195,7 @@ async def _serve(url: str) -> None:
 def main() -> None:
     logs.configure()
     try:
+        crash_reports.configure()
         url = startup.start_worker()
     except SetUpError as error:
         sys.exit(str(error))

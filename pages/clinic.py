@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib import account, api_clients, clinics, countries, db, drafts, long_jobs
+from lib import account, api_clients, archived_months, clinics, countries, db, drafts, long_jobs
 from lib.clinics import Clinic
 from lib.errors import AppError
 from lib.texts import _
@@ -11,6 +11,7 @@ from ui import clinic_clients, clinic_leaving, guard, kept, markdown, state
 identity = guard.require("clinic.settings")
 with db.scope(identity) as scope:
     clinic, clients, export = clinics.get(scope), api_clients.find(scope), long_jobs.latest(scope, "export")
+    away = archived_months.of_clinic(scope, export and export.created_at)
 version = state.began_with("clinic", clinic.version, "clinic_country", country=clinic.country, zone=clinic.time_zone,
                            factor=clinic.factor_required, keep=clinic.keep_allowed)
 stored = {"clinic:name": clinic.name, "clinic:currency": clinic.currency, "clinic:number": clinic.emergency_number,
@@ -73,4 +74,4 @@ with st.container(key="narrow"):
     if saved:
         save(wanted)
     clinic_clients.section(clients, identity)
-    clinic_leaving.section(export, identity)
+    clinic_leaving.section(export, away, identity)

@@ -1,10 +1,11 @@
 """All of a clinic as one file: asked for, made by a job, fetched, and gone within a day."""
 
 from collections.abc import Callable
+from datetime import date
 
 import streamlit as st
 
-from lib import db, export_jobs, long_jobs
+from lib import archived_months, db, export_jobs, long_jobs
 from lib.db import Scope
 from lib.errors import AppError
 from lib.identity import Identity
@@ -14,12 +15,14 @@ from ui import download, guard, job_progress, state, widgets
 from ui.markdown import escape
 
 
-def section(job: LongJob | None, identity: Identity) -> None:
-    """`job`: one's newest export, unless it was put away."""
+def section(job: LongJob | None, away: dict[str, list[date]], identity: Identity) -> None:
+    """`job`: one's newest export, unless it was put away. `away`: its archived months, or those of one that is made now."""
     st.subheader(_("Leaving, or a copy of everything"), anchor=False)
     st.markdown(_("One archive with a table (CSV) for patients, notes, histories, conversations, emergencies, costs, the team "
                   "and the audit log, and the documents behind licences. It is made in the background, kept for a day for "
                   "you alone, and recorded."))
+    if any(away.values()):
+        st.caption(archived_months.rows_missing(away, identity))
     with st.container(key="clinic_export"):
         if job and job.open:
             _watch(job)

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from api import assistant
+from api import assistant, main
 from api.doorman import Doorman
 from api.metrics import make
-from lib import auth, db, jobs, settings, tokens, workflows
+from lib import auth, db, jobs, settings, tokens, watching, workflows
 from lib.errors import NotSignedIn
 from lib.settings import ROOT
 
@@ -144,3 +144,12 @@ def test_the_assistant_by_itself_counts_its_answers_behind_the_same_token(monkey
     assert "chairside_provider_up 1.0" in after
     assert "chairside_database_up" not in after
     settings.get.cache_clear()
+
+
+def test_prometheus_is_told_to_leave_out_what_waits_for_an_answer():
+    """As lib/watching.py does; and the API still spells them so."""
+    [rule] = re.findall(r'SlowRequests.*route!~"(.*?)"', (ROOT / "docs" / "operations.md").read_text())
+    assert all(re.fullmatch(rule, route) for route in (*watching.OF_OTHERS, *watching.ANSWERING))
+    for route in ("/api/v1/patients", "/api/v1/chats/messages/{message_id}", "/api/v1/chats/messages/{message_id}/stop"):
+        assert not re.fullmatch(rule, route)
+    assert set(watching.ANSWERING) <= {f"/api{path}" for path in main.make().openapi()["paths"]}

@@ -24,7 +24,6 @@ def test_the_person_reads_a_plain_sentence_and_finds_what_they_typed(chromium, t
         expect(page.get_by_test_id("stException")).to_have_count(0)
     until(house._answers, lambda: house.log.read_text()[-2000:])
     page.get_by_role("button", name="Try again").click()
-    page.screenshot(path="/tmp/w/kills1.png")
     expect(page.get_by_label("Full name")).to_have_value("Kim Kept")
     settled(page)
     page.get_by_role("button", name="Save").click()

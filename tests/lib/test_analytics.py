@@ -1,5 +1,7 @@
 """Figures: sums that equal the raw rows, days of the clinic's wall clock, unknown kept apart from nothing."""
 
+import csv
+import io
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from lib import analytics, clinic_articles, db, paces, periods, rollups, shares, sheets
+from lib import analytics, clinic_articles, csv_file, db, paces, periods, rollups, shares, sheets
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.periods import Period
 
@@ -278,6 +280,15 @@ def test_people_are_counted_once_however_often_they_ask(alice, bob):
     with db.scope(alice) as scope:
         heads = {(row.day, row.current): row.people for row in shares.staff(scope, NOVEMBER)}
     assert heads == {(None, True): 2, (None, False): 1, (date(2026, 11, 3), True): 1, (date(2026, 11, 4), True): 2}
+
+
+@pytest.mark.parametrize("name", ["=Dear", "\tx", "＝x", "; =x"])
+def test_no_name_is_a_formula_in_an_export(name):
+    """However a spreadsheet splits: lib/csv_file.py."""
+    made = sheets.to_csv(sheets.Sheet("patients", ("Patient", "Questions"), ("calls",), ((name, 2), ("Ann", 3))))
+    [_heads, [cell, _calls], plain] = csv.reader(io.StringIO(made))
+    assert cell == csv_file.tame(name) != name
+    assert plain == ["Ann", "3"]
 
 
 def test_the_dearest_patients_are_named_to_those_who_may_see_them(alice, mona, bob, charlie):

@@ -1,7 +1,9 @@
 """Closed months leave for sealed files and come back; the audit chain tells which part is away."""
 
+import io
 import json
 import secrets
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -16,8 +18,10 @@ from lib import (
     audit,
     audit_trail,
     chats,
+    clinic_export,
     db,
     erasures,
+    export_jobs,
     merges,
     operator,
     patients,
@@ -286,6 +290,38 @@ def test_a_patients_record_and_thread_say_which_months_are_away(owner, alice, bo
     bring_back(owner, tmp_path)
     assert missing(alice, patient) == []
     assert "archive of old months" not in export(alice, patient)["record.html"]
+
+
+def was_open(owner, who) -> None:
+    """In that month already."""
+    with owner.begin() as connection:
+        connection.execute(text("select app.enter(:clinic, :me)"), {"clinic": who.clinic_id, "me": who.user_id})
+        connection.execute(text("alter table clinics disable trigger user"))
+        assert connection.execute(text("update clinics set created_at = :at where id = :clinic"),
+                                  {"clinic": who.clinic_id, "at": AT}).rowcount == 1
+        connection.execute(text("alter table clinics enable trigger user"))
+
+
+def away_of_export(who) -> dict[str, list[str]]:
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(clinic_export.send(who))))
+    manifest = json.loads(archive.read("manifest.json"))
+    assert "archived" not in manifest["not_yours"]
+    return manifest["archived_months"]
+
+
+def test_a_clinics_export_says_which_months_are_away(owner, alice, charlie, old, put_away, do_jobs, tmp_path):
+    nothing = {"chat_messages": [], "ai_calls": [], "audit_log": []}
+    was_open(owner, alice)
+    put_away("chat_messages", "audit_log")
+    for who in (alice, charlie):
+        act(who, export_jobs.begin)
+    do_jobs()
+    bring_back(owner, tmp_path)
+    assert away_of_export(alice) == nothing | {"chat_messages": [str(MONTH)], "audit_log": [str(MONTH)]}, "they were when it was made"
+    assert away_of_export(charlie) == nothing  # whose clinic was opened later
+    act(alice, export_jobs.begin)
+    do_jobs()
+    assert away_of_export(alice) == act(alice, archived_months.of_clinic) == nothing
 
 
 def test_what_is_away_of_one_clinic_says_nothing_to_another(alice, charlie, old, put_away):

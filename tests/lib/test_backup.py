@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.pool import NullPool
+from structlog.testing import capture_logs
 
 from lib import (
     audit_trail,
@@ -36,6 +38,7 @@ from lib import (
     sealed_file,
     settings,
     startup,
+    wal,
 )
 from lib.errors import Forbidden, SetUpError, Unavailable, Undelivered
 from lib.events import Done, Stop
@@ -423,10 +426,7 @@ def test_without_a_key_nothing_is_written(database, monkeypatch, tmp_path):
 
 
 def test_it_runs_once_a_day_and_says_when_it_last_did(outside, alice, owner):
-    with owner.begin() as connection:
-        connection.execute(text("alter table backups no force row level security"))
-        connection.execute(text("delete from backups"))
-        connection.execute(text("alter table backups force row level security"))
+    forget_backups(owner)
     path = backup.run_if_due(None)
     assert path
     made = backup.last()
@@ -438,9 +438,77 @@ def test_it_runs_once_a_day_and_says_when_it_last_did(outside, alice, owner):
 
 def test_the_app_makes_it_by_itself(outside, alice, configured, monkeypatch):
     """The thread that startup begins does nothing but this, once a minute."""
-    monkeypatch.setattr(backup, "_is_due", lambda _now: True)
+    monkeypatch.setattr(backup, "_is_due", lambda *_whatever: True)
     backup.run_if_due(startup.embedded_server())
     assert len(list(configured.glob("*.backup"))) == 1
+
+
+def test_the_log_is_carried_off_while_a_backup_is_being_made(configured, alice, monkeypatch):
+    """However long that takes: a lost machine loses three minutes at most."""
+    began, ended, server = threading.Event(), threading.Event(), startup.embedded_server()
+    monkeypatch.setattr(backup, "_is_due", lambda *_whatever: True)
+    monkeypatch.setattr(backup, "make", lambda *_whatever, **_options: began.set() or ended.wait(60))
+    making = threading.Thread(target=backup.run_if_due, args=(server,))
+    making.start()
+    assert began.wait(10)
+    server.archive.mkdir(exist_ok=True)  # the server makes it where it was started with a key
+    (server.archive / ("0" * 24)).write_bytes(b"what was written since")
+    startup.ship_log()
+    [kept] = configured.glob("wal/*/*.sealed")
+    assert b"".join(sealed_file.read(kept, [KEY])) == b"what was written since"
+    assert {"backups", "log"} <= {keeper.name for keeper in startup._keepers}
+    ended.set()
+    making.join()
+    shutil.rmtree(server.archive)
+
+
+def forget_backups(owner) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("alter table backups no force row level security"))
+        connection.execute(text("delete from backups"))
+        connection.execute(text("alter table backups force row level security"))
+
+
+def kinds_made(owner) -> list[str]:
+    with owner.connect() as connection:
+        return connection.execute(text("select kind from backups order by finished_at")).scalars().all()
+
+
+def test_a_copy_of_the_cluster_that_failed_is_tried_again_without_all_tables(configured, alice, owner, monkeypatch):
+    def fail(*_whatever):
+        raise SetUpError("the disk is full")
+
+    def copy(_server, folder, _key):
+        path = folder / datetime.now(UTC).strftime(wal.NAME)
+        path.touch()
+        return path
+    forget_backups(owner)
+    server, now = startup.embedded_server(), datetime.now(UTC)
+    monkeypatch.setattr(backup, "_failed_at", None)
+    monkeypatch.setattr(wal, "is_archiving", lambda _server: True)
+    monkeypatch.setattr(wal, "copy_cluster", fail)
+    for minutes in (0, 16):
+        with pytest.raises(SetUpError, match="full"):
+            backup.run_if_due(server, now + timedelta(minutes=minutes))
+    assert kinds_made(owner) == ["tables"]
+    assert backup.run_if_due(server, now + timedelta(minutes=30)) is None
+    monkeypatch.setattr(wal, "copy_cluster", copy)
+    assert backup.run_if_due(server, now + timedelta(minutes=32)).name.startswith("cluster-")
+    assert backup.run_if_due(server, now + timedelta(hours=23)) is None
+    assert kinds_made(owner) == ["tables", "cluster"]
+    backup.run_if_due(server, now + timedelta(hours=25))
+    assert kinds_made(owner) == ["tables", "cluster"] * 2
+
+
+def test_where_the_log_is_not_kept_each_backup_warns(configured, alice, owner, monkeypatch):
+    """The server of these tests was started without a key."""
+    forget_backups(owner)
+    monkeypatch.setattr(backup, "_failed_at", None)
+    with capture_logs() as lines:
+        backup.run_if_due(startup.embedded_server())
+        backup.run_if_due(startup.embedded_server())
+    assert [line["log_level"] for line in lines if "CHAIRSIDE_BACKUP_KEYS" in line["event"]] == ["warning"]
+    assert kinds_made(owner) == ["tables"]
 
 
 def test_after_a_failure_it_waits_a_quarter_of_an_hour(outside, alice, monkeypatch):

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import threading
+from functools import partial
 from typing import ClassVar
 from uuid import uuid4
 
@@ -13,7 +14,8 @@ import sentry_sdk
 import structlog
 from sentry_sdk.transport import Transport
 
-from lib import crash_reports, logs, settings
+from api import assistant
+from lib import crash_reports, logs, settings, startup, worker
 from lib.errors import Forbidden
 from lib.settings import ROOT
 
@@ -90,3 +92,32 @@ def test_without_a_dsn_the_library_is_not_even_imported():
     done = subprocess.run([sys.executable, "-c", "from lib import crash_reports, logs; import sys; logs.configure(); "
                            "crash_reports.configure(); print('sentry_sdk' in sys.modules)"], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def fail() -> None:
+    try:
+        crash("three")
+    except ValueError:
+        structlog.get_logger().error("caught at an edge")
+
+
+def work(monkeypatch):
+    async def serve(_url):
+        fail()
+    for name in ("start_worker", "stop"):
+        monkeypatch.setattr(startup, name, lambda: "")
+    monkeypatch.setattr(worker, "_serve", serve)
+    worker.main()
+
+
+def assist(_monkeypatch):
+    assert assistant.app
+    fail()
+
+
+@pytest.mark.parametrize("run", [work, assist])
+def test_a_worker_and_an_assistant_of_their_own_report_theirs(sent, monkeypatch, run):
+    logs.call_witness(None)
+    monkeypatch.setattr(crash_reports, "configure", partial(crash_reports.configure, transport=Kept))
+    run(monkeypatch)
+    assert len(sent) == 1

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+import structlog
 from procrastinate.manager import JobManager
 from sqlalchemy import text
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from lib import chores, db, jobs, settings, startup, worker
 from lib.settings import ROOT
@@ -275,6 +278,15 @@ def test_arguments_are_ids_and_the_clinic_is_the_transactions_own(alice, owner):
         jobs.defer(scope, "mail_invitation", alice.user_id)
     [found] = rows(owner, "select args from procrastinate_jobs where args ->> 'clinic_id' = :id", id=str(alice.clinic_id))
     assert found.args == {"clinic_id": str(alice.clinic_id), "id": str(alice.user_id)}
+
+
+def test_what_a_job_logs_says_which_job_it_is_and_of_which_clinic(alice, do_jobs, monkeypatch):
+    monkeypatch.setitem(chores.ASKED, "mail_invitation", lambda _job: structlog.get_logger().info("done as asked"))
+    with db.scope(alice) as scope:
+        jobs.defer(scope, "mail_invitation", alice.user_id)
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        do_jobs()
+    assert {"request_id": f"job {alice.user_id}", "clinic_id": str(alice.clinic_id), "event": "done as asked", "log_level": "info"} in lines
 
 
 def test_the_app_defers_what_the_worker_knows_and_nothing_else(alice, owner):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from lib import auth, clinics, db, export_jobs, long_jobs, settings, vault
 from lib.errors import Changed, Forbidden, Invalid, NotSignedIn, SetUpError
@@ -239,3 +240,18 @@ def test_what_an_export_is_about_stands_among_ones_jobs(open_page, alice, do_job
     assert f"**Export** clinic.zip  \n:small[done · {export_jobs.DOCUMENTS + 1} of {export_jobs.DOCUMENTS + 1} tables" in (
         texts(at).replace("\\", ""))
     assert [link.proto.label for link in at.get("page_link") if link.proto.page == "clinic"][-1] == "To the file"
+
+
+def test_what_an_export_lacks_is_said_before_it_is_made(open_page, alice, owner):
+    assert "may lack" not in texts(open_page(alice, "clinic"))
+    with owner.begin() as connection:
+        month = connection.execute(text("""
+            insert into archives (parent, month, file, rows, digest)
+            values ('audit_log', date_trunc('month', now() at time zone 'UTC'), 'x', 0, sha256(''))
+            returning month
+            """)).scalar_one()
+    try:
+        assert f"The export may lack conversations, calls and audit entries of {month:%B %Y}, which lie" in texts(open_page(alice, "clinic"))
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text("delete from archives where month = :month"), {"month": month})
