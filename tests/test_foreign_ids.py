@@ -246,7 +246,7 @@ SCREENS = {
     "clinic_clients._revoke": Drive(OWNER, lambda run, of: run(of.api_client, "X")),
     "conversation._choose": Drive(NOBODY, lambda run, of: run(of.patient)),
     "conversation._ask": Drive(CLINICAL, ask),
-    "conversation._look": Drive(CLINICAL, lambda run, of: st.write(run(an_answer(of)))),
+    "conversation._look": Drive(CLINICAL, lambda run, of: st.write(run(an_answer(of)).content)),
     "conversation._read_anew": Drive(CLINICAL, lambda run, of: st.write(run(of.patient, of.thread)[1].page.rows)),
     "conversation._stop": Drive(NOBODY, lambda run, of: run(of.running)),
     "kept.start_over": Drive(NOBODY, lambda run, of: run("form", [f"question:{of.patient}"])),
