@@ -54,8 +54,7 @@ def deciding(reading: Reading) -> Iterator[Hit]:
     if not hits:
         return
     stretches = list(_stretches(reading))
-    length = sum(stretch.stop - max(stretch.start, reading.last_turn) for stretch in stretches
-                 if stretch.stop > reading.last_turn and not stretch.is_request)
+    length = _length(reading, stretches)
     if length > LONGEST_HERE:
         return
     starts = [stretch.start for stretch in stretches]
@@ -70,6 +69,15 @@ def deciding(reading: Reading) -> Iterator[Hit]:
             affirmed = affirmed and own.sentence not in asking and _is_stated(reading, own, (rule, match), said)
         if affirmed and length <= _longest(rule, own, said):
             yield rule, match
+
+
+def _length(reading: Reading, stretches: Iterable[Stretch]) -> int:
+    """The words of the last turn, besides those of requests. What is said again word for word makes no long story of a cry."""
+    told = [i for stretch in stretches if not stretch.is_request
+            for i in range(max(stretch.start, reading.last_turn), stretch.stop)]
+    if len(told) <= LONGEST or len(set(reading.words)) > LONGEST_HERE:
+        return len(told)
+    return len({(reading.words[i], *reading.words[max(0, i - 2):i]) for i in told})
 
 
 def _longest(rule: Pattern, own: Stretch, said: set[str]) -> int:

@@ -320,6 +320,12 @@ def test_neither_does_the_start_of_another_word(text):
     assert "E" in {finding.tier for finding in redflags.by_rules(redflags.read(text))}
 
 
+@pytest.mark.parametrize("cry", ["can't breathe ", "no puedo respirar ", "je respire plus ", "kriege keine Luft ", "he is choking "])
+@pytest.mark.parametrize("times", [2, 10, 1000])
+def test_a_cry_that_is_repeated_is_no_long_story(cry, times):
+    assert by_rules(cry * times) == "E"
+
+
 def test_a_drawn_out_word_is_that_word():
     assert redflags.check("heeeeeeelp she can't breeeeeeathe").tier == redflags.check("help she can't breathe").tier == "E"
 

@@ -17,6 +17,7 @@ from lib.db import Page
 from lib.errors import Invalid
 from lib.events import FREE, Done
 from lib.settings import ROOT
+from tests.lib.asking import settled
 from ui import conversation
 
 EVIL = "![x](http://evil.example/x.png) <img src=http://evil.example/y> **bold** $x$"
@@ -340,3 +341,32 @@ def test_a_refresh_of_the_page_puts_nothing_back_into_the_box(visit, alice, pat)
     at = visit(alice, pat)
     leave(alice, pat, "Does ibuprofen")
     assert in_the_box(at.run()) == ""
+
+
+# suggested questions, and a search in the thread ---------------------------------------------------------------------
+
+
+def test_questions_are_suggested_and_one_that_was_asked_no_more(alice, visit):
+    offered = conversation._suggestions(None)
+    settled(workflows.ask(alice, None, offered[1]))
+    at = visit(alice)
+    assert suggested(at) == [offered[0], *offered[2:]]
+    at.pills[0].set_value(offered[0]).run()
+    assert offered[0] in questions(at)
+
+
+def suggested(at) -> list[str]:
+    return [option for pills in at.pills for option in pills.options]
+
+
+def test_a_search_finds_text_and_no_pattern(alice, pat):
+    with db.scope(alice) as scope:
+        thread = chats.open_thread(scope, pat)
+        for words in ("100 % sure?", "100 times sure", "snake_case", "snakes case", "C:\\tooth"):
+            chats.post_question(scope, thread, words)
+        elsewhere = chats.open_thread(scope, None)
+        chats.post_question(scope, elsewhere, "100 % elsewhere")
+        found = {term: [message.content for message in chats.search(scope, thread, term)]
+                 for term in ("100 %", "SURE", "snake_case", "C:\\t", "nothing")}
+    assert found == {"100 %": ["100 % sure?"], "SURE": ["100 times sure", "100 % sure?"], "snake_case": ["snake_case"],
+                     "C:\\t": ["C:\\tooth"], "nothing": []}

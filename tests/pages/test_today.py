@@ -2,8 +2,9 @@
 
 import pytest
 
-from lib import audit, db, today
+from lib import audit, db, emergencies, today, workflows
 from tests.pages.conftest import texts
+from ui import widgets
 
 
 def add_patient(identity, name: str):
@@ -48,3 +49,14 @@ def test_another_clinic_counts_and_shows_nothing(alice, charlie):
         assert today.questions(scope) == []
     with db.scope(alice) as scope:
         assert today.count(scope).patients == 1
+
+
+def test_since_when_the_oldest_emergency_waits_is_in_sight(open_page, alice, bob):
+    assert next(metric.delta for metric in open_page(alice, "today").metric) == "Nobody is waiting."
+    for who in (bob, alice):
+        workflows.ask(who, None, "My throat is closing, I can't breathe")
+    with db.scope(alice) as scope:
+        first = emergencies.waiting(scope).rows[0]
+    at = open_page(alice, "today")
+    card = next(metric for metric in at.metric if metric.label == "Open emergencies")
+    assert (card.value, card.delta) == ("2", f"Oldest since {widgets.when(first.raised_at, alice)}")
