@@ -18,7 +18,7 @@ def figures(signed_in, alice) -> Page:
     job = workflows.watch(workflows.ask(alice, None, "What is a root canal?").answer_id)
     assert job is None or job.wait(10 ** 9, 10)
     page = signed_in(alice, "/analytics")
-    expect(page.locator(".stPlotlyChart .ytitle").first).to_be_visible()
+    expect(page.locator(".stPlotlyChart .ytitle").first).to_be_visible(timeout=30_000)  # plotly is large
     page.locator(".stExpander summary").first.click()
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()

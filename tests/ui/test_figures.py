@@ -222,7 +222,7 @@ def test_an_unknown_cost_is_a_gap_and_a_quiet_day_is_zero():
 
 def test_a_csv_holds_nothing_a_spreadsheet_would_run():
     sheet = Sheet("people", ("Person", "Questions"), ("calls",), (("=cmd()", 1), (" @x", 2), ("Ann", 3)))
-    assert sheets.to_csv(sheet).splitlines() == ["Person,Questions", "'=cmd(),1", "' @x,2", "Ann,3"]
+    assert sheets.to_csv(sheet).splitlines() == ["Person,Questions", "'=cmd(),1", " '@x,2", "Ann,3"]
 
 
 @pytest.mark.parametrize(("rows", "more"), [(20, None), (23, "And 3 more, in the table.")])
