@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lib import redflag_hearing
-from lib.redflag_muting import BORN
+from lib.redflag_muting import BORN, NEGATION_REACH
 from lib.redflag_reading import Reading
-from lib.redflag_rules import RULES, Pattern
+from lib.redflag_rules import EVERYWHERE, RULES, Pattern
 
 NOW = frozenset(("now", "present_patient"))
+SOMEBODY = frozenset(("person", "personal"))
+LATER = frozenset(("since", "again"))
 NEGATORS = frozenset(("negator", "negator_after", "refuse", "nothing"))
 LONGEST_QUESTION, BARE = 12, 3
 LONGEST, LONGEST_HERE = 12, 25  # words, besides those of requests: what is told at length is the classifier's
 # One word that needs a dentist today ("swollen"), said of nobody now: in more words than these half are about something else.
 LONGEST_BARE = 9
-# "My child", "thanks": beside somebody now these say nothing else.
-SOFT = frozenset(("~long_ago", "~love_it", "~thankful", "~named"))
+# "My child", "thanks", "asks whether": beside somebody now these say nothing else.
+SOFT = frozenset(("~long_ago", "~love_it", "~thankful", "~named", "~questionnaire"))
 DETACHED_NOW = RULES.detached - SOFT
 WANTED = frozenset(("~booking", "ambulance"))  # "should I call an ambulance" is no small talk
 DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
@@ -55,20 +57,29 @@ def deciding(reading: Reading) -> Iterator[Hit]:
         return
     stretches = list(_stretches(reading))
     length = _length(reading, stretches)
+    found = [(hit, _stretch_of(stretches, hit)) for hit in hits]
     if length > LONGEST_HERE:
-        return
-    starts = [stretch.start for stretch in stretches]
+        found = [(hit, own) for hit, own in found if hit[0].published and _says_now(own)]
+    if found:
+        yield from _affirmed(reading, stretches, found, length)
+
+
+def _affirmed(reading: Reading, stretches: list[Stretch], found: list[tuple[Hit, Stretch]], length: int) -> Iterator[Hit]:
     around = _around(stretches)
     told = set().union(*around.values())
     said = set().union(*(stretch.ideas for stretch in stretches))
     asking = _asking(reading, stretches)
-    for rule, match in hits:
-        own = stretches[bisect_right(starts, max(match)) - 1]
+    for hit, own in found:
+        rule, match = hit
         affirmed = reading.quoted.isdisjoint(match) and _is_affirmed(reading, own, around, told)
         if rule.tier == "E":
-            affirmed = affirmed and own.sentence not in asking and _is_stated(reading, own, (rule, match), said)
-        if affirmed and length <= _longest(rule, own, said):
-            yield rule, match
+            affirmed = affirmed and own.sentence not in asking and _is_stated(reading, own, hit, said)
+        if affirmed and length <= _longest(rule, own, around[own.sentence], said):
+            yield hit
+
+
+def _stretch_of(stretches: list[Stretch], hit: Hit) -> Stretch:
+    return stretches[bisect_right(stretches, max(hit[1]), key=lambda stretch: stretch.start) - 1]
 
 
 def _length(reading: Reading, stretches: Iterable[Stretch]) -> int:
@@ -80,10 +91,24 @@ def _length(reading: Reading, stretches: Iterable[Stretch]) -> int:
     return len({(reading.words[i], *reading.words[max(0, i - 2):i]) for i in told})
 
 
-def _longest(rule: Pattern, own: Stretch, said: set[str]) -> int:
+def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> int:
+    if rule.published and _says_now(own) and _speaks_of_somebody(beside):
+        return EVERYWHERE
     if rule.tier == "E":
         return LONGEST_HERE if "now" in own.ideas or "setting" in said else LONGEST
     return LONGEST if len(rule.parts) > 1 or "present_patient" in said else LONGEST_BARE
+
+
+def _says_now(own: Stretch) -> bool:
+    """In its sentence, and not by "since" or "again" alone: at length these tell how it went on ("since then nothing")."""
+    reading = own.reading
+    return any("now" in reading.concepts[i] and reading.concepts[i].isdisjoint(LATER)
+               for i in range(reading.last_turn, len(reading.words)) if reading.sentence[i] == own.sentence)
+
+
+def _speaks_of_somebody(said: set[str]) -> bool:
+    """ "My husband has", "she is", "I have": a person, and a verb that says how they are."""
+    return "present_patient" in said or ("present_verb" in said and not said.isdisjoint(SOMEBODY))
 
 
 def _asking(reading: Reading, stretches: Iterable[Stretch]) -> set[int]:
@@ -92,14 +117,15 @@ def _asking(reading: Reading, stretches: Iterable[Stretch]) -> set[int]:
 
 
 def _is_stated(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool:
-    """Nothing in the message is long ago, unless the clause says "now", and its only negators are parts of signs.
+    """Nothing in the message is long ago, unless the clause says "now", and the only negators near are parts of signs.
 
     "No quiero morirme" and "didn't black out" are not; "can't breathe" is.
     """
     rule, match = hit
     if "now" not in own.ideas and ("~long_ago" in said or (rule.weak and own.ideas.isdisjoint(NOW))):
         return False
-    negators = {i for i in range(own.start, own.stop) if not reading.concepts[i].isdisjoint(NEGATORS)}
+    near = range(max(own.start, min(match) - NEGATION_REACH), min(own.stop, max(match) + NEGATION_REACH + 1))
+    negators = {i for i in near if not reading.concepts[i].isdisjoint(NEGATORS)}
     return not negators or not negators.isdisjoint(reading.bound.union(match))
 
 

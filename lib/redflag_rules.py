@@ -25,7 +25,7 @@ class Pattern:
     """Concepts in a fixed order with at most `reach` words between two, or in any order within `reach` words.
 
     `unless` excuses it in its sentence, `absent` anywhere in the message. A `weak` rule, a bare noun, decides only where its
-    clause says "now" or "my patient".
+    clause says "now" or "my patient"; a `published` one at any length of message where its sentence says who and now.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Pattern:
     unless: tuple[str, ...]
     absent: tuple[str, ...]
     weak: bool
+    published: bool
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def _pattern(row: Mapping[str, Any], tier: str = "", category: str = "") -> Patt
         unless=tuple(row.get("unless", ())),
         absent=tuple(row.get("absent", ())),
         weak=row.get("weak", False),
+        published=row.get("published", False),
     )
 
 
