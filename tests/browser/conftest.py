@@ -14,7 +14,7 @@ from tests.clusters import serving_cluster
 from tests.conftest import PASSWORD, serving
 
 CLUSTER = bool(os.environ.get("CHAIRSIDE_TEST_CLUSTER"))  # `make test-cluster`: the same tests through a cluster's door
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=20_000)  # patience with a busy machine; what must come quickly has a test that says how quickly
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]
 HARMLESS = ("status of 401",)  # how a tab learns that it is signed out
@@ -106,10 +106,11 @@ def cookie_name(address: str) -> str:
 
 
 def settled(page: Page) -> None:
-    """The page shows its title, or why it has none, and no run is going on."""
+    """The page shows its title, or why it has none, no run is going on, and nothing waits for its script to be fetched."""
     title, refusal = page.get_by_role("heading", level=1), page.get_by_text("There is nothing here by that address")
     expect(title.or_(refusal).first).to_be_visible()
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
 
 
 def go(page: Page, path: str) -> None:

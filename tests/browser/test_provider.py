@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from lib import advice, db
-from tests.browser.conftest import settled
+from lib import advice, db, patients
+from lib.patient_form import PatientForm
+from tests.browser.conftest import go, settled
 from tests.browser.test_answers import _saved, saved
 from tests.conftest import serving
 from tests.lib import fake_provider
@@ -155,6 +156,49 @@ def test_an_answer_is_copied(fake, signed_in, alice, server):
 
     expect(page.get_by_text("Copied.")).to_be_visible()
     page.wait_for_function("navigator.clipboard.readText().then(text => text.includes('Hello there.'))")
+
+
+def test_what_somebody_thinks_of_an_answer_stays_in_sight_and_may_change(fake, signed_in, alice):
+    page = signed_in(alice, "/chat")
+    ask(page)
+    expect(page.get_by_text("Hello there.")).to_be_visible()
+
+    page.get_by_role("button", name="More").last.click()
+    page.get_by_text("Helpful", exact=True).click()
+
+    expect(page.get_by_text("Thank you, noted.")).to_be_visible()
+    expect(page.get_by_role("button", name="More").last.get_by_text("thumb_up")).to_be_visible()
+    assert rated(alice) == (True, "")
+
+    page.get_by_role("button", name="More").last.click()
+    page.get_by_text("Not helpful").click()
+    page.get_by_label("Reason").fill("Too long <b>")
+    page.get_by_role("button", name="Send", exact=True).click()
+
+    expect(page.get_by_role("button", name="More").last.get_by_text("thumb_down")).to_be_visible()
+    assert rated(alice) == (False, "Too long <b>")
+
+
+def rated(identity) -> tuple[bool, str]:
+    with db.scope(identity) as scope:
+        return tuple(scope.connection.execute(text("select helpful, reason from answer_ratings where clinic_id = :clinic_id"),
+                                              {"clinic_id": identity.clinic_id}).one())
+
+
+def test_an_answer_goes_into_the_patients_notes(fake, signed_in, alice):
+    with db.scope(alice) as scope:
+        patient_id = patients.register(scope, PatientForm(full_name="José Müller-Nguyễn"))
+    page = signed_in(alice, f"/chat?patient={patient_id}")
+    ask(page)
+    expect(page.get_by_text("Hello there.")).to_be_visible()
+
+    page.get_by_role("button", name="More").last.click()
+    page.get_by_text("Save to notes").click()
+
+    expect(page.get_by_text("Added to the patient's notes.")).to_be_visible()
+    go(page, f"/patient?patient={patient_id}")
+    expect(page.get_by_text("from the assistant").first).to_be_visible()
+    expect(page.get_by_text("Hello there.").first).to_be_visible()
 
 
 def test_the_checklist_raises_the_alarm_and_its_asker_goes_on(fake, signed_in, alice):
