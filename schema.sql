@@ -1199,22 +1199,34 @@ create function app.any_clinic() returns boolean
     return exists (select from public.clinics);
 comment on function app.any_clinic is 'Whether anybody has signed up yet; decides if the sign-up form is offered.';
 
--- Where somebody works in several clinics, the one they used last.
+create function app.last_clinic(person uuid) returns uuid
+    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    worked_in constant uuid[] := array(select m.clinic_id from memberships m where m.user_id = person and m.ended_at is null order by m.created_at);
+    used uuid;
+begin
+    select w.id into used
+    from unnest(worked_in) with ordinality w (id, place)
+    left join (
+        select s.clinic_id, max(s.created_at) as used_at
+        from sessions s
+        where s.user_id = person
+        group by s.clinic_id
+    ) last on last.clinic_id = w.id
+    order by last.used_at desc nulls last, w.place
+    limit 1;
+    return used;
+end
+$$;
+comment on function app.last_clinic is 'Where somebody works in several clinics, the one they used last. NULL: a member nowhere any more.';
+
 create function app.find_account(email text)
     returns table (id uuid, email text, full_name text, password_hash text, clinic_id uuid, factor boolean)
     language sql stable security definer set search_path = pg_catalog, public, pg_temp
 begin atomic
-    select u.id, u.email, u.full_name, u.password_hash, m.clinic_id, u.totp_since is not null
+    select u.id, u.email, u.full_name, u.password_hash, app.last_clinic(u.id), u.totp_since is not null
     from public.users u
-    left join public.memberships m on m.user_id = u.id and m.ended_at is null
-    left join (
-        select s.user_id, s.clinic_id, max(s.created_at) as used_at
-        from public.sessions s
-        group by s.user_id, s.clinic_id
-    ) last on last.user_id = m.user_id and last.clinic_id = m.clinic_id
-    where u.email_norm = app.fold_email(find_account.email)
-    order by last.used_at desc nulls last, m.created_at
-    limit 1;
+    where u.email_norm = app.fold_email(find_account.email);
 end;
 comment on function app.find_account is 'The account of one address with the clinic it used last, or nothing. clinic_id NULL: a member nowhere any more.';
 
@@ -1236,21 +1248,17 @@ comment on function app.issue_ticket is 'Kept for 30 seconds.';
 create function app.redeem_ticket(ticket bytea, session bytea, device text, address text)
     returns table (user_id uuid, clinic_id uuid, email text, keep boolean)
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    redeemed tickets;
 begin
+    delete from tickets t where t.id = ticket and t.expires_at > now() returning t.* into redeemed;
+    if redeemed.id is null then
+        return;
+    end if;
+    insert into sessions (id, user_id, clinic_id, device, address, keep)
+    values (session, redeemed.user_id, redeemed.clinic_id, left(redeem_ticket.device, 200), left(redeem_ticket.address, 60), redeemed.keep);
     return query
-    with redeemed as (
-        delete from tickets t
-        where t.id = ticket and t.expires_at > now()
-        returning t.user_id, t.clinic_id, t.keep
-    ), opened as (
-        insert into sessions (id, user_id, clinic_id, device, address, keep)
-        select session, r.user_id, r.clinic_id, left(redeem_ticket.device, 200), left(redeem_ticket.address, 60), r.keep
-        from redeemed r
-        returning sessions.user_id, sessions.clinic_id, sessions.keep
-    )
-    select o.user_id, o.clinic_id, u.email, o.keep
-    from opened o
-    join users u on u.id = o.user_id;
+    select u.id, redeemed.clinic_id, u.email, redeemed.keep from users u where u.id = redeemed.user_id;
 end
 $$;
 comment on function app.redeem_ticket is 'Once: the ticket goes, the session comes, in one statement. No row for a used, expired or unknown ticket.';
@@ -1267,28 +1275,34 @@ create function app.resume(session bytea, active boolean)
                    time_zone text, currency text, language text, emergency_number text, networks text[], must_enrol boolean,
                    clinics integer, ends_in double precision)
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    device sessions;
+    own record;
+    worked_in integer;
+    ends timestamptz;
 begin
-    if active then
-        update sessions s
-        set seen_at = now()
-        from clinics c
-        where s.id = session and s.revoked_at is null and s.seen_at < now() - interval '30 seconds'
-          and c.id = s.clinic_id and app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) > now();
+    select s.* into device from sessions s where s.id = session and s.revoked_at is null;
+    select m.role, m.display_name, m.signed_out_at, c.name, c.country, c.time_zone, c.currency, c.language, c.emergency_number,
+           c.owner_networks::text[] as networks, c.factor_required, c.keep_allowed
+    into own
+    from memberships m
+    join clinics c on c.id = m.clinic_id
+    where m.clinic_id = device.clinic_id and m.user_id = device.user_id and m.ended_at is null;
+    ends := app.session_ends(device.keep and own.keep_allowed, device.created_at, device.seen_at);
+    if own.role is null or ends <= now() or device.created_at <= coalesce(own.signed_out_at, '-infinity') then
+        return;
     end if;
+    if active and device.seen_at < now() - interval '30 seconds' then
+        update sessions s set seen_at = now() where s.id = session and s.revoked_at is null;
+        ends := app.session_ends(device.keep and own.keep_allowed, device.created_at, now());
+    end if;
+    worked_in := (select count(*) from memberships o where o.user_id = device.user_id and o.ended_at is null);
     return query
-    select m.user_id, m.clinic_id, m.role, u.email, m.display_name, c.name, c.country, c.time_zone, c.currency,
-           coalesce(u.language, c.language), c.emergency_number, c.owner_networks::text[],
-           c.factor_required and u.totp_since is null,
-           (select count(*)::integer from memberships o where o.user_id = s.user_id and o.ended_at is null),
-           extract(epoch from app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) - now())::double precision
-    from sessions s
-    join users u on u.id = s.user_id
-    join memberships m on m.clinic_id = s.clinic_id and m.user_id = s.user_id and m.ended_at is null
-    join clinics c on c.id = s.clinic_id
-    where s.id = session
-      and s.revoked_at is null
-      and s.created_at > coalesce(m.signed_out_at, '-infinity')
-      and app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) > now();
+    select u.id, device.clinic_id, own.role, u.email, own.display_name, own.name, own.country, own.time_zone, own.currency,
+           coalesce(u.language, own.language), own.emergency_number, own.networks,
+           own.factor_required and u.totp_since is null, worked_in, extract(epoch from ends - now())::double precision
+    from users u
+    where u.id = device.user_id;
 end
 $$;
 comment on function app.resume is 'Who this session is, or no row. active: a person did something, so the idle clock starts again. clinics: how many this person works in. ends_in: seconds.';
@@ -1361,13 +1375,16 @@ $$;
 comment on function app.set_password is 'Ends every other session. False: the old hash is not the current one.';
 
 create function app.factor_required(session bytea) returns boolean
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    select exists (
-        select from public.memberships m
-        join public.clinics c on c.id = m.clinic_id
-        where m.user_id = app.whose(session) and m.ended_at is null and c.factor_required);
-end;
+    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person constant uuid := app.whose(session);
+begin
+    return exists (
+        select from memberships m
+        join clinics c on c.id = m.clinic_id
+        where m.user_id = person and m.ended_at is null and c.factor_required);
+end
+$$;
 comment on function app.factor_required is 'Whether any clinic in which this person works asks for a second factor.';
 
 create function app.set_factor(session bytea, old_hash text, secret text, step bigint, codes bytea[]) returns boolean
@@ -1439,17 +1456,25 @@ comment on function app.use_recovery_code is 'False: unknown, or used already.';
 create function app.my_sessions(session bytea)
     returns table (id bytea, device text, address text, clinic_name text, keep boolean, created_at timestamptz,
                    seen_at timestamptz, current boolean)
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    select s.id, s.device, s.address, c.name, s.keep and c.keep_allowed, s.created_at, s.seen_at, s.id = session
-    from public.sessions s
-    join public.memberships m on m.clinic_id = s.clinic_id and m.user_id = s.user_id and m.ended_at is null
-    join public.clinics c on c.id = s.clinic_id
-    where s.user_id = app.whose(session)
-      and s.revoked_at is null
-      and app.session_ends(s.keep and c.keep_allowed, s.created_at, s.seen_at) > now()
-    order by s.seen_at desc;
-end;
+    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person constant uuid := app.whose(session);
+    mine sessions;
+    works_in record;
+begin
+    for mine in select s.* from sessions s where s.user_id = person and s.revoked_at is null order by s.seen_at desc loop
+        select c.name, c.keep_allowed into works_in
+        from memberships m
+        join clinics c on c.id = m.clinic_id
+        where m.clinic_id = mine.clinic_id and m.user_id = person and m.ended_at is null;
+        if found and app.session_ends(mine.keep and works_in.keep_allowed, mine.created_at, mine.seen_at) > now() then
+            return query
+            select mine.id, mine.device, mine.address, works_in.name, mine.keep and works_in.keep_allowed, mine.created_at, mine.seen_at,
+                   mine.id = session;
+        end if;
+    end loop;
+end
+$$;
 comment on function app.my_sessions is 'The living ones.';
 
 create function app.revoke_mine(session bytea, other bytea) returns void
@@ -1462,24 +1487,32 @@ end;
 comment on function app.revoke_mine is 'Signs one of one''s own devices out, or (NULL) all others.';
 
 create function app.my_clinics(session bytea) returns table (id uuid, name text, role text, current boolean)
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    select c.id, c.name, m.role, c.id = s.clinic_id
-    from app.resume(session, false) s
-    join public.memberships m on m.user_id = s.user_id and m.ended_at is null
-    join public.clinics c on c.id = m.clinic_id
+    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person uuid;
+    here uuid;
+begin
+    select r.user_id, r.clinic_id into person, here from app.resume(session, false) r;
+    return query
+    select c.id, c.name, m.role, c.id = here
+    from memberships m
+    join clinics c on c.id = m.clinic_id
+    where m.user_id = person and m.ended_at is null
     order by c.name;
-end;
+end
+$$;
 comment on function app.my_clinics is 'Where this person works.';
 
 create function app.switch_clinic(session bytea, clinic uuid) returns boolean
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    person constant uuid := app.whose(session);
+    member memberships;
 begin
+    select m.* into member from memberships m where m.clinic_id = clinic and m.user_id = person and m.ended_at is null;
     update sessions s
-    set clinic_id = clinic
-    where s.id = session
-      and exists (select from memberships m where m.clinic_id = clinic and m.user_id = app.whose(session) and m.ended_at is null
-                  and s.created_at > coalesce(m.signed_out_at, '-infinity'));
+    set clinic_id = member.clinic_id
+    where s.id = session and member.clinic_id is not null and s.created_at > coalesce(member.signed_out_at, '-infinity');
     return found;
 end
 $$;
@@ -1575,19 +1608,22 @@ comment on function app.issue_reset is 'No row for an unknown address.';
 
 -- What an owner handed out is good only while they might still hand it out.
 create function app.find_reset(token bytea) returns table (email text, full_name text)
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    select u.email, u.full_name
-    from public.password_resets r
-    join public.users u on u.id = r.user_id
-    where r.id = token and r.expires_at > now()
-      and (r.helped_in is null or (
-          exists (select from public.memberships h where h.clinic_id = r.helped_in and h.user_id = r.helped_by
-                  and h.role = 'owner' and h.ended_at is null)
-          and exists (select from public.memberships m where m.clinic_id = r.helped_in and m.user_id = r.user_id
-                      and m.ended_at is null)
-          and not exists (select from public.memberships o where o.user_id = r.user_id and o.clinic_id <> r.helped_in)));
-end;
+    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    asked password_resets;
+begin
+    select r.* into asked from password_resets r where r.id = token and r.expires_at > now();
+    if asked.helped_in is not null and not (
+        exists (select from memberships h where h.clinic_id = asked.helped_in and h.user_id = asked.helped_by
+                and h.role = 'owner' and h.ended_at is null)
+        and exists (select from memberships m where m.clinic_id = asked.helped_in and m.user_id = asked.user_id and m.ended_at is null)
+        and not exists (select from memberships o where o.user_id = asked.user_id and o.clinic_id <> asked.helped_in)) then
+        return;
+    end if;
+    return query
+    select u.email, u.full_name from users u where u.id = asked.user_id;
+end
+$$;
 comment on function app.find_reset is 'Whose reset this is; no row for a used, expired, unknown or void token.';
 
 create function app.reset_password(token bytea, new_hash text) returns uuid
@@ -1676,12 +1712,14 @@ create function app.accept_invitation(clinic uuid, token bytea, account uuid) re
 declare
     granted text;
 begin
+    if not exists (select from app.find_invitation(clinic, token)) then
+        return null;
+    end if;
     update invitations i
     set accepted_at = now()
     from users u
     where i.clinic_id = clinic and i.token_hash = token and u.id = account and u.email_norm = i.email_norm
       and i.accepted_at is null and i.withdrawn_at is null
-      and exists (select from app.find_invitation(clinic, token))
       and not exists (select from memberships former
                       join memberships sender on sender.clinic_id = former.clinic_id and sender.user_id = i.invited_by
                       where former.clinic_id = clinic and former.user_id = account and former.ended_at is not null
@@ -1821,15 +1859,19 @@ end;
 comment on function app.is_merging is 'Whether this transaction is merging those two, or telling them apart again.';
 
 create function app.merged_family(patient uuid) returns setof uuid
-    language sql stable
-begin atomic
+    language plpgsql stable as $$
+declare
+    clinic constant uuid := app.clinic();
+begin
+    return query
     with recursive family (id) as (
         select patient
         union
-        select p.id from public.patients p join family f on f.id = p.merged_into where p.clinic_id = app.clinic()
+        select p.id from public.patients p join family f on f.id = p.merged_into where p.clinic_id = clinic
     )
-    select id from family;
-end;
+    select f.id from family f;
+end
+$$;
 comment on function app.merged_family is 'A patient and everybody who was merged into them.';
 
 create function app.erase_patient(patient uuid, version integer, reason text) returns integer
@@ -2333,21 +2375,17 @@ create function app.sweep_started() returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     swept integer;
+    ended record;
 begin
-    with ended as (
-        update ai_calls set status = 'abandoned', finished_at = now()
-        where status = 'started' and id < app.uuid_floor(now() - interval '5 minutes')
-        returning clinic_id, budget_day, reserved_usd
-    ), held as (
-        select clinic_id, budget_day, sum(reserved_usd) as amount
-        from ended
-        where reserved_usd is not null
-        group by clinic_id, budget_day
-    )
-    update ai_budgets b
-    set spent_usd = b.spent_usd + h.amount, reserved_usd = greatest(b.reserved_usd - h.amount, 0)
-    from held h
-    where b.clinic_id = h.clinic_id and b.day = h.budget_day;
+    for ended in
+        update ai_calls c set status = 'abandoned', finished_at = now()
+        where c.status = 'started' and c.id < app.uuid_floor(now() - interval '5 minutes')
+        returning c.clinic_id, c.budget_day, c.reserved_usd
+    loop
+        update ai_budgets b
+        set spent_usd = b.spent_usd + ended.reserved_usd, reserved_usd = greatest(b.reserved_usd - ended.reserved_usd, 0)
+        where b.clinic_id = ended.clinic_id and b.day = ended.budget_day and ended.reserved_usd is not null;
+    end loop;
     update chat_messages set status = 'abandoned', finished_at = now()
     where status = 'started' and id < app.uuid_floor(now() - interval '5 minutes');
     get diagnostics swept = row_count;
@@ -2371,18 +2409,22 @@ comment on function app.installation_spend is 'What all clinics together, and th
 
 -- Its own row decides, as it is once it is locked: of two callers at once, one waits for the other.
 create function app.reserve_service(amount numeric, most numeric) returns date
-    language sql security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    insert into public.service_spend as s (day, reserved_usd)
-    select d.day, amount
-    from (select (now() at time zone 'UTC')::date) d (day)
-    where amount + (select coalesce(sum(b.spent_usd + b.reserved_usd), 0) from public.ai_budgets b where b.day = d.day) <= most
-    on conflict (day) do update
-    set reserved_usd = s.reserved_usd + excluded.reserved_usd
-    where s.spent_usd + s.reserved_usd + excluded.reserved_usd
-          + (select coalesce(sum(b.spent_usd + b.reserved_usd), 0) from public.ai_budgets b where b.day = excluded.day) <= most
-    returning day;
-end;
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    today constant date := (now() at time zone 'UTC')::date;
+    of_clinics constant numeric := (select coalesce(sum(b.spent_usd + b.reserved_usd), 0) from ai_budgets b where b.day = today);
+    held date;
+begin
+    if amount + of_clinics <= most then
+        insert into service_spend as s (day, reserved_usd) values (today, amount)
+        on conflict (day) do update
+        set reserved_usd = s.reserved_usd + excluded.reserved_usd
+        where s.spent_usd + s.reserved_usd + excluded.reserved_usd + of_clinics <= most
+        returning s.day into held;
+    end if;
+    return held;
+end
+$$;
 comment on function app.reserve_service is 'Holds that much of the installation''s day for a caller without a clinic; the day, or NULL where it is not left.';
 
 create function app.settle_service(day date, reserved numeric, cost numeric) returns void
@@ -2449,6 +2491,7 @@ create function app.rescue_jobs(patience interval) returns integer
     language plpgsql security definer set search_path = pg_catalog, procrastinate, public, pg_temp as $$
 declare
     rescued integer;
+    queued text[];
 begin
     if not pg_try_advisory_xact_lock(hashtext('chairside.rescue')) then
         return 0;
@@ -2460,9 +2503,9 @@ begin
       and not exists (select from procrastinate_workers w where w.id = j.worker_id and w.last_heartbeat > now() - patience);
     get diagnostics rescued = row_count;
     delete from procrastinate_workers w where w.last_heartbeat <= now() - patience;
+    queued := array(select j.args ->> 'id' from procrastinate_jobs j where j.status in ('todo', 'doing') and j.args ? 'id');
     update long_jobs l set status = 'failed'
-    where l.status in ('waiting', 'running') and l.created_at < now() - patience
-      and not exists (select from procrastinate_jobs j where j.status in ('todo', 'doing') and j.args ->> 'id' = l.id::text);
+    where l.status in ('waiting', 'running') and l.created_at < now() - patience and not l.id::text = any (queued);
     return rescued;
 end
 $$;
@@ -2544,27 +2587,39 @@ create function app.watch_clinics() returns table (clinic_id uuid, kind text, le
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     released constant timestamptz := (select max(coalesce(r.released_at, 'infinity')) from restores r);
-    away uuid[];
-    unsettled uuid[];
+    watched record;
+    step smallint;
+    calls integer;
+    failures integer;
+    failed_at timestamptz;
+    unsettled uuid[] := '{}';
 begin
     -- The day of a budget is its clinic's. What is full with a little left was stopped as well, once.
-    return query
-    insert into clinic_alerts as a (clinic_id, kind, level, subject, amount, most)
-    select b.clinic_id, 'budget', t.level, b.day::text, b.spent_usd, coalesce(s.daily_budget_usd, 100)
-    from ai_budgets b
-    join clinics c on c.id = b.clinic_id
-    left join assistant_settings s on s.clinic_id = b.clinic_id
-    cross join (values (80::smallint), (100::smallint)) t (level)
-    where b.day between current_date - 1 and current_date + 1
-      and b.day = (now() at time zone c.time_zone)::date
-      and b.spent_usd > 0
-      and (b.spent_usd >= coalesce(s.daily_budget_usd, 100) * t.level / 100
-           or (t.level = 100 and b.stopped_at is not null
-               and not exists (select from clinic_alerts o
-                               where o.clinic_id = b.clinic_id and o.kind = 'budget' and o.level = 100 and o.subject = b.day::text)))
-    order by b.clinic_id, t.level
-    on conflict do nothing
-    returning a.clinic_id, a.kind, a.level, false;
+    for watched in
+        select b.clinic_id as clinic, b.day, b.spent_usd, b.stopped_at, coalesce(s.daily_budget_usd, 100) as most
+        from ai_budgets b
+        join clinics c on c.id = b.clinic_id
+        left join assistant_settings s on s.clinic_id = b.clinic_id
+        where b.day between current_date - 1 and current_date + 1
+          and b.day = (now() at time zone c.time_zone)::date
+          and b.spent_usd > 0
+          and (b.spent_usd >= coalesce(s.daily_budget_usd, 100) * 80 / 100 or b.stopped_at is not null)
+        order by b.clinic_id
+    loop
+        foreach step in array array[80, 100] loop
+            if watched.spent_usd >= watched.most * step / 100
+               or (step = 100 and watched.stopped_at is not null
+                   and not exists (select from clinic_alerts o
+                                   where o.clinic_id = watched.clinic and o.kind = 'budget' and o.level = 100
+                                     and o.subject = watched.day::text)) then
+                return query
+                insert into clinic_alerts as a (clinic_id, kind, level, subject, amount, most)
+                values (watched.clinic, 'budget', step, watched.day::text, watched.spent_usd, watched.most)
+                on conflict do nothing
+                returning a.clinic_id, a.kind, a.level, false;
+            end if;
+        end loop;
+    end loop;
 
     return query
     insert into clinic_alerts as a (clinic_id, kind, subject, amount, most)
@@ -2578,38 +2633,41 @@ begin
     -- A clinic's own provider is away where it failed five times in a row, as a breaker counts in each process: a word of refusal is an
     -- answer, a lack of places is ours, and a restored copy asks nobody. A test that passed tells that it is back; one that failed
     -- may have been a wrong key.
-    select array_agg(p.clinic_id order by p.clinic_id) filter (where p.failures = 5),
-           array_agg(p.clinic_id) filter (where p.failures > 0 and p.failures = p.calls or p.failed_at > now() - interval '5 minutes')
-    into away, unsettled
-    from (select s.clinic_id, count(*) as calls, count(*) filter (where l.failed) as failures,
-                 max(l.finished_at) filter (where l.failed) as failed_at
-          from assistant_settings s
-          cross join lateral (
-              select c.finished_at, coalesce(a.problem in ('unavailable', 'timeout', 'network'), false) as failed
+    for watched in
+        select s.clinic_id as clinic, s.updated_at
+        from assistant_settings s
+        where s.provider_on and s.base_url is not null
+        order by s.clinic_id
+    loop
+        select count(*), count(*) filter (where l.failed), max(l.finished_at) filter (where l.failed)
+        into calls, failures, failed_at
+        from (select c.finished_at, coalesce(a.problem in ('unavailable', 'timeout', 'network'), false) as failed
               from ai_calls c
               left join lateral (
                   select m.metadata ->> 'problem' as problem
                   from chat_messages m
-                  where m.clinic_id = c.clinic_id and m.id = c.message_id
+                  where m.clinic_id = watched.clinic and m.clinic_id = c.clinic_id and m.id = c.message_id
                   offset 0) a on true
-              where c.clinic_id = s.clinic_id
+              where c.clinic_id = watched.clinic
                 and c.id >= app.uuid_floor(now() - interval '1 day')
-                and c.created_at > greatest(s.updated_at, released)
+                and c.created_at > greatest(watched.updated_at, released)
                 and c.route in ('provider', 'trial')
                 and (c.route = 'provider' and c.status not in ('started', 'stopped', 'abandoned')
                      and a.problem is distinct from 'crowded'
                      or c.route = 'trial' and c.status = 'ok')
               order by c.id desc
-              limit 5) l
-          where s.provider_on and s.base_url is not null
-          group by s.clinic_id) p;
-
-    return query
-    insert into clinic_alerts as a (clinic_id, kind, subject, amount, most)
-    select o.clinic_id, 'own_provider', '', 5, 5
-    from unnest(away) o (clinic_id)
-    on conflict do nothing
-    returning a.clinic_id, a.kind, a.level, false;
+              limit 5) l;
+        if failures > 0 and failures = calls or failed_at > now() - interval '5 minutes' then
+            unsettled := unsettled || watched.clinic;
+        end if;
+        if failures = 5 then
+            return query
+            insert into clinic_alerts as a (clinic_id, kind, subject, amount, most)
+            values (watched.clinic, 'own_provider', '', 5, 5)
+            on conflict do nothing
+            returning a.clinic_id, a.kind, a.level, false;
+        end if;
+    end loop;
 
     -- A budget's alert ends with its day, or when the owner allowed more and a tenth of that lies between.
     return query
@@ -2634,7 +2692,7 @@ begin
     -- and when nobody asked it for a day.
     return query
     update clinic_alerts a set cleared_at = now()
-    where a.kind = 'own_provider' and a.cleared_at is null and not a.clinic_id = any (coalesce(unsettled, '{}'))
+    where a.kind = 'own_provider' and a.cleared_at is null and not a.clinic_id = any (unsettled)
     returning a.clinic_id, a.kind, a.level, true;
 end
 $$;
@@ -2644,9 +2702,9 @@ create function app.queue_alerts() returns integer
     language plpgsql security definer set search_path = pg_catalog, procrastinate, public, pg_temp as $$
 declare
     queued integer := 0;
-    found record;
+    news record;
 begin
-    for found in
+    for news in
         update alerts a
         set queued_at = coalesce(a.queued_at, now()), end_queued_at = case when a.cleared_at is not null then now() end
         where (a.cleared_at is null and a.queued_at is null
@@ -2654,19 +2712,27 @@ begin
           and a.kind <> 'test' and app.muted_until(a.kind) is null
         returning null::uuid as clinic_id, a.id
     loop
-        perform app.defer_alert(found.clinic_id, found.id);
+        perform app.defer_alert(news.clinic_id, news.id);
         queued := queued + 1;
     end loop;
-    for found in
-        update clinic_alerts a
-        set queued_at = coalesce(a.queued_at, now()), end_queued_at = case when a.cleared_at is not null then now() end
+    for news in
+        select a.clinic_id, a.id, a.kind
+        from clinic_alerts a
         where (a.cleared_at is null and a.queued_at is null
                or a.cleared_at is not null and a.queued_at is not null and a.end_queued_at is null)
-          and a.kind <> 'test' and app.clinic_muted_until(a.clinic_id, a.kind) is null
-        returning a.clinic_id, a.id
+          and a.kind <> 'test'
     loop
-        perform app.defer_alert(found.clinic_id, found.id);
-        queued := queued + 1;
+        continue when app.clinic_muted_until(news.clinic_id, news.kind) is not null;
+        -- Whoever queues it first: another worker may look at the same moment.
+        update clinic_alerts a
+        set queued_at = coalesce(a.queued_at, now()), end_queued_at = case when a.cleared_at is not null then now() end
+        where a.clinic_id = news.clinic_id and a.id = news.id
+          and (a.cleared_at is null and a.queued_at is null
+               or a.cleared_at is not null and a.queued_at is not null and a.end_queued_at is null);
+        if found then
+            perform app.defer_alert(news.clinic_id, news.id);
+            queued := queued + 1;
+        end if;
     end loop;
     return queued;
 end
@@ -2742,25 +2808,28 @@ comment on function app.installation_alerts is 'The installation''s alerts, for 
 
 create function app.mute_installation(kind text, until timestamptz) returns void
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    clinic constant uuid := app.clinic();
+    muted_by text;
 begin
     if not app.alone() then
         raise exception 'only the owner of the only clinic' using errcode = '42501';
     end if;
-    insert into alert_mutes (kind, until, muted_by)
-    select mute_installation.kind, mute_installation.until, m.display_name
-    from memberships m
-    where m.clinic_id = app.clinic() and m.user_id = app.user_id();
+    select m.display_name into muted_by from memberships m where m.clinic_id = clinic and m.user_id = app.user_id();
+    insert into alert_mutes (kind, until, muted_by) values (mute_installation.kind, mute_installation.until, muted_by);
 end
 $$;
 comment on function app.mute_installation is 'What `make alerts` does for an operator, for the owner of the only clinic.';
 
 create function app.alert_counts() returns table (kind text, open bigint)
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp
-begin atomic
-    select a.kind, count(*) from public.alerts a where a.cleared_at is null group by a.kind
-    union all
-    select 'clinic_' || a.kind, count(*) from public.clinic_alerts a where a.cleared_at is null group by a.kind;
-end;
+    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return query
+    select a.kind, count(*) from alerts a where a.cleared_at is null group by a.kind;
+    return query
+    select 'clinic_' || a.kind, count(*) from clinic_alerts a where a.cleared_at is null group by a.kind;
+end
+$$;
 comment on function app.alert_counts is 'How many alerts stand, by kind, clinics'' together: no word of any clinic.';
 
 create function app.opened_at() returns timestamptz
@@ -4376,5 +4445,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0018');
+insert into alembic_version (version_num) values ('0019');
 grant select on alembic_version to chairside_app, chairside_worker;

@@ -21,7 +21,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import structlog
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.pool import NullPool
 from streamlit.components.v2.component_manager import BidiComponentManager
 
@@ -33,7 +33,7 @@ os.environ.pop("DATABASE_OWNER_URL", None)
 from lib import auth, db, embedded, jobs, logs, passwords, rate_limits, startup, tokens, worker
 from lib.identity import Identity
 from lib.settings import ROOT
-from tests.statements import check_once
+from tests.statements import asked_by_a_test, check_of_the_house, check_once
 
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 PASSWORD = "correct horse staple 9"
@@ -60,8 +60,15 @@ def portable() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setattr(db, "_in_driver_style", lambda sql: (check_once(sql), prepare(sql))[1])
     patch.setattr(db, "statement", lambda sql: (check_once(sql), make(sql))[1])
+    event.listen(Engine, "before_cursor_execute", look_at)
     yield
+    event.remove(Engine, "before_cursor_execute", look_at)
     patch.undo()
+
+
+def look_at(_connection: object, _cursor: object, sql: str, *_rest: object) -> None:
+    if not asked_by_a_test():
+        check_of_the_house(sql)
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,9 @@ UNPORTABLE = [r"\bmerge\s+into\b", r"\bset_config\s*\(", r"\bgrouping\s+sets\b",
 VOLATILE = {"array_sample", "array_shuffle", "clock_timestamp", "current_query", "currval", "gen_random_uuid", "lastval", "nextval",
             "random", "random_normal", "set_config", "setval", "timeofday", "txid_status", "uuidv4", "uuidv7"}
 STABLE = {"now", "transaction_timestamp", "statement_timestamp", "current_setting", "current_timestamp or the like"}
+COORDINATOR = {"sessions", "tickets", "refresh_tokens", "recovery_codes", "password_resets", "security_events", "backups", "restores",
+               "process_minutes", "alerts", "alert_mutes", "alembic_version"}
+QUEUE = "procrastinate_"  # so begin the names of the job queue's tables, which stay on the coordinator as well
 REFERENCE = set(re.findall(r"create_reference_table\('(\w+)'\)", (ROOT / "deploy" / "citus.sql").read_text()))
 BETWEEN = {str(ROOT / "lib" / "db.py"), str(ROOT / "tests" / "conftest.py"), __file__, contextlib.__file__}
 NUMBERED = PGDialect(paramstyle="numeric_dollar")
@@ -41,14 +44,27 @@ _checked: set[str] = set()
 
 def check_once(sql: str) -> None:
     """Whatever a test makes the app run; what the test itself asks may be an attack. See tests/conftest.py."""
-    if sql in _checked:
-        return
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename in BETWEEN:
-        frame = frame.f_back
-    if not frame.f_code.co_filename.startswith(str(ROOT / "tests")):
+    if sql not in _checked and not asked_by_a_test():
         check(sql)
         _checked.add(sql)
+
+
+def asked_by_a_test() -> bool:
+    frame = sys._getframe(2)
+    while frame and (frame.f_code.co_filename in BETWEEN or "/sqlalchemy/" in frame.f_code.co_filename):
+        frame = frame.f_back
+    return not frame or frame.f_code.co_filename.startswith(str(ROOT / "tests"))
+
+
+def check_of_the_house(sql: str) -> None:
+    """What the tables' owner asks of all clinics, as an operator's commands and migrations do: it names none, but the rest holds."""
+    if sql in _checked or not re.match(r"\s*(with|select|insert|update|delete)\b", sql, re.I):
+        return
+    written = re.sub(r"%\((\w+)\)s(::\w+)?", r":\1", sql).replace("%%", "%")
+    for order in orders([raw.stmt for raw in parse_sql(str(text(written).compile(dialect=NUMBERED)))]):
+        refused = [*refusals(order), *torn(order), *scattered(order)]
+        assert not refused, f"Citus takes no {', '.join(refused)}: {sql}"
+    _checked.add(sql)
 
 
 def check(sql: str) -> None:
@@ -62,6 +78,7 @@ def check(sql: str) -> None:
         loose = Reading(clinic).of(order).loose()
         assert not loose, f"{', '.join(loose)}: of which clinic? {sql}"
         assert not refusals(order), f"Citus takes no {', '.join(refusals(order))}: {sql}"
+        assert not torn(order), f"{', '.join(torn(order))}: on the coordinator only. {sql}"
 
 
 # which clinic each table is asked for --------------------------------------------------------------------------------
@@ -102,10 +119,11 @@ class Reading:
 
     `clinic`: the number of the parameter that is it. `function`: inside a body, where whatever is no column is a variable of the
     caller's. `view`: its reader names the clinic, so what the view's columns have, the columns have that they are taken from.
+    `routed`: app.clinic() counts for nothing, as it comes to its clinic on each machine, too late to choose one.
     """
 
-    def __init__(self, clinic: int = 0, *, function: bool = False, view: bool = False) -> None:
-        self.clinic, self.function, self.view = clinic, function, view
+    def __init__(self, clinic: int = 0, *, function: bool = False, view: bool = False, routed: bool = False) -> None:
+        self.clinic, self.function, self.view, self.routed = clinic, function, view, routed
         self.tenants: list[Reference] = []
         self.rules: list[tuple[set[Column], Column]] = []
 
@@ -117,10 +135,19 @@ class Reading:
 
     def loose(self) -> list[str]:
         """The tenants' tables of which it is not said whose rows are meant."""
-        had, have = set(), {CLINIC}
+        return [one.name for one in self.lacking(CLINIC)]
+
+    def apart(self) -> list[str]:
+        """Those of them that are not asked for the same clinic as the one that most others follow."""
+        followed = [self.lacking(CLINIC, (one, one.key)) for one in self.lacking(CLINIC)]
+        return [one.name for one in min(followed, key=len, default=[])]
+
+    def lacking(self, *known: Column) -> list[Reference]:
+        had: set[Column] = set()
+        have = set(known)
         while had != have:
             had, have = have, have | {column for given, column in self.rules if given <= have}
-        return [one.name for one in self.tenants if (one, one.key) not in have]
+        return [one for one in self.tenants if (one, one.key) not in have]
 
     # orders
 
@@ -253,9 +280,9 @@ class Reading:
         if isinstance(node, ast.TypeCast):
             return self.column(node.arg, level)
         if isinstance(node, ast.ParamRef):
-            return CLINIC if node.number == self.clinic else None
+            return CLINIC if self.routed or node.number == self.clinic else None
         found = level.find(path_of(node)) if path_of(node) else None
-        return found or (CLINIC if self.function and from_the_caller(node) else None)
+        return found or (CLINIC if self.function and from_the_caller(node, self.routed) else None)
 
     def look_inside(self, node: Any, level: Level) -> None:
         """The selects within an expression."""
@@ -277,11 +304,13 @@ def path_of(node: ast.Node) -> list[str]:
     return ["*" if isinstance(one, ast.A_Star) else one.sval for one in node.fields] if isinstance(node, ast.ColumnRef) else []
 
 
-def from_the_caller(node: ast.Node) -> bool:
+def from_the_caller(node: ast.Node, routed: bool = False) -> bool:
     """A variable, or app.clinic(), inside a function."""
     if isinstance(node, ast.CoalesceExpr):
-        return all(map(from_the_caller, node.args))
-    return isinstance(node, ast.ColumnRef) or (isinstance(node, ast.FuncCall) and [one.sval for one in node.funcname] == ["app", "clinic"])
+        return all(from_the_caller(one, routed) for one in node.args)
+    if isinstance(node, ast.FuncCall) and [one.sval for one in node.funcname] == ["app", "clinic"]:
+        return not routed
+    return isinstance(node, ast.ColumnRef)
 
 
 def conjuncts(node: ast.Node | None) -> list[ast.Node | None]:
@@ -309,6 +338,56 @@ def refusals(order: ORDER) -> list[str]:
 def called(node: ast.Node) -> set[str]:
     found = {one.funcname[-1].sval for one in every(node) if isinstance(one, ast.FuncCall)}
     return found | {"current_timestamp or the like" for one in every(node) if isinstance(one, ast.SQLValueFunction)}
+
+
+# on which machines it is to be found --------------------------------------------------------------------------------
+
+
+def torn(order: ORDER) -> list[str]:
+    """Rows of clinics asked for together with what only the coordinator has, by name or within a function that each machine calls."""
+    if not tables(order) & (TENANTS | views().keys()):
+        return []
+    return sorted({name for name in tables(order) if stays(name)} | {f"{name}()" for name in called(order) if asks_the_coordinator(name)})
+
+
+def scattered(order: ORDER) -> list[str]:
+    """Of an order in a function that goes to all clinics: what cannot be answered on each machine by itself."""
+    return [refused for part in parts(order) for refused in scattered_part(part)]
+
+
+def scattered_part(part: ORDER) -> list[str]:
+    found = Reading(function=True, routed=True).of(part)
+    if not found.loose():
+        return []
+    said = {"a recursive query": any(isinstance(one, ast.WithClause) and one.recursive for one in every(part)),
+            "a lock": any(isinstance(one, ast.LockingClause) for one in every(part)),
+            "lateral": any(isinstance(one, ast.RangeSubselect) and one.lateral for one in every(part))}
+    return [*found.apart(), *(name for name, there in said.items() if there)]
+
+
+def parts(order: ORDER) -> Iterator[ORDER]:
+    """What is planned by itself: an expression of a function asks once for each select in it."""
+    if isinstance(order, ast.SelectStmt) and not (order.fromClause or order.valuesLists or order.op != SetOperation.SETOP_NONE):
+        for one in children(order):
+            yield from (part for inner in orders(one) for part in parts(inner))
+    else:
+        yield order
+
+
+def tables(order: ORDER) -> set[str]:
+    queries = {one.ctename for one in every(order) if isinstance(one, ast.CommonTableExpr)}
+    return {one.relname for one in every(order) if isinstance(one, ast.RangeVar) and (one.schemaname or one.relname not in queries)}
+
+
+def stays(name: str) -> bool:
+    return name in COORDINATOR or name.startswith(QUEUE)
+
+
+@cache
+def asks_the_coordinator(name: str) -> bool:
+    """Whether a function of ours does, or one that it calls."""
+    own = dict(bodies(distributed(SCHEMA))).get(name, [])
+    return any(any(map(stays, tables(order))) or any(asks_the_coordinator(one) for one in called(order) - {name}) for order in own)
 
 
 # the schema ----------------------------------------------------------------------------------------------------------

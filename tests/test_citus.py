@@ -7,31 +7,31 @@ from sqlalchemy import text
 
 from lib.settings import ROOT
 from tests import statements
-from tests.statements import TENANTS, Reading, bodies, distributed, refusals, views
+from tests.statements import TENANTS, Reading, bodies, distributed, refusals, scattered, torn, views
 
 SCHEMA, SCRIPT = (ROOT / "schema.sql").read_text(), (ROOT / "deploy" / "citus.sql").read_text()
 REFERENCE = set(re.findall(r"create_reference_table\('(\w+)'\)", SCRIPT))
 DISTRIBUTED = dict(re.findall(r"create_distributed_table\('(\w+)', '(\w+)'", SCRIPT))
-ON_THE_COORDINATOR = {"sessions", "tickets", "refresh_tokens", "recovery_codes", "password_resets", "security_events", "backups", "restores",
-                      "process_minutes", "alerts", "alert_mutes", "alembic_version"}
 # By which names these functions ask for rows of more than one clinic, or of whichever clinic it turns out to be.
 ACROSS = {
     # somebody of whom no clinic is known yet, or who works in several
-    "find_account": {"m"}, "resume": {"c", "m", "o"}, "amend_account": {"m"}, "factor_required": {"c", "m"}, "my_sessions": {"c", "m"},
-    "my_clinics": {"c", "m"}, "find_reset": {"h", "m", "o"}, "may_help": {"memberships"}, "record_failed_sign_in": {"audit_log", "m"},
+    "last_clinic": {"m"}, "resume": {"o"}, "amend_account": {"m"}, "factor_required": {"c", "m"}, "my_clinics": {"c", "m"}, "find_reset": {"o"},
+    "may_help": {"memberships"}, "record_failed_sign_in": {"audit_log", "m"},
     # the installation as a whole
     "sign_up": {"clinics"}, "any_clinic": {"clinics"}, "alone": {"clinics"}, "opened_at": {"c"}, "alert_counts": {"a"},
     "installation_spend": {"b"}, "reserve_service": {"b"},
     # what the house does in every clinic
-    "seal_audit": {"audit_seals", "l", "s"}, "sweep_started": {"ai_calls", "b", "chat_messages"}, "forget_repeats": {"repeats"}, "forget_drafts": {"drafts"},
-    "rescue_jobs": {"l"}, "forget_long_jobs": {"long_jobs"}, "watch_clinics": {"a", "b", "c", "e", "m", "o", "s"}, "queue_alerts": {"a"},
+    "seal_audit": {"audit_seals", "l", "s"}, "sweep_started": {"c", "chat_messages"}, "forget_repeats": {"repeats"}, "forget_drafts": {"drafts"},
+    "rescue_jobs": {"l"}, "forget_long_jobs": {"long_jobs"}, "watch_clinics": {"a", "b", "c", "e", "s"}, "queue_alerts": {"a"},
     "refresh_rollups": {"c", "k"},
 }
+# What former versions of such functions were called, too.
+FORMERLY = {"find_account", "my_sessions"}
 
 
 def test_every_table_has_its_place():
     tables = set(re.findall(r"^create table (\w+)(?! partition)", SCHEMA.split("-- procrastinate ")[0], re.M)) | {"alembic_version"}
-    assert REFERENCE | set(DISTRIBUTED) | ON_THE_COORDINATOR == tables
+    assert REFERENCE | set(DISTRIBUTED) | statements.COORDINATOR == tables
     assert set(DISTRIBUTED) == TENANTS
 
 
@@ -120,6 +120,8 @@ def test_it_belongs_at_its_place_in_the_schema():
     "update patients set version = nextval('numbers') where clinic_id = :clinic_id",
     "update patients set full_name = timeofday() where clinic_id = :clinic_id",
     "update patients set clinic_id = :id where clinic_id = :clinic_id",
+    "select 1 from memberships m join sessions s on s.user_id = m.user_id where m.clinic_id = :clinic_id",
+    "select 1 from memberships m where m.clinic_id = :clinic_id and m.user_id = app.whose(:session)",
     "update articles set title = timeofday()",
     "insert into drafts (clinic_id, form) values (:clinic_id, :form) on conflict (clinic_id, form) do update set saved_at = now()",
     "insert into drafts (clinic_id, form) values (:clinic_id, :form) on conflict (clinic_id, form) do update set saved_at = current_timestamp"])
@@ -176,11 +178,51 @@ def test_a_function_does_nothing_that_citus_refuses():
     assert {name: refused for name, refused in found.items() if refused} == {}
 
 
+def test_a_function_asks_the_coordinator_or_the_clinics_and_not_both_at_once():
+    found = {name: {one for order in orders for one in torn(order)} for name, orders in bodies(distributed(SCHEMA))}
+    assert {name: refused for name, refused in found.items() if refused} == {}
+
+
+def test_what_a_function_asks_all_clinics_each_machine_answers_by_itself():
+    found = {name: {one for order in orders for one in scattered(order)} for name, orders in bodies(distributed(SCHEMA))}
+    assert {name: refused for name, refused in found.items() if refused} == {}
+
+
+@pytest.mark.parametrize(("body", "refused"), [
+    ("begin perform from sessions s join memberships m on m.clinic_id = s.clinic_id where m.clinic_id = clinic; end", ["sessions"]),
+    ("begin update sessions s set clinic_id = clinic where exists (select from memberships m where m.clinic_id = clinic); end", ["sessions"]),
+    ("begin perform from memberships m where m.clinic_id = clinic and m.user_id = app.whose(token); end", ["whose()"]),
+    ("begin perform from procrastinate_jobs j where not exists (select from long_jobs l where l.id = j.id); end", ["procrastinate_jobs"]),
+    ("begin perform from memberships m where m.user_id = patient and m.role = app.role(); end", []),
+    ("begin perform from sessions s join users u on u.id = s.user_id; end", [])])
+def test_what_lies_on_the_coordinator_only_is_known(body, refused):
+    [(_, orders)] = bodies(f"create function f(clinic uuid, patient uuid, token bytea) returns void language plpgsql as $$ {body} $$;")
+    assert [one for order in orders for one in torn(order)] == refused
+
+
+@pytest.mark.parametrize(("body", "refused"), [
+    ("begin perform (select count(*) from drafts d where d.user_id = m.user_id) from memberships m; end", ["d"]),
+    ("begin perform from patients p where p.clinic_id = app.clinic() and exists (select from drafts d where d.user_id = p.id); end", ["d"]),
+    ("begin perform from patients p join drafts d on d.user_id = p.id; end", ["d"]),
+    ("begin perform from patients p cross join lateral (select from drafts d where d.clinic_id = p.clinic_id limit 1) x; end", ["lateral"]),
+    ("begin perform from patients p where p.clinic_id = app.clinic() for update; end", ["a lock"]),
+    ("begin with recursive f (id) as (select patient union select p.id from patients p join f on f.id = p.merged_into where p.clinic_id = app.clinic()) "
+     "select id into patient from f; end", ["a recursive query"]),
+    ("begin with recursive f (id) as (select patient union select p.id from patients p join f on f.id = p.merged_into where p.clinic_id = clinic) "
+     "select id into patient from f; end", []),
+    ("begin return exists (select from patients) and not exists (select from drafts); end", []),
+    ("begin perform from audit_log l where not exists (select from audit_seals s where s.clinic_id = l.clinic_id and s.audit_id = l.id); end", []),
+    ("begin perform from patients p join drafts d on d.clinic_id = p.clinic_id; end", [])])
+def test_what_no_machine_answers_by_itself_is_known(body, refused):
+    [(_, orders)] = bodies(f"create function f(clinic uuid, patient uuid) returns boolean language plpgsql as $$ {body} $$;")
+    assert [one for order in orders for one in scattered(order)] == refused
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "migrations" / "versions").glob("*.sql")), ids=lambda path: path.stem)
 def test_former_functions_looked_no_further(path):
     """A migration's own orders go over all clinics, as the owner's."""
     loose = {name for name, orders in bodies(distributed(path.read_text())) for order in orders if Reading(function=True).of(order).loose()}
-    assert loose <= ACROSS.keys()
+    assert loose <= ACROSS.keys() | FORMERLY
 
 
 @pytest.mark.parametrize(("body", "loose"), [
