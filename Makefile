@@ -36,9 +36,9 @@ run: .venv/installed  ## Serve Chairside on http://localhost:8501 (PORT=…, CHA
 cluster: .venv/installed-dev  ## Two app processes, a worker, PgBouncer, Redis and HAProxy on https://localhost:8501 (PORT=…, BIND=0.0.0.0 for other machines)
 	@exec $(BIN)/python -m scripts.cluster --bind $(BIND) --port $(PORT)
 
-test-cluster: .venv/installed-dev  ## The browser tests through a cluster's door
+test-cluster: .venv/installed-dev  ## The tests of browser and API through a cluster's door
 	$(BIN)/python -m scripts.chromium
-	CHAIRSIDE_TEST_CLUSTER=1 $(BIN)/python -m pytest -m "not one_process" tests/browser
+	CHAIRSIDE_TEST_CLUSTER=1 $(BIN)/python -m pytest -m "not one_process" tests/browser tests/api
 
 cluster-restart:  ## One app process of the cluster after the other; no request is dropped
 	@$(BIN)/python -m scripts.cluster restart

@@ -114,7 +114,7 @@ def invite(wanted: Invited, identity: Manager, request: Request, key: once.Key =
     with db.scope(identity) as scope:
         once.claim(scope, request, key, wanted)
         token = team.invite(scope, wanted.email, wanted.role)
-    return Link(link=team.invitation_link(token, settings.get().url or f"{request.url.scheme}://{request.url.netloc}"))
+    return Link(link=team.invitation_link(token, settings.get().url or _address(request)))
 
 
 @router.delete("/invitations/{invitation_id}", status_code=204)
@@ -122,3 +122,9 @@ def withdraw(invitation_id: UUID, identity: Manager) -> Response:
     with db.scope(identity) as scope:
         team.withdraw(scope, invitation_id)
     return Response(status_code=204)
+
+
+def _address(request: Request) -> str:
+    """As who asks calls it. Where a proxy ends TLS, the request itself came without."""
+    scheme = "https" if settings.get().tls else request.url.scheme
+    return f"{scheme}://{request.url.netloc}"

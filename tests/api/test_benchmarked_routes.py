@@ -12,6 +12,7 @@ def ask(api, sign_in, alice):
                                    headers=dict(header.split(": ") for header in one.headers))
 
 
+@pytest.mark.one_process
 def test_each_route_that_reads_is_asked_with_ids_that_are_there(working, api, ask, alice):
     written = {name: ask(next(iter(questions))) for name, questions in routes.writing(alice).items()}
     assert {name: answer.status_code for name, answer in written.items() if not answer.is_success} == {}
@@ -22,6 +23,7 @@ def test_each_route_that_reads_is_asked_with_ids_that_are_there(working, api, as
     assert {f"GET {path}" for path, methods in told.items() if "get" in methods} == reading.keys()
 
 
+@pytest.mark.one_process
 def test_the_question_is_one_that_an_article_answers(ask, alice):
     answered = [ask(question).json() for question, _number in zip(routes.writing(alice)["POST /v1/chats/messages"], range(2), strict=False)]
     assert [one["metadata"]["route"] for one in answered] == ["kb", "kb"]

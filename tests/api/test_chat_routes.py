@@ -77,6 +77,7 @@ def test_who_asked_states_that_it_was_a_general_question_and_gets_an_answer(as_b
     assert (listed["message_id"], listed["general"]) == (card["question_id"], True)
 
 
+@pytest.mark.one_process
 def test_who_gets_an_answer_whole_waits_for_no_eye(as_bob, api, monkeypatch):
     pauses, sleep = [], time.sleep
     monkeypatch.setattr(ai, "PAUSE", 0.0)
@@ -121,6 +122,7 @@ def test_who_loses_the_events_gets_that_answer_as_json_by_the_same_key(as_bob):
     assert len(as_bob.get(f"chats/threads/{streamed['thread_id']}/messages").json()["data"]) == 3
 
 
+@pytest.mark.one_process
 def test_of_two_at_once_with_one_key_the_second_is_told_to_wait(as_bob, monkeypatch):
     begun, go_on, ask = threading.Event(), threading.Event(), workflows.ask
 
@@ -143,6 +145,7 @@ def test_of_two_at_once_with_one_key_the_second_is_told_to_wait(as_bob, monkeypa
     assert len(as_bob.get(f"chats/threads/{told.json()['thread_id']}/messages").json()["data"]) == 2
 
 
+@pytest.mark.one_process
 def test_a_key_whose_question_failed_is_free_again(as_bob, monkeypatch):
     key, ask = {"Idempotency-Key": uuid4().hex}, workflows.ask
 

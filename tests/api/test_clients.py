@@ -52,6 +52,7 @@ def test_a_file_leaves_with_a_client_that_has_its_scope_and_with_a_persons_token
         assert "attachment" in answer.headers["content-disposition"]
 
 
+@pytest.mark.one_process
 def test_a_clients_files_leave_on_record_in_its_owners_name(api, make_client, alice, do_jobs):
     client_id, shown = make_client("owner", ["clinic.export", "audit.read"])
     assert api.post("clinic/export", headers=shown).status_code == 202
@@ -96,6 +97,7 @@ def copy(owner, monkeypatch):
     release()
 
 
+@pytest.mark.one_process
 def test_a_restored_copy_lets_no_client_in_until_it_is_released(api, make_client, alice, sign_in, copy):
     _id, shown = make_client("receptionist", ["patients.read", "patients.write"])
     for method in ("GET", "POST"):

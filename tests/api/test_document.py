@@ -40,6 +40,7 @@ def models() -> dict[str, type[BaseModel]]:
     return {name: kind for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
+@pytest.mark.one_process
 def test_the_document_names_the_routes_that_need_no_token(api, document):
     """Who is asked is looked at before what was sent, so nobody gets 401 everywhere else."""
     told = {(method, path) for method, path, route in operations(document) if route.get("security") == []}

@@ -118,6 +118,11 @@ def test_a_file_may_be_larger_than_other_requests_and_not_larger_than_the_page_t
     many = b"Name,Notes\n" + b"".join(b"Person Number%d,%s\n" % (n, b"x" * 9000) for n in range(8))
     assert len(many) > MOST_BYTES
     assert send(many).status_code == 202
+
+
+@pytest.mark.one_process
+def test_one_that_says_it_is_too_large_is_not_read(send):
+    """Not by a client that counts: it sends no body shorter than it said."""
     assert send(b"", **{"Content-Length": str(MOST_BYTES_OF_A_FILE + 1)}).status_code == 413
 
 
@@ -128,6 +133,7 @@ def test_one_that_does_not_tell_its_length_is_measured_while_it_comes(send):
     assert send(pieces()).status_code == 413
 
 
+@pytest.mark.one_process
 def test_one_is_stopped_and_gone_on_with_and_its_report_says_so(api, send, see, bob, do_jobs, monkeypatch):
     monkeypatch.setattr(imports, "BATCH", 1)
     job = send().json()["id"]
@@ -150,13 +156,13 @@ def test_one_is_stopped_and_gone_on_with_and_its_report_says_so(api, send, see, 
     assert api.post(f"jobs/{job}/continue", headers=send.shown).status_code == 409
 
 
-def test_only_who_may_import_and_read_notes_begins_one(api, send, sign_in, alice, rita, charlie):
+def test_only_who_may_import_and_read_notes_begins_one(api, origin, send, sign_in, alice, rita, charlie):
     job = send().json()["id"]
     for who, status in ((rita, 403), (alice, 404), (charlie, 404)):
         for rest in ("", "/report"):
             assert api.get(f"jobs/{job}{rest}", headers=sign_in(who)).status_code == status
     assert api.post("patients/import", content=PEOPLE, headers={"Content-Type": "text/csv", **sign_in(rita)}).status_code == 403
-    assert api.post("patients/import", content=PEOPLE, headers={"Content-Type": "text/csv", "Origin": "http://localhost"}).status_code == 401
+    assert api.post("patients/import", content=PEOPLE, headers={"Content-Type": "text/csv", "Origin": origin}).status_code == 401
     for scopes, status in ((["patients.import", "patients.notes"], 202), (["patients.import"], 403), (["patients.notes"], 403)):
         with db.scope(alice) as scope:
             token = api_clients.add(scope, Wanted("Robot", "owner", scopes))[1]

@@ -88,6 +88,7 @@ def frontend(monkeypatch):
     settings.get.cache_clear()
 
 
+@pytest.mark.one_process
 def test_another_site_is_let_in_by_the_list_alone(api, frontend):
     ask = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
     known, other = (api.options("patients", headers={**ask, "Origin": origin}) for origin in (frontend, "https://evil.example"))
@@ -96,6 +97,7 @@ def test_another_site_is_let_in_by_the_list_alone(api, frontend):
     assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.one_process
 def test_a_page_of_the_list_can_read_whatever_is_answered(api, frontend, sign_in, alice, monkeypatch):
     """The doorman's own refusals and a failure too; a site that is not on the list reads nothing."""
     mine, calls = sign_in(alice), []
@@ -109,6 +111,7 @@ def test_a_page_of_the_list_can_read_whatever_is_answered(api, frontend, sign_in
             assert ("X-Request-Id" in answer.headers["access-control-expose-headers"]) is (answer.json()["status"] == status)
 
 
+@pytest.mark.one_process
 def test_no_other_address_is_open_to_the_list(api, frontend):
     answer = api.get("http://localhost/generate", headers={"Origin": frontend})
     assert "access-control-allow-origin" not in answer.headers

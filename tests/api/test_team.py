@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from lib import settings
 from tests.conftest import PASSWORD
 
 
@@ -63,16 +64,23 @@ def test_nobody_manages_above_themselves_or_elsewhere(api, sign_in, alice, mona,
     assert [one["ended_at"] for one in api.get("team", headers=hers).json()] == [None] * 3
 
 
-def test_an_invitation_is_listed_until_it_is_withdrawn(as_alice):
+def test_an_invitation_is_listed_until_it_is_withdrawn(as_alice, origin):
     email = f"nora.{uuid4().hex}@example.org"
     link = as_alice.post("team/invitations", json={"email": email, "role": "clinician"})
     assert link.status_code == 201
-    assert link.json()["link"].startswith("http://localhost/?invite=")
+    assert link.json()["link"].startswith(f"{origin}/?invite=")
     (listed,) = as_alice.get("team/invitations").json()
     assert (listed["email"], listed["role"], listed["invited_by"]) == (email, "clinician", "Alice Adams")
     assert as_alice.delete(f"team/invitations/{listed['id']}").status_code == 204
     assert as_alice.get("team/invitations").json() == []
     assert as_alice.delete(f"team/invitations/{listed['id']}").status_code == 404
+
+
+def test_behind_a_proxy_that_ends_tls_the_link_is_of_https(as_alice, monkeypatch):
+    configured = settings.get().model_copy(update={"tls": True})
+    monkeypatch.setattr(settings, "get", lambda: configured)
+    link = as_alice.post("team/invitations", json={"email": f"nora.{uuid4().hex}@example.org", "role": "clinician"}).json()["link"]
+    assert link.startswith("https://localhost")
 
 
 def test_one_key_invites_once_and_the_link_stays_good(as_alice):

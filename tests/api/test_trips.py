@@ -16,6 +16,7 @@ from lib import db, patients
 from lib.patient_form import PatientForm
 from tests.trips import counted
 
+pytestmark = pytest.mark.one_process
 
 @pytest.fixture
 def patient(alice):
