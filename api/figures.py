@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.route import OneHop
 from api.session import may
-from lib import analytics, db, periods, sheets
+from lib import analytics, db, periods, replica, sheets
 from lib.errors import Invalid
 from lib.identity import Identity
 from lib.texts import _
@@ -71,8 +71,8 @@ def figure(figure: str, wanted: Annotated[Wanted, Query()], identity: Reader) ->
 def budgets(wanted: Annotated[Wanted, Query()], identity: Reader) -> list[Budget]:
     """By day, from three months on by week. Only where somebody asked something."""
     period = between(identity, wanted.period, wanted.first, wanted.last)
-    with db.scope(identity) as scope:
-        return [Budget.model_validate(row) for row in analytics.budgets(scope, period)]
+    with db.scope(identity) as scope, replica.reading(scope) as copy:
+        return [Budget.model_validate(row) for row in analytics.budgets(copy, period)]
 
 
 def between(identity: Identity, preset: str, first: date | None, last: date | None) -> periods.Period:

@@ -48,7 +48,7 @@ def run(names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
 
 
 def measure(name: str) -> list[dict[str, Any]]:
-    """In a process of its own. One that fails before it can tell anything has a row that says so."""
+    """In a process of its own. One that fails has a row that says so, beside those it had told by then."""
     print(f"--- {name}", flush=True)
     began = time.monotonic()
     with tempfile.NamedTemporaryFile("r") as file:
@@ -56,8 +56,10 @@ def measure(name: str) -> list[dict[str, Any]]:
                               env={**os.environ, "CHAIRSIDE_BENCH_ROWS": file.name})
         told = [json.loads(line) for line in Path(file.name).read_text().splitlines()]
     print(f"--- {name} ended with {done.returncode} after {time.monotonic() - began:.0f} s", flush=True)
-    failed = Row(name, None, note=f"it ended with {done.returncode}")
-    return told or [{**asdict(failed), "load": os.getloadavg()[0]}]
+    if done.returncode or not told:
+        failed = Row(name, None, note=f"it ended with {done.returncode}")
+        told.append({**asdict(failed), "load": os.getloadavg()[0]})
+    return told
 
 
 def table(found: dict[str, list[dict[str, Any]]], seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,16 @@ def test_one_that_fails_is_in_the_table(monkeypatch):
     found = report.run(["search"])
     [line] = list(report.lines(found))[1:]
     assert line.startswith("| search | – | – | – | **not measured**: it ended with 3 | – |")
+
+
+def test_one_that_fails_after_its_first_rows_keeps_them_and_says_so(monkeypatch):
+    def fail(*_arguments, env, **_options):
+        Path(env["CHAIRSIDE_BENCH_ROWS"]).write_text(json.dumps({"what": "one letter", "goal": 50, "result": 20, **LOADED}) + "\n")
+        return subprocess.CompletedProcess([], 3)
+    monkeypatch.setattr(subprocess, "run", fail)
+    first, last = list(report.lines(report.run(["search"])))[1:]
+    assert first.startswith("| one letter |")
+    assert "**not measured**: it ended with 3" in last
 
 
 def test_without_chromium_each_of_the_browser_s_rows_says_so(told, monkeypatch):

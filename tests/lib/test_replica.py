@@ -4,8 +4,11 @@ import io
 import zipfile
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from api import figures
 from lib import (
+    analytics,
     api_clients,
     audit_trail,
     clinic_export,
@@ -17,10 +20,12 @@ from lib import (
     patients,
     replica,
     settings,
+    shares,
     startup,
     team,
 )
 from lib.patient_form import PatientForm
+from lib.settings import ROOT
 from tests.replicas import streaming
 
 WHERE = "select pg_is_in_recovery()"
@@ -62,6 +67,48 @@ def test_an_export_comes_from_the_replica_and_is_on_the_primarys_record(looked_a
         assert "Ann Lee" in patient_export.export(scope)
         assert read == [True]
         assert scope.value("select count(*) from audit_log where clinic_id = :clinic_id and action = 'export'") == 1
+
+
+@pytest.fixture
+def read_by(looked_at, monkeypatch):
+    """Where each figure came from since."""
+    read = []
+    for thing in (analytics, shares):
+        for name in ("usage", "budgets", "patients"):
+            if hasattr(thing, name):
+                ask = getattr(thing, name)
+                monkeypatch.setattr(thing, name, lambda scope, *rest, ask=ask: read.append(scope.value(WHERE)) or ask(scope, *rest))
+    return read
+
+
+def test_the_page_of_figures_comes_from_the_replica(read_by, looked_at, alice, token_of):
+    usage(alice)
+    looked_at.catch_up()
+    at = AppTest.from_file(str(ROOT / "ui" / "main.py"), default_timeout=30)
+    at.user = {"session": token_of(alice)}
+    at.switch_page("../pages/analytics.py").run()
+    assert not at.exception
+    at.query_params["section"] = "cost"
+    assert not at.run().exception
+    assert len(read_by) >= 3
+    assert all(read_by)
+
+
+def test_a_programs_figures_and_budgets_come_from_the_replica(read_by, looked_at, alice):
+    usage(alice)
+    looked_at.catch_up()
+    wanted = figures.Wanted()
+    assert figures.figure("messages", wanted, alice).rows
+    figures.budgets(wanted, alice)
+    assert read_by == [True, True]
+
+
+def usage(who) -> None:
+    with db.scope(who) as scope:
+        scope.run("""
+            insert into ai_calls (clinic_id, message_id, user_id, route, status, latency_ms, finished_at)
+            values (:clinic_id, uuidv7(), :me, 'kb', 'ok', 40, now())
+            """, me=who.user_id)
 
 
 def test_the_walls_stand_on_the_replica_too(looked_at, alice, charlie):
