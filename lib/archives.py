@@ -70,7 +70,11 @@ def unarchive(connection: Connection, parent: str, month: date, folder: Path) ->
     if not found.file.exists():
         raise SetUpError(f"{found.file} is missing. Put it back there; nothing was changed.")
     _make(connection, found)
-    if _rows_in(connection, found) != bytes(kept.digest) or _count_all(connection, found.child) != found.rows:
+    try:
+        digest = _rows_in(connection, found)
+    except sealed_file.Damaged as error:
+        raise SetUpError(f"{error.found} Nothing was read back.") from None
+    if digest != bytes(kept.digest) or _count_all(connection, found.child) != found.rows:
         raise SetUpError(f"{found.file} is not what was archived. Nothing was put back.")
     if parent != "audit_log":
         _bring_up_to_date(connection, found)

@@ -37,6 +37,21 @@ class Made:
     finished_at: datetime
 
 
+@dataclass(frozen=True)
+class Recovered:
+    """`copied`: when the copy of the cluster was made that it went on from. `clusters`: how many have left a log in the folder of
+    backups."""
+
+    copied: datetime
+    clinics: int
+    patients: int
+    clusters: int
+
+    @property
+    def file(self) -> str:
+        return self.copied.strftime(wal.NAME)
+
+
 def last() -> Made | None:
     """For whoever watches the installation: older than 26 hours is a reason to wake somebody."""
     return _newest("tables")
@@ -70,8 +85,22 @@ def run_if_due(server: embedded.Server | None, now: datetime | None = None) -> P
 
 def ship_log(server: embedded.Server | None) -> None:
     """What the embedded server left of its log since, under the same conditions. Not a part of a backup, which takes minutes."""
-    if server and is_set_up(server) and not quarantine.is_on():
+    if server and keeps_log(server):
         wal.ship(server)
+
+
+def keeps_log(server: embedded.Server) -> bool:
+    """A restored copy's log may not follow that of the cluster it was copied from: both count as one until it is released."""
+    return is_set_up(server) and not quarantine.is_on()
+
+
+def ship_rest(server: embedded.Server) -> None:
+    """What it left when it was stopped. A stop succeeds without it."""
+    try:
+        wal.ship(server)
+    except OSError as error:
+        log.warning("the end of the write-ahead log could not be carried off; it will be when Chairside runs again",
+                    folder=str(settings.get().backups), reason=error.strerror)
 
 
 def is_set_up(server: embedded.Server | None) -> bool:
@@ -207,6 +236,7 @@ def newest(folder: Path) -> Path:
 def restore(path: Path, owner_url: str, *, over_data: bool = False) -> Manifest:
     """Into an empty database, or with `over_data` in place of what is there; all of it or nothing. Read to its end first."""
     keys = _keys_to_read()
+    _refuse_cluster(path, keys)
     manifest = dump.check(sealed_file.read(path, keys))
     if manifest.schema_version not in migrations.known():
         raise SetUpError(f"{path} is of schema version {manifest.schema_version}, which this older code does not know. "
@@ -221,9 +251,16 @@ def restore(path: Path, owner_url: str, *, over_data: bool = False) -> Manifest:
     return manifest
 
 
-def restore_until(until: datetime | None) -> datetime:
+def _refuse_cluster(path: Path, keys: list[str]) -> None:
+    """A dump begins with its manifest, as a comment."""
+    if not next(sealed_file.read(path, keys)).startswith(b"-- {"):
+        raise SetUpError(f"{path} is a copy of the cluster, or a piece of its log, and not of the tables: `make restore UNTIL=…` "
+                         "brings it back. Nothing was restored.")
+
+
+def restore_until(until: datetime | None) -> Recovered:
     """The embedded server's data folder, which must be empty, as it was at that moment; None: as late as the log goes, if
-    none of it is missing. Returns when the copy was made that it went on from."""
+    none of it is missing."""
     _keys_to_read()
     configured = settings.get()
     copied = wal.recover(configured.backups, configured.data, until)
@@ -231,9 +268,17 @@ def restore_until(until: datetime | None) -> datetime:
     try:
         with db.translated(), db.open_engine(server.url("chairside_owner"), poolclass=NullPool).begin() as connection:
             _settle(connection, "write-ahead log", until or wal.reached(server.cluster) or copied)
+        return Recovered(copied, *_count(server), wal.clusters(configured.backups))
     finally:
         server.stop()
-    return copied
+
+
+def _count(server: embedded.Server) -> tuple[int, int]:
+    """Clinics and patients, past the walls that bind the tables' owner."""
+    with psycopg.connect(server.url("postgres"), row_factory=tuple_row) as connection:
+        found = connection.execute("select (select count(*) from clinics), (select count(*) from patients)").fetchone()
+    assert found
+    return found
 
 
 def _settle(connection: Connection, source: str, taken_at: datetime) -> None:

@@ -60,16 +60,16 @@ class Server:
             if not _running(self.cluster):
                 _launch(self)
 
-    def stop(self) -> None:
-        """Let go, and stop the server when nobody else holds it."""
-        with _starting(self.home):
+    def stop(self) -> bool:
+        """Let go, and stop the server when nobody else holds it. True if so: then the end of its log lies in `archive`."""
+        with _starting(self.home), self.lock:
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return self.lock.close()
+                return False
             if _running(self.cluster):
                 programs.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.cluster))
-            self.lock.close()
+            return True
 
 
 def start(data: Path) -> Server:

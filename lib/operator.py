@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import NullPool
 
 from lib import alerts, archives, archivist, auth, backup, db, embedded, migrations, quarantine, rescue, settings, startup, vault
-from lib.errors import AppError, SetUpError
+from lib.errors import AppError, SetUpError, Unavailable
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     watch.add_argument("--test", action="store_true", help="send one to CHAIRSIDE_ALERT_MAIL and CHAIRSIDE_ALERT_WEBHOOK")
     watch.set_defaults(run=show_alerts)
     retry = commands.add_parser("retry", help="let a failed job run again")
-    retry.add_argument("id", type=int)
+    retry.add_argument("id", nargs="?", default="")
     retry.set_defaults(run=retry_job)
     commands.add_parser("key", help="print a new key for CHAIRSIDE_ENCRYPTION_KEYS").set_defaults(run=print_key)
     commands.add_parser("rotate-keys", help="seal what is stored with the newest key").set_defaults(run=rotate_keys)
@@ -58,6 +59,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
+    except Unavailable as error:  # of a password with an @ that was not written %40 the rest counts as the host
+        sys.exit(f"{error}\n{re.sub(r'[^ ]*@', '…@', error.reason)}".strip())
     except AppError as error:
         sys.exit(str(error))
     except OSError as error:  # a full disk, a folder of somebody else's
@@ -91,9 +94,11 @@ def draft_migration(arguments: argparse.Namespace) -> None:
 def open_clinic(_arguments: argparse.Namespace) -> None:
     startup.start()
     try:
-        account = auth.sign_up(full_name=input("Full name of the owner: "), clinic_name=input("Clinic name: "),
-                               country=re.sub(r"\W", "", input("Country (two letters): ")).upper() or "US",
-                               email=input("Email: "), password=getpass.getpass("Password: "), only_first=False)
+        with _asking():
+            told = {"full_name": input("Full name of the owner: "), "clinic_name": input("Clinic name: "),
+                    "country": re.sub(r"\W", "", input("Country (two letters): ")).upper() or "US",
+                    "email": input("Email: "), "password": getpass.getpass("Password: ")}
+        account = auth.sign_up(**told, only_first=False)
         say(f"{account.email} can sign in now.")
     finally:
         startup.stop()
@@ -101,7 +106,8 @@ def open_clinic(_arguments: argparse.Namespace) -> None:
 
 def reset_user(arguments: argparse.Namespace) -> None:
     """Through the owner role, because the app may not. It rescues a lone owner, too."""
-    email = input("Email: ")
+    with _asking():
+        email = input("Email: ")
     with as_owner() as connection:
         person = connection.execute(text("select id, email from users where email_norm = app.fold_email(:email)"),
                                     {"email": auth.clean(email)}).first()
@@ -111,6 +117,16 @@ def reset_user(arguments: argparse.Namespace) -> None:
         told = help_out(connection, person.id, person.email)
         connection.execute(text("insert into security_events (kind, user_id) values ('reset_asked', :id)"), {"id": person.id})
     say(told)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """At a terminal: somebody may end it instead, and a script may have no answers."""
+    try:
+        yield
+    except (EOFError, KeyboardInterrupt):
+        say("")  # ends the question's line
+        raise SetUpError("Nothing was changed: a question was left without an answer. Type the command at a terminal.") from None
 
 
 def show_jobs(_arguments: argparse.Namespace) -> None:
@@ -141,13 +157,15 @@ def show_jobs(_arguments: argparse.Namespace) -> None:
 
 
 def retry_job(arguments: argparse.Namespace) -> None:
+    if not arguments.id.isdecimal():
+        raise SetUpError("Say which: make retry JOB=4711. `make jobs` lists those that failed.")
     with as_owner() as connection:
         connection.execute(text("set local search_path = procrastinate, public"))
         failed = connection.execute(text("select 1 from procrastinate_jobs where id = :id and status = 'failed'"),
-                                    {"id": arguments.id}).scalar()
+                                    {"id": int(arguments.id)}).scalar()
         if not failed:
-            raise SetUpError("No job of this number has failed. `python -m lib.operator jobs` lists those that did.")
-        connection.execute(text("select procrastinate_retry_job_v2(:id, now(), null, null, null)"), {"id": arguments.id})
+            raise SetUpError("No job of this number has failed. `make jobs` lists those that did.")
+        connection.execute(text("select procrastinate_retry_job_v2(:id, now(), null, null, null)"), {"id": int(arguments.id)})
     say(f"Job {arguments.id} waits for a worker.")
 
 
@@ -177,21 +195,28 @@ def rotate_keys(_arguments: argparse.Namespace) -> None:
         renewed = [{"id": row.id, "secret": vault.renew(row.totp_secret)} for row in sealed]
         if renewed:
             connection.execute(text("update users set totp_secret = :secret where id = :id"), renewed)
-        renewed += _rotate_provider_keys(connection)
+        count = len(renewed) + _rotate_provider_keys(connection)
+        archived = len(archives.away(connection))
         connection.execute(text("delete from long_jobs where kind = 'export'"))  # kept for a day, and soon made anew
-    say(f"{len(renewed)} stored secrets are sealed with the newest key now. The older keys are not needed any more. "
+    files = f" {archived} archived files may need them, too." if archived else ""
+    say(f"{count} stored secrets are sealed with the newest key now. Keep the older keys: backups made before need them.{files} "
         "Exports that were kept for their owners are gone: they are made anew when somebody asks.")
 
 
-def _rotate_provider_keys(connection: Connection) -> list[dict[str, object]]:
-    """Those of clinics with an AI provider of their own."""
-    sealed = connection.execute(text("""
-        select clinic_id, api_key from assistant_settings where api_key is not null for update
-        """)).all()
-    renewed: list[dict[str, object]] = [{"id": row.clinic_id, "secret": vault.renew(row.api_key)} for row in sealed]
-    if renewed:
-        connection.execute(text("update assistant_settings set api_key = :secret where clinic_id = :id"), renewed)
-    return renewed
+def _rotate_provider_keys(connection: Connection) -> int:
+    """Those of clinics with an AI provider of their own. One by one: a distributed engine locks no rows of several clinics."""
+    clinics = connection.execute(text("select clinic_id from assistant_settings where api_key is not null")).scalars().all()
+    return sum(_rotate_provider_key(connection, clinic) for clinic in clinics)
+
+
+def _rotate_provider_key(connection: Connection, clinic: UUID) -> bool:
+    """False where it was taken away meanwhile."""
+    sealed = connection.execute(text("select api_key from assistant_settings where clinic_id = :clinic for update"),
+                                {"clinic": clinic}).scalar()
+    if sealed:
+        connection.execute(text("update assistant_settings set api_key = :secret where clinic_id = :clinic"),
+                           {"clinic": clinic, "secret": vault.renew(sealed)})
+    return bool(sealed)
 
 
 def archive(arguments: argparse.Namespace) -> None:
@@ -234,9 +259,10 @@ def make_backup(_arguments: argparse.Namespace) -> None:
 def restore(arguments: argparse.Namespace) -> None:
     began = datetime.now(UTC)
     if arguments.until:
-        copied = backup.restore_until(_moment(arguments.until))
+        found = backup.restore_until(_moment(arguments.until))
         when = "at the end of its log" if arguments.until == "end" else "then"
-        told = f"The database is as it was {when}, from the copy of {copied:%Y-%m-%d %H:%M:%S} UTC on."
+        told = (f"The database is as it was {when}, from the copy of {found.copied:%Y-%m-%d %H:%M:%S} UTC on. It holds "
+                f"{found.clinics:,} clinics and {found.patients:,} patients.{_others(found)}")
     else:
         with _owner_address() as url:
             path = arguments.file or backup.newest(settings.get().backups)
@@ -244,6 +270,15 @@ def restore(arguments: argparse.Namespace) -> None:
         told = f"{path}: {manifest.row_count:,} rows of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC are back."
     say(f"{told} It took {(datetime.now(UTC) - began).total_seconds():.0f} seconds. Everybody is signed out, no mail is sent and "
         "no provider called until `make release`.")
+
+
+def _others(found: backup.Recovered) -> str:
+    """A Chairside that was started by mistake on an empty folder copies itself, too, and later than the one that was lost."""
+    if found.clusters < 2:
+        return ""
+    return (f" {found.clusters} databases left their logs in {settings.get().backups}; this is the one that was copied at "
+            f"{found.copied:%H:%M:%S} UTC on {found.copied:%Y-%m-%d}. If you want another, move {found.file} out of that folder "
+            "and restore to an empty data folder once more.")
 
 
 def _moment(text: str) -> datetime | None:

@@ -30,6 +30,11 @@ CHUNK = 1 << 20
 class Damaged(SetUpError):
     """This file is not what was written. Nothing was restored. Take another copy of it, or an older one."""
 
+    def __init__(self, found: str, advice: str = "") -> None:
+        """`found`: what is wrong, for whoever reads a file to do something else than to restore it."""
+        super().__init__(f"{found} Nothing was restored.{advice}")
+        self.found = found
+
 
 class Writer:
     """Takes any amount of bytes; holds one chunk of them."""
@@ -102,19 +107,19 @@ def _unseal(path: Path, cipher: AESGCM, sealed: bytes, header: bytes, number: in
     try:
         return cipher.decrypt(_nonce(number, last), sealed, header)
     except (InvalidTag, ValueError):  # ValueError: shorter than a tag
-        raise Damaged(f"{path} was changed after it was written, in the megabyte from byte {HEADER + number * (CHUNK + TAG):,}. "
-                      "Nothing was restored. Take another copy of it, or an older one.") from None
+        raise Damaged(f"{path} was changed after it was written, in the megabyte from byte {HEADER + number * (CHUNK + TAG):,}.",
+                      " Take another copy of it, or an older one.") from None
 
 
 def _find_key(path: Path, header: bytes, keys: Sequence[str]) -> str:
     if not header.startswith(MAGIC) or len(header) < HEADER:
-        raise Damaged(f"{path} is no sealed file of Chairside's, or its beginning was changed. Nothing was restored.")
+        raise Damaged(f"{path} is no sealed file of Chairside's, or its beginning was changed.")
     mark = header[len(MAGIC):len(MAGIC) + MARK]
     for key in keys:
         if _mark(key) == mark:
             return key
     raise Damaged(f"{path} was encrypted with a key that is not in CHAIRSIDE_BACKUP_KEYS (backups) or CHAIRSIDE_ENCRYPTION_KEYS "
-                  f"(archives): one whose SHA-256 begins with {mark.hex()}. Nothing was restored.")
+                  f"(archives): one whose SHA-256 begins with {mark.hex()}.")
 
 
 def _check_end(path: Path, file: BinaryIO) -> int:
@@ -122,7 +127,7 @@ def _check_end(path: Path, file: BinaryIO) -> int:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - len(END), 0))
     if file.read() != END:
-        raise Damaged(f"{path} was cut off: its end is missing. Nothing was restored. Copy it again, or take an older one.")
+        raise Damaged(f"{path} was cut off: its end is missing.", " Copy it again, or take an older one.")
     return size - len(END)
 
 

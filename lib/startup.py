@@ -3,6 +3,7 @@
 import atexit
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,7 @@ from lib import answers, archivist, audit, backup, db, disks, embedded, knowledg
 from lib.errors import SetUpError, Unavailable
 
 log = structlog.get_logger()
+PATIENCE = 20.0  # seconds for the end of the log when everything stops; a service manager kills after a minute
 _stopping = threading.Event()
 _server: embedded.Server | None = None
 _keepers: list[threading.Thread] = []
@@ -99,11 +101,20 @@ def stop() -> None:
     if _keepers:
         _attempt(seal)  # nothing stays open to changes while nobody is looking
     _keepers.clear()
+    keeps_log = _server is not None and db.is_connected() and backup.keeps_log(_server)  # which the database knows
     replica.disconnect()
     db.disconnect()
-    if _server is not None:
-        _server.stop()
+    if _server is not None and _server.stop() and keeps_log:
+        _ship_rest(_server)
     _server = None
+
+
+def _ship_rest(server: embedded.Server) -> None:
+    """By a thread of its own: a folder elsewhere that went away may keep whoever looks at it waiting, and a stop must end."""
+    carrier = threading.Thread(target=backup.ship_rest, args=(server,), daemon=True, name="log")
+    with suppress(RuntimeError):  # at an interpreter's exit newer Pythons begin no thread
+        carrier.start()
+        carrier.join(PATIENCE)
 
 
 def folders() -> list[Path]:

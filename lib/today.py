@@ -52,7 +52,8 @@ def count(scope: Scope) -> Counts:
     counted = _count(scope)
     if scope.identity.role != "owner":
         return counted
-    more: int = scope.value("select count(*) from app.installation_alerts() where cleared_at is null")  # these lie with no clinic's rows
+    # Asked apart: these lie where no clinic's rows do.
+    more: int = scope.value("select count(*) from app.installation_alerts() where cleared_at is null")
     return replace(counted, alerts=counted.alerts + more)
 
 

@@ -146,6 +146,11 @@ def recover(folder: Path, data: Path, until: datetime | None) -> datetime:
     return _moment(start)
 
 
+def clusters(folder: Path) -> int:
+    """How many have left their log there. More than one where Chairside was started anew on an empty folder."""
+    return len({path.parent for path in folder.glob(f"wal/*/*{SUFFIX}")})
+
+
 def reached(cluster: Path) -> datetime | None:
     """When the last transaction ended that `recover` brought back; None: the log held none."""
     told: list[str] = LAST.findall((cluster / "start.log").read_text(errors="replace"))

@@ -11,7 +11,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from lib import account, auth, factors, grants, passwords, tokens
+from lib import account, auth, factors, grants, passwords, settings, tokens
 from tests.conftest import PASSWORD
 
 
@@ -47,6 +47,19 @@ def test_somebody_opens_a_clinic(api):
     assert api.post("auth/register", json={**new, "password": "short"}).status_code == 422
 
 
+@pytest.mark.one_process
+@pytest.mark.parametrize("policy", ["first", "closed"])
+def test_where_sign_up_is_closed_a_program_is_told_whom_to_ask(api, alice, monkeypatch, policy):
+    monkeypatch.setenv("CHAIRSIDE_SIGNUP", policy)
+    settings.get.cache_clear()
+    new = {"full_name": "Nora North", "clinic_name": "North Dental", "email": f"nora.{uuid4().hex[:12]}@example.org", "password": PASSWORD}
+    answer = api.post("auth/register", json=new)
+    monkeypatch.undo()
+    settings.get.cache_clear()
+    assert answer.status_code == 403
+    assert answer.json()["detail"] == "Sign-up is closed. Ask whoever runs this installation to open a clinic for you."
+
+
 def test_a_wrong_password_and_an_unknown_person_look_alike(api, alice):
     wrong, unknown = (api.post("auth/login", json={"email": email, "password": "wrong"})
                       for email in (alice.email, "nobody@example.org"))
@@ -55,6 +68,7 @@ def test_a_wrong_password_and_an_unknown_person_look_alike(api, alice):
     assert wrong.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.one_process
 def test_an_unknown_person_costs_as_much_hashing_as_a_known_one(api, alice, monkeypatch):
     """Counted, since a clock would not tell on a busy machine. From the first stranger of a process on."""
     passwords._nobodys_hash.cache_clear()
@@ -75,6 +89,7 @@ def test_an_unknown_person_costs_as_much_hashing_as_a_known_one(api, alice, monk
     assert work == [work[0]] * 4
 
 
+@pytest.mark.one_process
 def test_the_sixth_wrong_password_waits(api, login, alice):
     """The form's own counter: what fails there counts here."""
     for _try in range(3):
@@ -172,10 +187,11 @@ def test_with_a_token_no_cookie_is_looked_at(api, alice, cookie_of):
     assert answer.status_code == 401
 
 
-def test_a_cookie_changes_nothing_from_another_site(api, alice, cookie_of):
-    cookie = {"Cookie": f"chairside={cookie_of(alice)}"}
+def test_a_cookie_changes_nothing_from_another_site(api, origin, alice, cookie_of):
+    name = "__Host-chairside" if origin.startswith("https") else "chairside"
+    cookie = {"Cookie": f"{name}={cookie_of(alice)}"}
     assert api.post("patients", json={"full_name": "Ann"}, headers=cookie).status_code == 403
-    assert api.post("patients", json={"full_name": "Ann"}, headers={**cookie, "Origin": "http://localhost"}).status_code == 201
+    assert api.post("patients", json={"full_name": "Ann"}, headers={**cookie, "Origin": origin}).status_code == 201
 
 
 def test_a_session_changes_its_clinic(api, login, alice, charlie, owner):
@@ -193,6 +209,7 @@ def test_a_session_changes_its_clinic(api, login, alice, charlie, owner):
     assert api.post(f"clinics/{uuid4()}/switch", headers=bearer(told)).status_code == 404
 
 
+@pytest.mark.one_process
 def test_nobody_waits_for_those_who_come_to_work_all_at_once(api, alice, login, monkeypatch):
     """More sign-ins than there are threads, and each of them stuck at the password."""
     headers, looked_at = bearer(login(alice).json()), threading.Event()

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from lib import (
@@ -350,6 +351,16 @@ def test_of_two_who_were_told_apart_neither_is_passed_over(owner, alice, old, pu
 def test_months_that_follow_one_another_are_named_as_one(alice):
     months = [date(2024, 11, 1), date(2024, 12, 1), date(2025, 1, 1), date(2025, 3, 1)]
     assert "Messages of November 2024 – January 2025, March 2025 may" in archived_months.messages_missing(months, alice)
+
+
+def test_a_month_whose_key_is_lacking_is_said_to_be_where_it_was(owner, old, put_away, tmp_path, monkeypatch):
+    [month] = put_away("ai_calls")
+    with monkeypatch.context() as patch, owner.begin() as connection:
+        patch.setattr(vault, "keys", lambda: [Fernet.generate_key().decode()])
+        with pytest.raises(SetUpError, match=r"a key that is not in .* begins with \w+\. Nothing was read back\.$"):
+            archives.unarchive(connection, month.parent, month.month, tmp_path)
+        connection.rollback()
+    assert ("ai_calls", MONTH) in away(owner)
 
 
 def test_a_damaged_or_exchanged_file_is_put_back_by_nobody(owner, old, put_away, tmp_path):

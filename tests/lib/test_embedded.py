@@ -31,9 +31,9 @@ def holder(data: Path) -> subprocess.Popen:
 
 def test_the_last_one_out_stops_the_server(tmp_path):
     first, second = embedded.start(tmp_path), embedded.start(tmp_path)
-    first.stop()
+    assert not first.stop()
     assert embedded._running(second.cluster)
-    second.stop()
+    assert second.stop()
     assert not embedded._running(second.cluster)
 
 

@@ -178,6 +178,36 @@ def test_a_database_of_another_version_is_left_alone(database, monkeypatch):
         pass
 
 
+@pytest.mark.parametrize("command", ["reset-user", "open-clinic"])
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
+def test_questions_that_nobody_answers_change_nothing(database, monkeypatch, command, end):
+    def leave(_question):
+        raise end
+    monkeypatch.setattr(startup, "stop", lambda: None)  # the database is every test's
+    monkeypatch.setattr("builtins.input", leave)
+    monkeypatch.setattr("sys.argv", ["operator", command])
+    with pytest.raises(SystemExit, match=r"^Nothing was changed: a question was left without an answer"):
+        operator.main()
+
+
+@pytest.mark.parametrize(("change", "reason"), [
+    ((":hunter2@/", ":hunter2@127.0.0.1:1/"), "Connection refused"), ((":hunter2@/", ":hunter2@db.invalid/"), "db.invalid"),
+    ((":hunter2@/", ":p@hunter2@127.0.0.1:1/"), "…@127.0.0.1"), (("?", "?sslmode=nonsense&"), "sslmode"), (("?", "?"), "password authentication failed")])
+def test_why_the_database_cannot_be_reached_is_told_without_its_password(database, monkeypatch, change, reason):
+    address = re.sub(r":[^:@]*@", ":hunter2@", startup._server.url("chairside_owner")).replace(*change)
+    if "127" in address or "invalid" in address:
+        address = address.partition("?")[0]
+    for command in ("migrate", "jobs"):
+        monkeypatch.setenv("DATABASE_OWNER_URL", address)
+        monkeypatch.setattr("sys.argv", ["operator", command])
+        with pytest.raises(SystemExit) as refusal:
+            operator.main()
+        first, why = str(refusal.value).splitlines()
+        assert "can't be reached right now" in first
+        assert reason in why
+        assert "hunter2" not in why
+
+
 def test_moments_are_read_with_their_zone_or_as_utc():
     from datetime import UTC, datetime
     nine = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
@@ -257,6 +287,21 @@ def test_a_clinics_own_provider_key_is_rotated_too(run, owner, keys, alice):
     assert vault.unseal(row.api_key) == "sk-own"
 
 
+def test_a_rotation_tells_what_still_needs_the_older_keys(run, owner, keys):
+    with owner.begin() as connection:
+        connection.execute(text("update users set totp_secret = null, totp_since = null"))
+        connection.execute(text("delete from assistant_settings"))
+    keys(Fernet.generate_key().decode())
+    assert "Keep the older keys: backups made before need them. Exports" in run("rotate-keys")
+    with owner.begin() as connection:
+        connection.execute(text("insert into archives (parent, month, file, rows, digest) values ('ai_calls', '2001-01-01', 'f', 1, sha256('a'))"))
+    try:
+        assert "backups made before need them. 1 archived files may need them, too." in run("rotate-keys")
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text("delete from archives where month = '2001-01-01'"))
+
+
 def test_a_rotation_leaves_no_export_that_the_new_key_does_not_open(run, owner, keys, alice):
     with owner.begin() as connection:
         connection.execute(text("update users set totp_secret = null, totp_since = null"))
@@ -290,3 +335,9 @@ def test_the_queue_and_its_failures_are_shown_and_one_is_tried_again(run, owner,
     with owner.begin() as connection:
         connection.execute(text("set local search_path = procrastinate"))
         connection.execute(text("delete from procrastinate_jobs where id = :id"), {"id": job})
+
+
+@pytest.mark.parametrize("typed", [[], ["all"]])
+def test_a_retry_wants_to_know_of_which_job(run, typed):
+    with pytest.raises(SystemExit, match="Say which: make retry JOB=4711"):
+        run("retry", *typed)

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from lib import embedded, migrations, quarantine, sealed_file, settings, wal
+from lib import backup, embedded, migrations, quarantine, sealed_file, settings, wal
 from lib.errors import SetUpError
+from lib.settings import ROOT
 from tests.lib.test_backup import KEY, Machine, configured, machine, serving_from  # noqa: F401 - fixtures
 
 
@@ -72,7 +75,9 @@ def test_any_moment_since_the_copy_comes_back(archive, machine, capsys):  # noqa
     for name, until, found in (("second", f"{archive['b']:%Y-%m-%dT%H:%M:%S.%fZ}", ["a", "b"]), ("third", "end", ["a", "b", "c", "d", "e"])):
         new = machine(name)
         began = time.monotonic()
-        assert "no mail is sent" in new.type("lib.operator", "restore", "--until", until)
+        told = new.type("lib.operator", "restore", "--until", until)
+        assert f"It holds {len(found)} clinics and 0 patients. It took" in told
+        assert "no mail is sent" in told
         with capsys.disabled():
             print(f"\nback at {until} in {time.monotonic() - began:.1f} s")
         with new.server() as server:
@@ -85,6 +90,107 @@ def test_any_moment_since_the_copy_comes_back(archive, machine, capsys):  # noqa
                 [[taken_at]] = connection.execute("select taken_at from restores")
                 assert taken_at == archive["b"] if until != "end" else archive["d"] < taken_at < archive["e"]
                 assert connection.execute("select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'").fetchone() == (0,)
+
+
+WRITE = """
+import os, time, psycopg
+from datetime import UTC, datetime
+from lib import startup
+startup.start()
+with psycopg.connect(startup._server.url("chairside_app"), autocommit=True) as connection:
+    for name in os.environ.get("NAMES", "ab"):
+        connection.execute("select app.sign_up(%s, 'A', 'x', %s, 'DE', 'Europe/Berlin', 'EUR', 'en', '112', false)", [name + "@example.org", name])
+        time.sleep(0.2)
+        print(datetime.now(UTC).isoformat(), flush=True)
+"""
+STOP = "startup.stop()"
+STOP_BESIDE_ANOTHER = """
+from lib import embedded
+other = embedded.start(startup._server.data)
+(other.archive / ("0" * 24)).write_bytes(b"the other process carries it off in its minute")
+startup.stop()
+other.stop()
+"""
+CRASH = "import os; os.kill(int((startup._server.cluster / 'postmaster.pid').read_text().split()[0]), 9); os._exit(1)"
+
+
+def write(machine: Machine, end: str, **environment: str) -> subprocess.CompletedProcess:  # noqa: F811
+    """A process of Chairside that opens two clinics and ends so. It prints the moments after each."""
+    return subprocess.run([sys.executable, "-c", WRITE + end], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                          env=machine.environment | {"CHAIRSIDE_DATA": str(machine.data)} | environment)
+
+
+def left_behind(machine: Machine) -> list[str]:  # noqa: F811
+    """The pieces of its log that nobody has carried off."""
+    name = machine.data / "cluster.id"
+    home = embedded.STATE / name.read_text() if name.exists() else machine.data
+    return [path.name for path in (home / "wal").iterdir() if wal.SEGMENT.fullmatch(path.name)]
+
+
+@pytest.mark.parametrize("end", [STOP, CRASH], ids=["stopped", "crashed"])
+def test_what_was_written_just_before_the_stop_is_in_the_folder_of_backups(configured, machine, end):  # noqa: F811
+    first, second = machine("first"), machine("second")
+    first.type("lib.operator", "backup")
+    done = write(first, end)
+    assert done.returncode == (end == CRASH), done.stderr
+    if end == CRASH:
+        first.type("lib.operator", "migrate")  # starts once more, and stops
+    assert left_behind(first) == []
+    first.destroy()
+    second.type("lib.operator", "restore", "--until", done.stdout.split()[0])
+    with second.server() as server:
+        assert clinics(server) == ["a"]
+
+
+def test_a_stop_beside_another_process_carries_nothing_off(configured, machine):  # noqa: F811
+    first = machine("first")
+    done = write(first, STOP_BESIDE_ANOTHER)
+    assert done.returncode == 0, done.stderr
+    assert left_behind(first)
+    assert not list(configured.glob("wal/*/*"))
+
+
+def test_a_stop_succeeds_where_the_folder_of_backups_is_away(configured, machine, tmp_path):  # noqa: F811
+    (tmp_path / "file").touch()
+    first = machine("first")
+    done = write(first, STOP, CHAIRSIDE_BACKUPS=str(tmp_path / "file" / "backups"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("could not be carried off") + done.stderr.count("could not be carried off") == 1
+    assert "Traceback" not in done.stderr
+    assert left_behind(first)
+
+
+def test_a_stop_ends_where_the_folder_of_backups_answers_nobody(configured, machine):  # noqa: F811
+    hang = "import time; from lib import wal; startup.PATIENCE = 1; wal.ship = lambda _server: time.sleep(999); "
+    assert write(machine("first"), hang + STOP).returncode == 0
+
+
+def test_a_copy_that_is_not_released_adds_nothing_to_the_log_it_came_from(archive, configured, machine):  # noqa: F811
+    """PostgreSQL would follow its timeline from then on, and not that of the installation which lives."""
+    drill = machine("drill")
+    drill.type("lib.operator", "restore", "--until", f"{archive['b']:%Y-%m-%dT%H:%M:%S.%fZ}")
+    before = sorted(configured.glob("wal/*/*"))
+    assert write(drill, STOP, NAMES="xy").returncode == 0
+    assert left_behind(drill)
+    assert sorted(configured.glob("wal/*/*")) == before
+
+
+@pytest.mark.parametrize("pattern", ["cluster-*.backup", "wal/*/*.sealed"])
+def test_what_is_no_backup_of_the_tables_says_how_it_is_brought_back(archive, configured, pattern):  # noqa: F811
+    path = sorted(configured.glob(pattern))[-1]
+    with pytest.raises(SetUpError, match=r"is a copy of the cluster, .*`make restore UNTIL=…` brings it back"):
+        backup.restore(path, "postgresql://never.asked/", over_data=True)
+
+
+def test_where_several_databases_left_their_logs_it_is_said_which_one_came_back(archive, configured, machine):  # noqa: F811
+    """Somebody started Chairside on an empty folder, and its copy is the newest."""
+    (configured / "wal" / "1").mkdir()
+    (configured / "wal" / "1" / f"{'0' * 24}.sealed").touch()
+    [copy] = configured.glob("cluster-*")
+    told = machine("second").type("lib.operator", "restore", "--until", "end")
+    assert "2 databases left their logs in" in told
+    assert f"copied at {wal._moment(copy):%H:%M:%S} UTC on {wal._moment(copy):%Y-%m-%d}." in told
+    assert f"move {copy.name} out of that folder" in told
 
 
 def test_a_data_folder_with_a_database_is_left_alone(archive, configured, machine):  # noqa: F811
