@@ -126,8 +126,7 @@ def sign_up(*, full_name: str, clinic_name: str, email: str, password: str, coun
     signs themselves up; the operator's command has none, and no limit."""
     policy = settings.get().sign_up
     if policy == "closed" and only_first is None:
-        audit.record_security("sign_up_refused", account=email)
-        raise Forbidden(_("Sign-up is closed. Ask whoever runs this installation to open a clinic for you."))
+        raise _closed(email)
     values = {"full_name": check_name(full_name, _("Full name")), "clinic_name": check_name(clinic_name, _("Clinic name")),
               "email": mailbox.check(email)}
     passwords.check(password, full_name, clinic_name, email)
@@ -135,15 +134,28 @@ def sign_up(*, full_name: str, clinic_name: str, email: str, password: str, coun
         limited("sign_up_limited", email, address, lambda: rate_limits.spend("sign_up", address))
     place = countries.defaults(country, time_zone)
     password_hash = passwords.make_hash(password)  # before the transaction: it takes a quarter of a second, and waits its turn
+    try:
+        user_id, clinic_id = _open_clinic(place, **values, password_hash=password_hash,
+                                          only_first=policy == "first" if only_first is None else only_first)
+    except Forbidden:  # the database's word for it: somebody was first
+        raise _closed(email) from None
+    return Account(user_id, values["email"], values["full_name"], "", clinic_id, False)
+
+
+def _closed(email: str) -> Forbidden:
+    audit.record_security("sign_up_refused", account=email)
+    return Forbidden(_("Sign-up is closed. Ask whoever runs this installation to open a clinic for you."))
+
+
+def _open_clinic(place: countries.Country, **values: object) -> tuple[UUID, UUID]:
     with db.nobody() as connection:
         user_id, clinic_id = connection.execute(db.statement("""
             select user_id, clinic_id
             from app.sign_up(:email, :full_name, :password_hash, :clinic_name, :country, :time_zone, :currency, :language,
                              :emergency_number, :only_first)
-            """), {**values, "password_hash": password_hash, "country": place.code, "time_zone": place.time_zone,
-                   "currency": place.currency, "language": place.language, "emergency_number": place.emergency_number,
-                   "only_first": policy == "first" if only_first is None else only_first}).one()
-    return Account(user_id, values["email"], values["full_name"], "", clinic_id, False)
+            """), {**values, "country": place.code, "time_zone": place.time_zone, "currency": place.currency,
+                   "language": place.language, "emergency_number": place.emergency_number}).one()
+    return user_id, clinic_id
 
 
 def check_name(text: str, label: str) -> str:

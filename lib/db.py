@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 from psycopg.rows import class_row, kwargs_row, scalar_row, tuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -134,7 +134,12 @@ def _answers(driver: psycopg.Connection[Any]) -> bool:
 
 def open_engine(url: str, **pool: Any) -> Engine:
     arguments = {"prepare_threshold": None, "options": OPTIONS, "connect_timeout": 5}
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), connect_args=arguments, hide_parameters=True, **pool)
+    try:
+        address = make_url(url).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):  # its own words may repeat the password
+        raise errors.SetUpError("The address of a database can't be read. It is written like this: postgresql://role:password@host:5432/"
+                                "chairside?sslmode=verify-full. A password's @ is %40, its / is %2F.") from None
+    return create_engine(address, connect_args=arguments, hide_parameters=True, **pool)
 
 
 def is_connected() -> bool:

@@ -208,6 +208,15 @@ def test_why_the_database_cannot_be_reached_is_told_without_its_password(databas
         assert "hunter2" not in why
 
 
+@pytest.mark.parametrize("address", ["hunter2", "postgresql://owner:hunter2@db:port/chairside", "://hunter2"])
+def test_an_address_that_is_none_is_said_to_be_none(monkeypatch, address):
+    monkeypatch.setenv("DATABASE_OWNER_URL", address)
+    monkeypatch.setattr("sys.argv", ["operator", "migrate"])
+    with pytest.raises(SystemExit, match="can't be read") as refusal:
+        operator.main()
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_moments_are_read_with_their_zone_or_as_utc():
     from datetime import UTC, datetime
     nine = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
