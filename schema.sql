@@ -1111,6 +1111,10 @@ create function app.role() returns text language sql stable parallel safe
     return nullif(current_setting('app.role', true), '');
 comment on function app.role is 'That member''s role in the clinic, or NULL.';
 
+create function app.managed_clinic() returns uuid language sql stable parallel safe
+    return case when app.role() in ('owner', 'manager') then app.clinic() end;
+comment on function app.managed_clinic is 'The clinic, for those who read its figures, else NULL. In a policy one comparison with a column is made once for all rows; a condition without a column is asked for each.';
+
 create function app.clinical() returns boolean language sql stable parallel safe
     return current_setting('app.role', true) in ('owner', 'clinician');
 comment on function app.clinical is 'Whether that role may see what only those who treat patients may see.';
@@ -3249,7 +3253,7 @@ comment on function app.refresh_rollups is 'Counts up to so many days with marks
 
 grant usage on schema public, app to chairside_app, chairside_worker;
 revoke all on all functions in schema app from public;
-grant execute on function app.clinic(), app.user_id(), app.role(), app.clinical(), app.uuid_floor(timestamptz),
+grant execute on function app.clinic(), app.user_id(), app.role(), app.clinical(), app.managed_clinic(), app.uuid_floor(timestamptz),
     app.uuid_time(uuid),
     app.fold_email(text), app.join_words(text[]), app.make_partitions(date, integer), app.sweep_started() to chairside_app, chairside_worker;
 grant execute on function app.enter(uuid, uuid), app.any_clinic(), app.find_account(text),
@@ -3656,52 +3660,52 @@ grant update (user_id, text_hash, reviewed_at) on article_reviews to chairside_a
 -- the roll-ups and their marks: for owners and managers to read, written by app.mark_figures and app.refresh_rollups alone.
 alter table figure_marks enable row level security;
 alter table figure_marks force row level security;
-create policy tenant on figure_marks for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on figure_marks for select using (clinic_id = app.managed_clinic());
 create policy definer on figure_marks to current_user using (true) with check (true);
 grant select on figure_marks to chairside_app;
 alter table figure_changes enable row level security;
 alter table figure_changes force row level security;
-create policy tenant on figure_changes for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on figure_changes for select using (clinic_id = app.managed_clinic());
 create policy definer on figure_changes to current_user using (true) with check (true);
 grant select on figure_changes to chairside_app;
 alter table usage_hours enable row level security;
 alter table usage_hours force row level security;
-create policy tenant on usage_hours for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on usage_hours for select using (clinic_id = app.managed_clinic());
 create policy definer on usage_hours to current_user using (true) with check (true);
 grant select on usage_hours to chairside_app;
 alter table usage_days enable row level security;
 alter table usage_days force row level security;
-create policy tenant on usage_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on usage_days for select using (clinic_id = app.managed_clinic());
 create policy definer on usage_days to current_user using (true) with check (true);
 grant select on usage_days to chairside_app;
 alter table latency_days enable row level security;
 alter table latency_days force row level security;
-create policy tenant on latency_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on latency_days for select using (clinic_id = app.managed_clinic());
 create policy definer on latency_days to current_user using (true) with check (true);
 grant select on latency_days to chairside_app;
 alter table member_days enable row level security;
 alter table member_days force row level security;
-create policy tenant on member_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on member_days for select using (clinic_id = app.managed_clinic());
 create policy definer on member_days to current_user using (true) with check (true);
 grant select on member_days to chairside_app;
 alter table patient_days enable row level security;
 alter table patient_days force row level security;
-create policy tenant on patient_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on patient_days for select using (clinic_id = app.managed_clinic());
 create policy definer on patient_days to current_user using (true) with check (true);
 grant select on patient_days to chairside_app;
 alter table article_days enable row level security;
 alter table article_days force row level security;
-create policy tenant on article_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on article_days for select using (clinic_id = app.managed_clinic());
 create policy definer on article_days to current_user using (true) with check (true);
 grant select on article_days to chairside_app;
 alter table emergency_days enable row level security;
 alter table emergency_days force row level security;
-create policy tenant on emergency_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on emergency_days for select using (clinic_id = app.managed_clinic());
 create policy definer on emergency_days to current_user using (true) with check (true);
 grant select on emergency_days to chairside_app;
 alter table budget_days enable row level security;
 alter table budget_days force row level security;
-create policy tenant on budget_days for select using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+create policy tenant on budget_days for select using (clinic_id = app.managed_clinic());
 create policy definer on budget_days to current_user using (true) with check (true);
 grant select on budget_days to chairside_app;
 grant select on stale_days, stale_call_days, stale_calls, usage_stale, latency_stale, member_stale, patient_stale, article_stale, emergency_stale,

@@ -1,4 +1,21 @@
--- Figures of a clinic in which nothing has a mark are read without planning how marked days would be counted.
+-- Figures of a clinic in which nothing has a mark are read without planning how marked days would be counted, and who may read them is
+-- asked once and not for each row.
+
+create function app.managed_clinic() returns uuid language sql stable parallel safe
+    return case when app.role() in ('owner', 'manager') then app.clinic() end;
+comment on function app.managed_clinic is 'The clinic, for those who read its figures, else NULL. In a policy one comparison with a column is made once for all rows; a condition without a column is asked for each.';
+revoke all on function app.managed_clinic from public;
+grant execute on function app.managed_clinic() to chairside_app, chairside_worker;
+alter policy tenant on figure_marks using (clinic_id = app.managed_clinic());
+alter policy tenant on figure_changes using (clinic_id = app.managed_clinic());
+alter policy tenant on usage_hours using (clinic_id = app.managed_clinic());
+alter policy tenant on usage_days using (clinic_id = app.managed_clinic());
+alter policy tenant on latency_days using (clinic_id = app.managed_clinic());
+alter policy tenant on member_days using (clinic_id = app.managed_clinic());
+alter policy tenant on patient_days using (clinic_id = app.managed_clinic());
+alter policy tenant on article_days using (clinic_id = app.managed_clinic());
+alter policy tenant on emergency_days using (clinic_id = app.managed_clinic());
+alter policy tenant on budget_days using (clinic_id = app.managed_clinic());
 
 create function app.usage_anew(clinic uuid) returns setof usage_stale
     language plpgsql stable rows 100 as $$

@@ -59,3 +59,14 @@ create or replace view emergency_now with (security_invoker = true) as
     select clinic_id, day, bucket, raised, general, false_alarms from emergency_stale;
 
 drop function app.usage_anew(uuid), app.latency_anew(uuid), app.member_anew(uuid), app.patient_anew(uuid), app.article_anew(uuid), app.emergency_anew(uuid);
+alter policy tenant on figure_marks using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on figure_changes using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on usage_hours using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on usage_days using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on latency_days using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on member_days using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on patient_days using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on article_days using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on emergency_days using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+alter policy tenant on budget_days using (clinic_id = app.clinic() and app.role() in ('owner', 'manager'));
+drop function app.managed_clinic;
