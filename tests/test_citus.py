@@ -148,6 +148,24 @@ def test_what_it_takes_passes(sql):
     statements.check(sql)
 
 
+@pytest.mark.parametrize("sql", [
+    "select clinic_id, api_key from assistant_settings where api_key is not null for update",
+    "select 1 from memberships m join sessions s on s.user_id = m.user_id",
+    "select (select count(*) from drafts d where d.user_id = m.user_id) from memberships m",
+    "update patients set full_name = timeofday()"])
+def test_what_the_owner_asks_of_all_clinics_fails_the_test_that_runs_it(sql):
+    with pytest.raises(AssertionError):
+        statements.check_of_the_house(sql)
+
+
+@pytest.mark.parametrize("sql", [
+    "select clinic_id from assistant_settings where api_key is not null",
+    "select api_key from assistant_settings where clinic_id = %(clinic)s::UUID for update",
+    "select id from users where totp_secret is not null for update", "lock table backups in share mode"])
+def test_what_the_owner_may_ask_passes(sql):
+    statements.check_of_the_house(sql)
+
+
 def test_the_names_of_what_never_comes_to_the_same_twice_are_all_known(owner):
     with owner.connect() as connection:
         volatile = connection.execute(text("""
