@@ -3,7 +3,6 @@
 It may raise a tier and never lowers one. scripts/train_redflags.py made the weights (redflag_model).
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +22,8 @@ TIERS = ("E", "U")
 # By what the rules say: the tiers that are left.
 HIGHER: dict[str | None, tuple[str, ...]] = {None: ("E", "U"), "U": ("E",), "E": ()}
 NOTHING = -100.0
+UNKNOWN, ANY = 0, 1  # among the numbers of words
+BEFORE, AT_THE_START, END = np.array((UNKNOWN, UNKNOWN)), np.zeros(REACH, dtype=np.intp), np.array((NO_ROW,))
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,18 @@ class Raise:
 
 @dataclass(frozen=True)
 class Judged:
-    """Of each stretch of the words: how far it is beyond the threshold, by tier, and what an emergency would be about."""
+    """Of each stretch of the words: how far it is beyond the threshold of each of TIERS, and what speaks for each outcome."""
 
-    scores: dict[str, list[float]]
-    categories: list[str]
+    scores: Floats
+    logits: Floats
 
     def best(self, tier: str) -> float:
-        return max(self.scores[tier], default=NOTHING)
+        return float(self.scores[TIERS.index(tier)].max(initial=NOTHING))
+
+    def category(self) -> str:
+        """What the emergency would be about."""
+        place = self.scores[TIERS.index("E")].argmax()
+        return MODEL.kinds[self.logits[place, :STARTS[1]].argmax()][1]
 
 
 def judge(words: Sequence[Heard], before: Sequence[Heard] = (), *, above: str | None = None, beyond: float = 0.0) -> Raise | None:
@@ -60,7 +66,7 @@ def judge(words: Sequence[Heard], before: Sequence[Heard] = (), *, above: str | 
 def scores(words: Sequence[Heard]) -> dict[str, float]:
     """The highest score of any stretch of the words, by tier; above 0 the tier is reached."""
     judged = _judged(once(words))
-    return {tier: judged.best(tier) for tier in judged.scores}
+    return {tier: judged.best(tier) for tier in TIERS}
 
 
 def _highest(words: Sequence[Heard], tiers: Sequence[str], beyond: float = 0.0) -> Raise | None:
@@ -68,119 +74,125 @@ def _highest(words: Sequence[Heard], tiers: Sequence[str], beyond: float = 0.0) 
     tier = next((tier for tier in tiers if judged.best(tier) > beyond), None)
     if tier is None:
         return None
-    place = int(np.argmax(judged.scores[tier]))
-    return Raise(tier, judged.categories[place] if tier == "E" else "other", judged.best(tier))
+    return Raise(tier, judged.category() if tier == "E" else "other", judged.best(tier))
 
 
 def _judged(words: Sequence[Heard]) -> Judged:
     if not words:
-        return Judged({tier: [] for tier in MODEL.threshold}, [])
-    of_words, of_ideas = _sums(words)
-    logits = MODEL.logits(_scaled(of_words) + _scaled(of_ideas))
-    reached = {tier: _log_odds(logits, wanted) for tier, wanted in WANTED.items()}
-    return Judged({tier: (reached[tier] - threshold).tolist() for tier, threshold in MODEL.threshold.items()},
-                  [CATEGORIES[place] for place in logits[:, WANTED["E"]].argmax(axis=1)])
-
-
-def _log_odds(logits: Floats, wanted: Sequence[bool]) -> Floats:
-    place = np.array(wanted)
-    odds: Floats = np.logaddexp.reduce(logits[:, place], axis=1) - np.logaddexp.reduce(logits[:, ~place], axis=1)
-    return odds
+        return Judged(np.empty((len(TIERS), 0)), np.empty((0, len(MODEL.kinds))))
+    logits = MODEL.logits(_scaled(_sums(words)))
+    emergency, urgent, harmless = np.logaddexp.reduceat(logits, STARTS, axis=1).T
+    odds = emergency - np.logaddexp(urgent, harmless), np.logaddexp(emergency, urgent) - harmless
+    return Judged(np.array(odds) - THRESHOLDS, logits)
 
 
 def _scaled(found: Counts) -> Floats:
-    """The last column counts the known features, by whose root the others are scaled."""
-    scaled: Floats = found[:, :-1] / np.sqrt(np.maximum(1, found[:, -1:]))
+    """The words' rows and the ideas', together; the last column of each counts the known features, by whose root the others are
+    scaled."""
+    of_both = found.reshape(len(found), 2, -1)
+    scaled: Floats = (of_both[..., :-1] / np.sqrt(np.maximum(1, of_both[..., -1:]))).sum(axis=1)
     return scaled
 
 
-def _sums(words: Sequence[Heard]) -> tuple[Counts, Counts]:
-    """Of each window the rows of its words and of its ideas, added up."""
-    said = [word for word, _ in words]
-    ideas = [_weigh_ideas(ideas) for _, ideas in words]
-    return (_added([_weigh(word) for word in said], *_grams(said)),
-            _added([sums for sums, _ in ideas], *_pairs([partners for _, partners in ideas])))
-
-
-def _added(single: Sequence[Counts], joined: Counts, counts: Counts) -> Counts:
-    """What each word says by itself and beside others; two strides are a window, so that no sign drowns in a long message.
-
-    `joined` holds the rows of what was said side by side, `counts` how many of them are each word's.
-    """
-    starts = np.arange(0, len(single), STRIDE)
-    by_stride = np.add.reduceat(counts, starts)
-    rows = ROWS.take(np.append(joined, NO_ROW), axis=0)
-    strides = np.add.reduceat(rows, np.cumsum(by_stride) - by_stride, axis=0, dtype=np.int32) * (by_stride > 0)[:, None]
-    strides += np.add.reduceat(np.array(single), starts, axis=0)
+def _sums(words: Sequence[Heard]) -> Counts:
+    """Of each window the rows of its words and of its ideas, added up; two strides are a window, so that no sign drowns in a
+    long message."""
+    rows, partners = zip(*map(_weigh, words), strict=True)
+    alone = np.frombuffer(b"".join(rows), dtype=np.int32).reshape(len(words), -1)
+    near = np.frombuffer(b"".join(partners), dtype=np.int32)
+    strides = np.add.reduceat(alone[:, :2 * WIDTH], range(0, len(words), STRIDE), axis=0)
+    strides += np.concatenate((_added(*_grams(alone[:, -2])), _added(*_pairs(near, alone[:, -1]))), axis=1)
     windows: Counts = strides[:-1] + strides[1:] if len(strides) > 1 else strides
     return windows
 
 
-def _grams(said: Sequence[str]) -> tuple[Counts, Counts]:
-    """As redflag_hearing names them, without the names being made: most words end none."""
-    found: list[int] = []
-    counts = np.zeros(len(said), dtype=np.intp)
-    row = (None, None, *said)
-    for i, word in enumerate(said):
-        if word in GRAMS:
-            known, first, last = GRAMS[word], row[i], row[i + 1]
-            own = [known[before] for before in ((last,), (first, "_"), (first, last)) if before in known]
-            counts[i] = len(own)
-            found += own
-    return np.array(found, dtype=np.intp), counts
+def _added(places: Counts, starts: Counts) -> Counts:
+    """The rows at `places`, added up from each start to the next."""
+    rows = ROWS.take(np.concatenate((places, END)), axis=0)
+    added: Counts = np.add.reduceat(rows, starts, axis=0, dtype=np.int32)
+    added[:-1][starts[:-1] == starts[1:]] = 0  # reduceat gives the next row where there is none
+    return added
 
 
-def _pairs(partners: Sequence[tuple[int, ...]]) -> tuple[Counts, Counts]:
-    """Each idea with those of the words before it, within reach."""
-    lengths = np.array([*map(len, partners)])
-    row = np.fromiter(chain.from_iterable(partners), dtype=np.intp, count=lengths.sum())
-    starts = np.cumsum(lengths) - lengths
-    near = starts - starts[np.maximum(0, np.arange(len(partners)) - REACH)]
-    each = np.repeat(near, lengths)
-    first = np.repeat(starts - near, lengths) - np.cumsum(each) + each
-    place = np.arange(each.sum()) + np.repeat(first, each)
-    found = MODEL.pairs[np.repeat(row, each), row[place]]
-    known = found != NO_ROW
-    word = np.repeat(np.arange(len(partners)), near * lengths)
-    return found[known], np.bincount(word[known], minlength=len(partners))
+def _grams(numbers: Counts) -> tuple[Counts, Counts]:
+    """The places of the rows of words side by side, as redflag_hearing names them, and where those of each stride start."""
+    row = np.concatenate((BEFORE, numbers))
+    first, last, word = row[:-2] * BASE**2, row[1:-1] * BASE, row[2:]
+    keys = np.array((ANY * BASE**2 + last + word, first + ANY * BASE + word, first + last + word))
+    at = GRAMS.searchsorted(keys)
+    places = np.where(GRAMS.take(at) == keys, GRAM_PLACES.take(at), NO_ROW)
+    return places.T.ravel(), np.arange(0, places.size, len(keys) * STRIDE)
+
+
+def _pairs(row: Counts, lengths: Counts) -> tuple[Counts, Counts]:
+    """The places of the rows of each idea with those of the words before it, within reach, and where those of each stride start.
+
+    `row` holds the ideas' numbers among those of pairs, `lengths` how many of them are each word's.
+    """
+    first = _starts(lengths)
+    since = np.concatenate((AT_THE_START, first))[:len(lengths)]
+    near = (first[:-1] - since).repeat(lengths)
+    starts = _starts(near)
+    other = np.arange(starts[-1]) + (since.repeat(lengths) - starts[:-1]).repeat(near)
+    return PAIRS.take((row * len(MODEL.pairs)).repeat(near) + row.take(other)), starts.take(first[:-1:STRIDE])
+
+
+def _starts(lengths: Counts) -> Counts:
+    """Where each begins that stands after the one before it; and where all end."""
+    starts = np.zeros(len(lengths) + 1, dtype=np.intp)
+    lengths.cumsum(out=starts[1:])
+    return starts
 
 
 @lru_cache(maxsize=20_000)
-def _weigh(word: str) -> Counts:
-    return _sum([MODEL.words[name] for name in features(word) if name in MODEL.words])
-
-
-@lru_cache(maxsize=20_000)
-def _weigh_ideas(ideas: tuple[str, ...]) -> tuple[Counts, tuple[int, ...]]:
-    found = _sum([MODEL.ideas[idea] for idea in ideas if idea in MODEL.ideas])
-    return found, tuple(MODEL.partners[idea] for idea in ideas if idea in MODEL.partners)
+def _weigh(heard: Heard) -> tuple[bytes, bytes]:
+    """What a word and its ideas say by themselves, the word's number among those of GRAMS, and how many of its ideas make pairs;
+    then the numbers of these. As bytes, which are put together faster than arrays."""
+    partners = [MODEL.partners[idea] for idea in heard.ideas if idea in MODEL.partners]
+    of_word = _sum([MODEL.words[name] for name in features(heard.word) if name in MODEL.words])
+    of_ideas = _sum([MODEL.ideas[idea] for idea in heard.ideas if idea in MODEL.ideas])
+    rows = np.concatenate((of_word, of_ideas, (NUMBERS.get(heard.word, UNKNOWN), len(partners))), dtype=np.int32)
+    return rows.tobytes(), np.array(partners, dtype=np.int32).tobytes()
 
 
 def _sum(places: Sequence[int]) -> Counts:
-    total: Counts = ROWS[places].sum(axis=0, dtype=np.int32) if places else np.zeros(ROWS.shape[1], dtype=np.int32)
+    total: Counts = ROWS[places].sum(axis=0, dtype=np.int32) if places else np.zeros(WIDTH, dtype=np.int32)
     return total
 
 
 def use(model: Model) -> None:
     """For training and tests."""
-    global MODEL, GRAMS, ROWS, WANTED, CATEGORIES
+    global MODEL, NUMBERS, BASE, GRAMS, GRAM_PLACES, PAIRS, ROWS, WIDTH, STARTS, THRESHOLDS
     MODEL = model
-    GRAMS = defaultdict(dict)
-    for name, place in model.words.items():
-        *before, word = name.split(" ")
-        if before:
-            GRAMS[word][tuple(before)] = place
+    grams = {tuple(name.split(" ")): place for name, place in model.words.items() if " " in name}
+    NUMBERS = {word: number for number, word in enumerate(dict.fromkeys(("_", *chain.from_iterable(grams))), ANY)}
+    BASE = len(NUMBERS) + ANY
+    keys = {_key(gram): place for gram, place in grams.items()}
+    GRAMS = np.array([*sorted(keys), BASE**3])  # beyond the last one, whatever is looked for is not
+    GRAM_PLACES = np.array([*(keys[key] for key in sorted(keys)), NO_ROW])
+    PAIRS = model.pairs.ravel()
     ROWS = np.pad(model.rows, ((0, 1), (0, 1)), constant_values=1)
     ROWS[NO_ROW] = 0
-    WANTED = {"E": [tier == "E" for tier, _ in model.kinds], "U": [tier in TIERS for tier, _ in model.kinds]}
-    CATEGORIES = [category for tier, category in model.kinds if tier == "E"]
+    WIDTH = ROWS.shape[1]
+    STARTS = [[tier for tier, _ in model.kinds].index(tier) for tier in (*TIERS, "")]
+    THRESHOLDS = np.array([[model.threshold[tier]] for tier in TIERS])
     _weigh.cache_clear()
-    _weigh_ideas.cache_clear()
+
+
+def _key(gram: Sequence[str]) -> int:
+    """One number for a word with the one before it (and any before that) or with the two before it, one of which may be "_"."""
+    first, last, word = (NUMBERS[word] for word in ("_", *gram)[-3:])
+    return (first * BASE + last) * BASE + word
 
 
 MODEL: Model
-GRAMS: dict[str, dict[tuple[str | None, ...], int]]
+NUMBERS: dict[str, int]
+BASE: int
+GRAMS: Counts
+GRAM_PLACES: Counts
+PAIRS: Counts
 ROWS: NDArray[np.int8]
-WANTED: dict[str, list[bool]]
-CATEGORIES: list[str]
+WIDTH: int
+STARTS: list[int]
+THRESHOLDS: Floats
 use(redflag_model.load(redflag_model.PATH))

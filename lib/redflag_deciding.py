@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, compress, pairwise
 
-from lib import redflag_hearing
+from lib import redflag_hearing, redflag_reading
 from lib.redflag_muting import BORN, NEGATION_REACH
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, RULES, Pattern
@@ -84,11 +85,11 @@ def _stretch_of(stretches: list[Stretch], hit: Hit) -> Stretch:
 
 def _length(reading: Reading, stretches: Iterable[Stretch]) -> int:
     """The words of the last turn, besides those of requests. What is said again word for word makes no long story of a cry."""
-    told = [i for stretch in stretches if not stretch.is_request
-            for i in range(max(stretch.start, reading.last_turn), stretch.stop)]
-    if len(told) <= LONGEST or len(set(reading.words)) > LONGEST_HERE:
-        return len(told)
-    return len({(reading.words[i], *reading.words[max(0, i - 2):i]) for i in told})
+    told = [range(max(stretch.start, reading.last_turn), stretch.stop) for stretch in stretches if not stretch.is_request]
+    length = sum(map(len, told))
+    if length <= LONGEST or len(set(reading.words)) > LONGEST_HERE:
+        return length
+    return len({(reading.words[i], *reading.words[max(0, i - 2):i]) for i in chain.from_iterable(told)})
 
 
 def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> int:
@@ -164,12 +165,10 @@ def _around(stretches: Iterable[Stretch]) -> dict[int, set[str]]:
 
 
 def _stretches(reading: Reading) -> Iterator[Stretch]:
-    starts = _requests(reading)
-    start = 0
-    for i in range(1, len(reading.words) + 1):
-        if i == len(reading.words) or i in starts or reading.clause[i] != reading.clause[start]:
-            yield _stretch(reading, start, i, is_request=start in starts)
-            start = i
+    requests = _requests(reading)
+    starts = sorted(requests.union(span.start for span in redflag_reading.spans(reading.clause)))
+    for start, stop in pairwise((*starts, len(reading.words))):
+        yield _stretch(reading, start, stop, is_request=start in requests)
 
 
 def _stretch(reading: Reading, start: int, stop: int, *, is_request: bool) -> Stretch:
@@ -180,17 +179,20 @@ def _stretch(reading: Reading, start: int, stop: int, *, is_request: bool) -> St
 
 
 def ideas(reading: Reading, span: range) -> set[str]:
-    return reading.names(span).union(*(_hints(reading, i) for i in span))
+    hints = [*map(redflag_hearing.hints, reading.words[span.start:span.stop])]
+    for i in span:
+        if reading.words[i].isdecimal() and _is_birth(reading, i):
+            hints[i - span.start] = tuple(hint for hint in hints[i - span.start] if hint not in DATING)
+    return reading.names(span).union(*hints)
 
 
-def _hints(reading: Reading, i: int) -> Iterable[str]:
+def _is_birth(reading: Reading, i: int) -> bool:
     """The year of a birth ("Jahrgang 2015") is not long ago."""
-    hints = redflag_hearing.hints(reading.words[i])
-    is_birth = reading.words[i].isdecimal() and not BORN.isdisjoint(reading.words[max(0, i - 3):i])
-    return (hint for hint in hints if hint not in DATING) if is_birth else hints
+    return not BORN.isdisjoint(reading.words[max(0, i - 3):i])
 
 
 def _requests(reading: Reading) -> set[int]:
-    words = reading.words
-    return {i for i, word in enumerate(words) if word in RULES.requests for tail in RULES.requests[word]
-            if tuple(words[i + 1:i + 1 + len(tail)]) == tail and reading.sentence[i + len(tail)] == reading.sentence[i]}
+    """Where one begins."""
+    words, requests = reading.words, RULES.requests
+    return {i for i in compress(range(len(words)), map(requests.__contains__, words)) for tail in requests[words[i]]
+            if words[i + 1:i + 1 + len(tail)] == tail and reading.sentence[i + len(tail)] == reading.sentence[i]}

@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
+from lib import redflag_reading
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, fold
 
@@ -23,44 +24,54 @@ MANY = range(8, 61)
 COMMON = frozenset(("filler", "personal", "present_verb", "or", "conjunction", "possessive", "person", "french_ne", "now",
                     "reflexive"))
 
-# A word and the ideas it stands for. Those taken back begin with "-", what rules found with "!", the first word with "^".
-Heard = tuple[str, tuple[str, ...]]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A word and the ideas it stands for. Those taken back begin with "-", what rules found with "!", the first word with "^".
+
+    There is one of each, as long as it is kept: to look up what is known of it, nothing of it has to be read.
+    """
+
+    word: str
+    ideas: tuple[str, ...]
 
 
 def hear(reading: Reading) -> list[Heard]:
     """What was said, with what it may mean; what was taken back is still a word, but its ideas are others ("-swelling")."""
-    heard = [(word, _taken_back(concepts)) if i in reading.muted else _said(word, concepts)
-             for i, (word, concepts) in enumerate(zip(reading.words, reading.concepts, strict=True))]
+    heard = [*map(_said, reading.words, reading.concepts)]
+    for i in reading.muted:
+        heard[i] = _taken_back(reading.words[i], reading.concepts[i])
     quoted = ((i, ('"',)) for i in reading.quoted)
     for i, ideas in chain(_signs(reading), _openings(reading), _evidence(reading), quoted):
-        heard[i] = (heard[i][0], (*heard[i][1], *ideas))
+        heard[i] = _with(heard[i], ideas)
     return heard
 
 
-def once(words: Sequence[Heard]) -> list[Heard]:
+def once(words: Sequence[Heard]) -> Sequence[Heard]:
     """Without what was said before, word for word: who repeats himself is not more urgent."""
-    row = ["", "", *(word for word, _ in words)]
-    said: set[tuple[str, str, str]] = set()
-    kept = []
-    for heard, run in zip(words, zip(row, row[1:], row[2:], strict=False), strict=True):
-        if run not in said:
-            said.add(run)
-            kept.append(heard)
-    return kept
+    row = ["", "", *[heard.word for heard in words]]
+    runs = [*zip(row, row[1:], row[2:], strict=False)]
+    if len(set(runs)) == len(runs):
+        return words
+    first: dict[tuple[str, str, str], Heard] = {}
+    for run, heard in zip(runs, words, strict=True):
+        first.setdefault(run, heard)
+    return [*first.values()]
 
 
 def word_names(words: Sequence[Heard]) -> Iterator[str]:
-    said = [word for word, _ in words]
+    said = [heard.word for heard in words]
     for i, word in enumerate(said):
         yield from features(word)
         yield from _grams(said, i)
 
 
 def idea_names(words: Sequence[Heard]) -> Iterator[str]:
-    for i, (_, ideas) in enumerate(words):
-        yield from ideas
-        for _, earlier in words[max(0, i - REACH):i]:
-            yield from (pair(one, other) for one in earlier for other in ideas if one != other and _pairs({one, other}))
+    for i, heard in enumerate(words):
+        yield from heard.ideas
+        for earlier in words[max(0, i - REACH):i]:
+            yield from (pair(one, other) for one in earlier.ideas for other in heard.ideas
+                        if one != other and _pairs({one, other}))
 
 
 @lru_cache(maxsize=20_000)
@@ -92,12 +103,17 @@ def hints(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=20_000)
 def _said(word: str, concepts: frozenset[str]) -> Heard:
-    return word, (*sorted(concepts), *hints(word))
+    return Heard(word, (*sorted(concepts), *hints(word)))
 
 
 @lru_cache(maxsize=5_000)
-def _taken_back(concepts: frozenset[str]) -> tuple[str, ...]:
-    return tuple(f"-{name}" for name in sorted(concepts))
+def _taken_back(word: str, concepts: frozenset[str]) -> Heard:
+    return Heard(word, tuple(f"-{name}" for name in sorted(concepts)))
+
+
+@lru_cache(maxsize=20_000)
+def _with(heard: Heard, ideas: tuple[str, ...]) -> Heard:
+    return Heard(heard.word, (*heard.ideas, *ideas))
 
 
 def _signs(reading: Reading) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -107,9 +123,9 @@ def _signs(reading: Reading) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 def _openings(reading: Reading) -> Iterator[tuple[int, tuple[str, ...]]]:
     """How a sentence begins, and whether it asks: "Can a", "Is the" and "My" are different matters."""
-    for i, sentence in enumerate(reading.sentence):
-        if i == 0 or reading.sentence[i - 1] != sentence:
-            yield i, (f"^{reading.words[i]}", *(["?"] if sentence in reading.asked else []))
+    for sentence in redflag_reading.spans(reading.sentence):
+        i = sentence.start
+        yield i, (f"^{reading.words[i]}", *(["?"] if reading.sentence[i] in reading.asked else []))
 
 
 def _evidence(reading: Reading) -> Iterator[tuple[int, tuple[str, ...]]]:

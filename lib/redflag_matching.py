@@ -1,12 +1,30 @@
 """Finds the places where a pattern's concepts stand together."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, Pattern
 
 SHORT_FOLLOW_UP = 15
+
+
+def candidates(reading: Reading, patterns: Sequence[Pattern], begun_by: Mapping[str, frozenset[int]]) -> Iterator[Pattern]:
+    """Those of the patterns that may match, in their order; what is found on the way is looked at, too (`begun_by`)."""
+    found = reading.places.keys()
+    for place in sorted(set[int]().union(*(begun_by[name] for name in found if name in begun_by))):
+        if not found.isdisjoint(patterns[place].parts[-1]):
+            yield patterns[place]
+
+
+def begun_by(patterns: Sequence[Pattern]) -> Mapping[str, frozenset[int]]:
+    """By concept, the places of the patterns that begin with it, and of those that these begin in turn."""
+    begun: dict[str, frozenset[int]] = defaultdict(frozenset)
+    for place, pattern in reversed([*enumerate(patterns)]):
+        for name in pattern.parts[0]:
+            begun[name] |= {place} | {later for later in begun.get(pattern.name, ()) if later > place}
+    return dict(begun)
 
 
 def matches(reading: Reading, pattern: Pattern) -> Iterator[tuple[int, ...]]:

@@ -18,8 +18,9 @@ DATED_BY = frozenset((
     "late", "anfang", "ende", "hat", "habe", "haben", "hatte"))
 BORN = frozenset((
     "born", "dob", "geboren", "geb", "jahrgang", "nacido", "nacida", "nacio", "ne", "nee", "naissance", "nacimiento"))
-FRAME_CONCEPTS = {name for frame in RULES.frames for part in frame.parts for name in part}
 DONE_WELL = frozenset(("breathe", "swallow", "breathe_verb"))
+DENIABLE = DONE_WELL | RULES.negatable
+DENIALS = frozenset(("negator", "negator_after", "resolved", "fine"))
 NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
 BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
 
@@ -27,21 +28,23 @@ BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", 
 def mute(reading: Reading) -> None:
     """Fills `reading.places` with the concepts that are affirmed, and `reading.muted` with the words of all others."""
     _drop_numbers(reading)
-    _mark_frames(reading)
-    everything = reading.names(range(len(reading.words)))
-    is_deniable = not everything.isdisjoint(("negator", "negator_after", "resolved", "fine"))
-    reading.muted = _general(reading)
+    said = reading.said()
+    _mark_frames(reading, said)
+    is_deniable = not said.isdisjoint(DENIALS)
+    muted = reading.muted = _general(reading)
+    places = reading.places
     for i, names in enumerate(reading.concepts):
-        if names and i not in reading.muted:
-            affirmed = _affirmed(reading, i) if is_deniable else names
-            if len(affirmed) < len(names):
-                reading.muted.add(i)
+        if names and i not in muted:
+            affirmed = names
+            if is_deniable and not names.isdisjoint(DENIABLE):
+                affirmed = _affirmed(reading, i, names)
+                if len(affirmed) < len(names):
+                    muted.add(i)
             for name in affirmed:
-                reading.places[name].append(i)
+                places[name].append(i)
 
 
-def _affirmed(reading: Reading, i: int) -> frozenset[str]:
-    names = reading.concepts[i]
+def _affirmed(reading: Reading, i: int, names: frozenset[str]) -> frozenset[str]:
     if not names.isdisjoint(DONE_WELL) and _is_done_well(reading, i):
         return frozenset()
     if names.isdisjoint(RULES.negatable) or not (_is_negated(reading, i) or _is_resolved(reading, i)):
@@ -51,9 +54,9 @@ def _affirmed(reading: Reading, i: int) -> frozenset[str]:
 
 def _drop_numbers(reading: Reading) -> None:
     """A year dates what is told ("abscess in 2019"); a birthday, a room, a file's number ("can't breathe, room 2016") do not."""
-    years = [i for i, names in enumerate(reading.concepts) if "past" in names and reading.words[i].isdecimal()]
+    years = [i for i in reading.where("past") if reading.words[i].isdecimal()]
     if years:
-        present = {reading.sentence[i] for i, names in enumerate(reading.concepts) if "present_verb" in names}
+        present = {reading.sentence[i] for i in reading.where("present_verb")}
         for i in years:
             if not _is_date(reading, i, present):
                 reading.concepts[i] -= {"past"}
@@ -66,15 +69,15 @@ def _is_date(reading: Reading, i: int, present: set[int]) -> bool:
     return bool(before and before[-1] in DATED_BY) or reading.sentence[i] not in present
 
 
-def _mark_frames(reading: Reading) -> None:
-    """Frames are read before anything is muted, as they decide what is."""
-    for i, names in enumerate(reading.concepts):
-        for name in names:
-            if name in FRAME_CONCEPTS:
-                reading.places[name].append(i)
-    for frame in RULES.frames:
+def _mark_frames(reading: Reading, said: set[str]) -> None:
+    """Frames are read before anything is muted, as they decide what is; `said` learns of them."""
+    frames = [frame for frame in RULES.frames if not any(said.isdisjoint(part) for part in frame.parts)]
+    for name in {name for frame in frames for part in frame.parts for name in part} & said:
+        reading.places[name] = reading.where(name)
+    for frame in frames:
         for match in redflag_matching.matches(reading, frame):
             reading.concepts[max(match)] |= {frame.name}
+            said.add(frame.name)
     reading.places = defaultdict(list)
 
 

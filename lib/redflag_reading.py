@@ -1,29 +1,39 @@
 """Reads the turns of a message into words, clauses and sentences, and says which concepts each word stands for."""
 
+import operator
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain, compress, pairwise, repeat
 
 from lib import redflag_rules
 from lib.redflag_rules import RULES, Pattern
 
 OPENING, CLOSING = "\x01", "\x02"
+# Each alternative begins with its mark, as these can be looked for at once; what stands before it is looked at afterwards.
 QUOTE = re.compile(
-    r"""(?<!\w)(?:"([^"\n]{8,400})"|“([^“”\n]{8,400})”|«([^«»\n]{8,400})»|„([^„“”"\n]{8,400})[“”"]"""
-    r"""|['‘]((?:[^'’\n]|(?<=\w)['’](?=\w)){8,400})['’](?!\w))""")
-QUOTE_MARKS = frozenset("\"“«„'‘")
-TOKEN = re.compile(r"[\x01\x02]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…\n]|[,:()–—]|(?<=\s)-(?=\s)")
+    r""" "(?<!\w")([^"\n]{8,400})" | “(?<!\w“)([^“”\n]{8,400})” | «(?<!\w«)([^«»\n]{8,400})» | „(?<!\w„)([^„“”"\n]{8,400})[“”"]
+    | '(?<!\w')((?:[^'’\n]|(?<=\w)['’](?=\w)){8,400})['’](?!\w) | ‘(?<!\w‘)((?:[^'’\n]|(?<=\w)['’](?=\w)){8,400})['’](?!\w)""",
+    re.VERBOSE)
+TOKEN = re.compile(r"[\x01\x02]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…]|[,:()–—]")
 APOSTROPHE = re.compile(r"['’‘`´ʼ]")
 WORDLESS = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "") | {"🩸": " blood ", "🆘": " emergency "}
 UNUSUAL = re.compile(f"[{''.join(WORDLESS)}]")
 NEGATIONS = {"negator", "denies", "negator_after"}
 NEVER_MASKED = {"pack", "overdose", "hypo", "remedy", "anticoagulant"}
+LONGEST_KEPT = 40
+CHANGEABLE = frozenset(RULES.not_before)
 DOTTED = re.compile(r"\b([^\W\d_])\.\s?([^\W\d_])\.(?!\w)")
 TWO_DOTS = re.compile(r"\.\s?\w\.")
 FRACTURE = re.compile(r"#(?!\s?\d)")
 ANSWERED = re.compile(r"\?\s*(?=(?:none|no|nope|nein|keine?r?|non|nada)[.,!]?(?:\s|$))", re.IGNORECASE)
+
+
+# The words of a part as they are written, folded, and with what they mean; and the mark that ends it.
+Part = tuple[tuple[str, ...], tuple[str, ...], tuple[frozenset[str], ...], str]
 
 
 @dataclass
@@ -47,8 +57,20 @@ class Reading:
     quoted: set[int] = field(default_factory=set)
     hits: list[tuple[Pattern, tuple[int, ...]]] = field(default_factory=list)
 
+    def close(self, sentence: int, clause: int) -> None:
+        """The words since the last one so closed are of this clause."""
+        more = len(self.words) - len(self.clause)
+        self.sentence += [sentence] * more
+        self.clause += [clause] * more
+
     def affirmed(self, span: range) -> list[str]:
         return [self.words[i] for i in span if i not in self.muted]
+
+    def said(self) -> set[str]:
+        return self.names(range(len(self.words)))
+
+    def where(self, concept: str) -> list[int]:
+        return [*compress(range(len(self.words)), map(operator.contains, self.concepts, repeat(concept)))]
 
     def names(self, span: range) -> set[str]:
         return set().union(*self.concepts[span.start:span.stop])
@@ -56,54 +78,76 @@ class Reading:
 
 def read(turns: Sequence[str]) -> Reading:
     reading = Reading()
-    placed: list[tuple[str, int, int]] = []
+    shown, words, concepts = reading.shown, reading.words, reading.concepts
     sentence = clause = opened = 0
     for turn in turns:
-        reading.last_turn = len(placed)
+        reading.last_turn = len(words)
         sentence, clause = sentence + 1, clause + 1
-        for piece in TOKEN.findall(_spelt_out(turn)):
-            if piece.isalnum():
-                placed.append((piece, sentence, clause))
-            elif piece[0].isalnum():
-                placed += [(part, sentence, clause) for part in _pieces(piece)]
-            elif piece == OPENING:
-                opened = len(placed)
-            elif piece == CLOSING:
-                reading.quoted.update(range(opened, len(placed)))
+        for written, folded, meant, mark in _parts(_spelt_out(turn).split()):
+            shown += written
+            words += folded
+            concepts += meant
+            if not mark:
+                continue
+            if mark == OPENING:
+                opened = len(words)
+            elif mark == CLOSING:
+                reading.quoted.update(range(opened, len(words)))
             else:
-                if piece == "?":
+                reading.close(sentence, clause)
+                if mark == "?":
                     reading.asked.add(sentence)
                 clause += 1
-                sentence += piece in ".!?;…\n"
-    if placed:
-        reading.shown, reading.sentence, reading.clause = map(list, zip(*placed, strict=True))
-        reading.words = [*map(redflag_rules.fold, reading.shown)]
-        _mark(reading)
+                sentence += mark in ".!?;…"
+        reading.close(sentence, clause)
+    _mark(reading)
     return reading
 
 
+def _parts(chunks: Sequence[str]) -> Iterator[Part]:
+    """Chunks that go on and on are not worth their room in memory."""
+    split = _split_kept if max(map(len, chunks), default=0) <= LONGEST_KEPT else _split
+    return chain.from_iterable(map(split, chunks))
+
+
+def _split(chunk: str) -> tuple[Part, ...]:
+    """What stands between two spaces, cut after each mark; words are as they are written, folded, and with what they mean."""
+    if chunk == "-":
+        return ((), (), (), chunk),
+    parts, shown = [], list[str]()
+    for piece in (*TOKEN.findall(chunk), ""):
+        if piece[:1].isalnum():
+            shown += _pieces(piece)
+        else:
+            words = tuple(map(redflag_rules.fold, shown))
+            parts.append((tuple(shown), words, tuple(map(redflag_rules.concepts_of, words)), piece))
+            shown = []
+    return tuple(parts)
+
+
+_split_kept = lru_cache(maxsize=20_000)(_split)
+
+
 def _spelt_out(turn: str) -> str:
-    """Staff write "mandible #" for a fracture, "bleeding ++" for much of it, dots within "k.o.", and "swelling? none"."""
+    """Staff write "mandible #" for a fracture, "bleeding ++" for much of it, dots within "k.o.", "swelling? none", and a sentence
+    in each line."""
     plain = turn if turn.isascii() else unicodedata.normalize("NFKC", UNUSUAL.sub(lambda found: WORDLESS[found[0]], turn))
     if "?" in plain:
         plain = ANSWERED.sub(" ", plain)
-    if not QUOTE_MARKS.isdisjoint(plain):
-        plain = QUOTE.sub(lambda found: f"{OPENING}{found[found.lastindex or 0]}{CLOSING}", plain)
+    plain = QUOTE.sub(lambda found: f"{OPENING}{found[found.lastindex or 0]}{CLOSING}", plain)
     if "#" in plain:
         plain = FRACTURE.sub(" fracture ", plain)
     if TWO_DOTS.search(plain):
         plain = DOTTED.sub(r"\1\2 ", plain)
-    return plain.replace("++", " severely ")
+    return plain.replace("++", " severely ").replace("\n", " ; ")
 
 
 def spans(groups: Sequence[int], within: range | None = None) -> Iterator[range]:
     """The runs of words of the same clause or sentence."""
     within = within if within is not None else range(len(groups))
-    start = within.start
-    for i in within:
-        if i + 1 == within.stop or groups[i + 1] != groups[i]:
-            yield range(start, i + 1)
-            start = i + 1
+    row = groups[within.start:within.stop]
+    starts = [*compress(range(within.start + 1, within.stop), map(operator.ne, row, row[1:]))]
+    return map(range, (within.start, *starts), (*starts, within.stop)) if row else iter(())
 
 
 def _pieces(token: str) -> list[str]:
@@ -113,8 +157,6 @@ def _pieces(token: str) -> list[str]:
 
 
 def _mark(reading: Reading) -> None:
-    known = {word: redflag_rules.concepts_of(word) for word in set(reading.words)}
-    reading.concepts = [known[word] for word in reading.words]
     for i in _mark_phrases(reading):
         reading.concepts[i] &= NEVER_MASKED
     _drop_names(reading)
@@ -124,33 +166,38 @@ def _mark(reading: Reading) -> None:
 
 def _mark_phrases(reading: Reading) -> set[int]:
     """Marks the last word of each phrase; returns the words of phrases that only look like a sign ("blood pressure")."""
-    masked: set[int] = set()
-    phrases = RULES.lexicon.phrases
-    for i, pair in enumerate(zip(reading.words, reading.words[1:], strict=False)):
-        for tail, concept in phrases.get(pair, ()):
+    masked = set(reading.where("mask"))
+    phrases, words = RULES.lexicon.phrases, reading.words
+    pairs = [*pairwise(words)]
+    for i in compress(range(len(pairs)), map(phrases.__contains__, pairs)):
+        for tail, concept in phrases[pairs[i]]:
             end = i + 1 + len(tail)
-            if tuple(reading.words[i + 2:end + 1]) != tail or reading.sentence[end] != reading.sentence[i]:
+            if (tail and tuple(words[i + 2:end + 1]) != tail) or reading.sentence[end] != reading.sentence[i]:
                 continue
             if concept == "mask":
                 masked.update(range(i, end + 1))
             else:
                 reading.concepts[end] |= {concept}
                 reading.bound.update(range(i, end + (concept not in NEGATIONS)))
-    return masked | {i for i, names in enumerate(reading.concepts) if "mask" in names}
+    return masked
 
 
 def _drop_names(reading: Reading) -> None:
     """Frau Blut is a name, and so are both words of "señora Dolores Sangrador"; "meine Frau blutet" is none.
 
     In German every noun has a capital: of "Frau Schmidt Atemnot" only the first is a name."""
-    for i, names in enumerate(reading.concepts[:-1]):
-        if "title" in names and not (i and "possessive" in reading.concepts[i - 1]) and not _addressed(reading, i):
-            names_at_most = 1 if "title_de" in names else 2
-            for k in range(i + 1, min(i + 1 + names_at_most, len(reading.words))):
-                if not reading.shown[k].istitle() or reading.clause[k] != reading.clause[i + 1]:
-                    break
-                reading.concepts[k] = frozenset()
-                reading.words[k] = ""  # nor are its letters those of a sign
+    titles = reading.where("title")
+    german = reading.where("title_de") if titles else ()
+    for i in titles:
+        following = i + 1
+        if following == len(reading.words) or (i and "possessive" in reading.concepts[i - 1]) or _addressed(reading, i):
+            continue
+        names_at_most = 1 if i in german else 2
+        for k in range(following, min(following + names_at_most, len(reading.words))):
+            if not reading.shown[k].istitle() or reading.clause[k] != reading.clause[following]:
+                break
+            reading.concepts[k] = frozenset()
+            reading.words[k] = ""  # nor are its letters those of a sign
 
 
 def _addressed(reading: Reading, i: int) -> bool:
@@ -160,14 +207,13 @@ def _addressed(reading: Reading, i: int) -> bool:
 
 def _drop_what_the_next_word_changes(reading: Reading) -> None:
     """ "20 ibuprofen" is a number of tablets, "20 minutes" is none; "it has gone" is over, "he has gone pale" is not."""
-    for i, names in enumerate(reading.concepts[:-1]):
-        for name in names:
-            if name in RULES.not_before and RULES.not_before[name] in reading.concepts[i + 1]:
-                reading.concepts[i] -= {name}
+    is_fixed = map(CHANGEABLE.isdisjoint, reading.concepts[:-1])
+    for i in compress(range(len(reading.words)), map(operator.not_, is_fixed)):
+        following = reading.concepts[i + 1]
+        reading.concepts[i] = frozenset(name for name in reading.concepts[i] if RULES.not_before.get(name) not in following)
 
 
 def _split_at_conjunctions(reading: Reading) -> None:
-    breaks = 0
-    for i, names in enumerate(reading.concepts):
-        breaks += "conjunction" in names
-        reading.clause[i] += breaks
+    starts = reading.where("conjunction")
+    for breaks, (start, stop) in enumerate(pairwise((*starts, len(reading.words))), 1):
+        reading.clause[start:stop] = [clause + breaks for clause in reading.clause[start:stop]]

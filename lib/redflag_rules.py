@@ -67,7 +67,7 @@ class RuleSet:
     frames_everywhere: frozenset[str]
     question_verbs: frozenset[str]
     conditionals: frozenset[str]
-    requests: Mapping[str, tuple[tuple[str, ...], ...]]
+    requests: Mapping[str, list[list[str]]]
     not_before: Mapping[str, str]
     frames: tuple[Pattern, ...]
     signs: tuple[Pattern, ...]
@@ -161,13 +161,13 @@ def _learn(lexicon: Lexicon, concept: str, term: str) -> None:
         lexicon.exact[term].add(concept)
 
 
-def _requests(terms: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+def _requests(terms: str) -> Mapping[str, list[list[str]]]:
     """By their first word the words that follow."""
-    phrases: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    phrases: dict[str, list[list[str]]] = defaultdict(list)
     for term in map(fold, terms.split()):
         first, *tail = term.split("_")
-        phrases[first].append(tuple(tail))
-    return {first: tuple(tails) for first, tails in phrases.items()}
+        phrases[first].append(tail)
+    return dict(phrases)
 
 
 def _rules(tiers: Mapping[str, Mapping[str, Iterable[Mapping[str, Any]]]]) -> Iterator[Pattern]:

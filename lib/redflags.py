@@ -28,6 +28,7 @@ class Finding:
 VERSION = f"{RULES.version}+{redflag_classifier.MODEL.version}"
 SIGNS = RULES.live.union(name for rule in RULES.rules for part in rule.parts for name in part) - RULES.neutral
 NAMING = {"E": SIGNS | RULES.serious, "U": SIGNS | RULES.serious | RULES.pressing}
+SIGNS_BEGUN_BY, RULES_BEGUN_BY = redflag_matching.begun_by(RULES.signs), redflag_matching.begun_by(RULES.rules)
 RANK = {None: 0, "U": 1, "E": 2}
 # In a few words that tell nothing a rule knows, the classifier has to be surer: it takes "what should she eat" for an alarm.
 SHORT, SURELY = 12, 2.0
@@ -56,10 +57,8 @@ def check(text: str, earlier: Sequence[str] = ()) -> Verdict:
 def read(text: str, earlier: Sequence[str] = ()) -> Reading:
     reading = redflag_reading.read([*earlier[-3:], text])
     redflag_muting.mute(reading)
-    found = reading.places.keys()
-    for sign in RULES.signs:
-        if not (found.isdisjoint(sign.parts[0]) or found.isdisjoint(sign.parts[-1])):
-            _add_sign(reading, sign)
+    for sign in redflag_matching.candidates(reading, RULES.signs, SIGNS_BEGUN_BY):
+        _add_sign(reading, sign)
     reading.hits = list(_hits(reading))
     return reading
 
@@ -71,7 +70,7 @@ def highest(findings: Sequence[Finding]) -> str | None:
 def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | None:
     """What the classifier makes of it. A message in which no word stands for a sign is nothing: staff ask for letters and
     summaries, too, and keys are held down."""
-    if above == "E":
+    if above == "E" or not _names_a_sign(reading, "U"):
         return None
     words = redflag_hearing.hear(reading)
     beyond = 0.0 if len(words) - reading.last_turn > SHORT or _is_told(reading) else SURELY
@@ -108,10 +107,7 @@ def by_rules(reading: Reading) -> Iterator[Finding]:
 
 def _hits(reading: Reading) -> Iterator[tuple[Pattern, tuple[int, ...]]]:
     """Of each rule the first match in the earlier turns and the first that ends in the last turn."""
-    found = reading.places.keys()
-    for rule in RULES.rules:
-        if found.isdisjoint(rule.parts[0]) or found.isdisjoint(rule.parts[-1]):
-            continue
+    for rule in redflag_matching.candidates(reading, RULES.rules, RULES_BEGUN_BY):
         earlier: set[bool] = set()
         for match in redflag_matching.matches(reading, rule):
             is_earlier = max(match) < reading.last_turn

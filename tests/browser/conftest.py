@@ -105,6 +105,15 @@ def cookie_name(address: str) -> str:
     return "__Host-chairside" if address.startswith("https") else "chairside"
 
 
+def becomes(page: Page, look: Callable[[], object], wanted: object) -> None:
+    """What the server is told a moment later, looked for until it is so; a machine may be busy."""
+    for _ in range(100):
+        if look() == wanted:
+            return
+        page.wait_for_timeout(200)
+    assert look() == wanted
+
+
 def settled(page: Page) -> None:
     """The page shows its title, or why it has none, no run is going on, and nothing waits for its script to be fetched."""
     title, refusal = page.get_by_role("heading", level=1), page.get_by_text("There is nothing here by that address")

@@ -420,9 +420,18 @@ def test_who_repeats_a_harmless_question_is_no_emergency(harmless):
 
 
 def test_what_is_said_again_word_for_word_counts_once():
-    said = [word for word, _ in redflag_hearing.once(heard_in("my tongue is big, my tongue is big and my tongue hurts"))]
+    said = [heard.word for heard in redflag_hearing.once(heard_in("my tongue is big, my tongue is big and my tongue hurts"))]
 
     assert " ".join(said) == "my tongue is big my tongue and my tongue hurts"
+
+
+@pytest.mark.parametrize("beside", ["https://example.org/" + "long" * 20, "x" * 5_000])
+def test_a_chunk_that_is_too_long_to_be_kept_is_read_as_any_other(beside):
+    redflags.redflag_reading._split_kept.cache_clear()
+
+    assert redflags.read(f"{beside} I can't breathe").words[-3:] == ["i", "cant", "breathe"]
+    assert by_rules(f"{beside} I can't breathe") == "E"
+    assert redflags.redflag_reading._split_kept.cache_info().currsize == 0
 
 
 def test_a_version_names_rules_and_classifier():
@@ -434,7 +443,7 @@ def test_a_version_names_rules_and_classifier():
 def test_the_classifier_raises_a_tier_and_never_lowers_one(monkeypatch, said, raised):
     text = {None: "do you sell tongue scrapers", "U": "my gum is swollen", "E": "I can't breathe"}[said]
     monkeypatch.setattr(redflag_classifier, "_judged", lambda words: redflag_classifier.Judged(
-        {tier: [3.0 if tier == raised else -1.0] for tier in redflag_classifier.MODEL.threshold}, ["airway"]))
+        np.array([[3.0 if tier == raised else -1.0] for tier in redflag_classifier.TIERS]), np.ones((1, len(redflag_classifier.MODEL.kinds)))))
     verdict = redflags.check(text)
 
     assert verdict.tier == max(said, raised, key=redflags.RANK.__getitem__)
@@ -476,10 +485,12 @@ def test_what_it_sums_up_is_what_it_was_trained_on(text):
 
 def test_at_the_start_of_a_message_no_name_stands_before_the_word():
     """A surname is no word for the classifier ("Mr Schmerz" leaves an empty one), and the start is no surname."""
-    known = next(word for word, before in redflag_classifier.GRAMS.items() if ("",) in before)
+    empty, known = next(name.split(" ") for name in redflag_classifier.MODEL.words if name.startswith(" ") and name.count(" ") == 1)
+    place = redflag_classifier.MODEL.words[f"{empty} {known}"]
+    before, word = redflag_classifier.NUMBERS[empty], redflag_classifier.NUMBERS[known]
 
-    assert list(redflag_classifier._grams([known])[1]) == [0]
-    assert list(redflag_classifier._grams(["", known])[1]) == [0, 1]
+    assert place not in redflag_classifier._grams(np.array([word]))[0]
+    assert place in redflag_classifier._grams(np.array([before, word]))[0]
 
 
 def place_of(model, name):
