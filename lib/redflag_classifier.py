@@ -118,10 +118,13 @@ def _grams(numbers: Counts) -> tuple[Counts, Counts]:
     """The places of the rows of words side by side, as redflag_hearing names them, and where those of each stride start."""
     row = np.concatenate((BEFORE, numbers))
     first, last, word = row[:-2] * BASE**2, row[1:-1] * BASE, row[2:]
-    keys = np.array((ANY * BASE**2 + last + word, first + ANY * BASE + word, first + last + word))
-    at = GRAMS.searchsorted(keys)
-    places = np.where(GRAMS.take(at) == keys, GRAM_PLACES.take(at), NO_ROW)
-    return places.T.ravel(), np.arange(0, places.size, len(keys) * STRIDE)
+    keys = np.empty((len(numbers), 3), dtype=np.intp)
+    keys[:, 0] = last + (word + ANY * BASE**2)
+    keys[:, 1] = first + (word + ANY * BASE)
+    keys[:, 2] = first + last + word
+    at = GRAMS.searchsorted(keys.ravel())
+    places = np.where(GRAMS.take(at) == keys.ravel(), GRAM_PLACES.take(at), NO_ROW)
+    return places, np.arange(0, places.size, 3 * STRIDE)
 
 
 def _pairs(row: Counts, lengths: Counts) -> tuple[Counts, Counts]:

@@ -5,7 +5,7 @@ A clause is cut where a request begins ("swollen gum | how much is a visit"): wh
 back, and a wish for an appointment speaks of somebody now.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -36,15 +36,25 @@ Hit = tuple[Pattern, tuple[int, ...]]
 
 @dataclass
 class Stretch:
-    """Part of a clause; `is_request` where it begins with a request, `opens` and `closes` where its sentence does."""
+    """Part of a clause; `is_request` where it begins with a request."""
 
     reading: Reading
     start: int
     stop: int
-    sentence: int
     is_request: bool
-    opens: bool
-    closes: bool
+
+    @property
+    def sentence(self) -> int:
+        return self.reading.sentence[self.start]
+
+    @property
+    def opens(self) -> bool:
+        """Whether its sentence does."""
+        return self.start == 0 or self.reading.sentence[self.start - 1] != self.sentence
+
+    @property
+    def closes(self) -> bool:
+        return self.stop == len(self.reading.words) or self.reading.sentence[self.stop] != self.sentence
 
     @cached_property
     def ideas(self) -> set[str]:
@@ -103,8 +113,9 @@ def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> i
 def _says_now(own: Stretch) -> bool:
     """In its sentence, and not by "since" or "again" alone: at length these tell how it went on ("since then nothing")."""
     reading = own.reading
-    return any("now" in reading.concepts[i] and reading.concepts[i].isdisjoint(LATER)
-               for i in range(reading.last_turn, len(reading.words)) if reading.sentence[i] == own.sentence)
+    start = max(reading.last_turn, bisect_left(reading.sentence, own.sentence))
+    beside = reading.concepts[start:bisect_right(reading.sentence, own.sentence)]
+    return any("now" in names and names.isdisjoint(LATER) for names in beside)
 
 
 def _speaks_of_somebody(said: set[str]) -> bool:
@@ -168,14 +179,7 @@ def _stretches(reading: Reading) -> Iterator[Stretch]:
     requests = _requests(reading)
     starts = sorted(requests.union(span.start for span in redflag_reading.spans(reading.clause)))
     for start, stop in pairwise((*starts, len(reading.words))):
-        yield _stretch(reading, start, stop, is_request=start in requests)
-
-
-def _stretch(reading: Reading, start: int, stop: int, *, is_request: bool) -> Stretch:
-    sentence = reading.sentence[start]
-    return Stretch(reading, start, stop, sentence, is_request,
-                   start == 0 or reading.sentence[start - 1] != sentence,
-                   stop == len(reading.words) or reading.sentence[stop] != sentence)
+        yield Stretch(reading, start, stop, start in requests)
 
 
 def ideas(reading: Reading, span: range) -> set[str]:

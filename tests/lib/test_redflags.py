@@ -1,5 +1,6 @@
 import csv
 import itertools
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -342,13 +343,41 @@ def test_the_time_grows_with_the_length_only(unit):
     assert cpu_seconds(text) < 25 * max(cpu_seconds(text[:2_000]), 0.0002)
 
 
-def test_a_thousand_characters_cost_no_more_than_a_few_plain_loops():
-    """Less than a millisecond where nothing else runs (docs/assistant-evaluation.md); a loop beside each tells how busy it is here just then."""
+@pytest.fixture(scope="module")
+def thousands():
+    """Messages put end to end: fuller of signs than any that somebody writes."""
     texts = [message.text for message in corpus.messages("aside")]
     long = ["".join(itertools.islice((f"{text}. " for text in texts[start:]), 40))[:1_000] for start in range(0, 400, 40)]
-
     assert {len(text) for text in long} == {1_000}
-    assert median(cpu_seconds(text) / cheapest(lambda: sum(range(20_000))) for text in long) < 8
+    return long
+
+
+def test_a_thousand_characters_cost_no_more_than_a_few_plain_loops(thousands):
+    """Of each the cheapest of some rounds, so that what else runs here counts as little as it can (docs/assistant-evaluation.md)."""
+    rounds = [([cpu_seconds(text) for text in thousands], cheapest(lambda: sum(range(20_000)))) for _ in range(5)]
+    messages, loops = zip(*rounds, strict=True)
+
+    assert median(map(min, zip(*messages, strict=True))) < 8 * min(loops)
+
+
+def test_a_thousand_characters_take_a_few_thousand_calls(thousands):
+    """No clock: what is done for each word shows here before it shows in milliseconds."""
+    calls = 0
+
+    def count(_frame, event, _what):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    for text in thousands:
+        redflags.check(text)
+    sys.setprofile(count)
+    try:
+        for text in thousands:
+            redflags.check(text)
+    finally:
+        sys.setprofile(None)
+
+    assert 1_000 < calls / len(thousands) < 3_900
 
 
 def test_a_sign_at_the_end_of_a_long_message_is_found():
