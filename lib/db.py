@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from psycopg.rows import class_row, kwargs_row, scalar_row, tuple_row
+from psycopg.rows import RowMaker, class_row, kwargs_row, scalar_row, tuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -55,7 +55,7 @@ class Scope:
         return self._execute(scalar_row, sql, values).fetchone()
 
     def many(self, cls: type[T], sql: str, **values: Any) -> list[T]:
-        return self._execute(class_row(cls), sql, values).fetchall()
+        return self._execute(rows_of(cls), sql, values).fetchall()
 
     def first(self, cls: type[T], sql: str, **values: Any) -> T | None:
         return self._execute(class_row(cls), sql, values).fetchone()
@@ -74,6 +74,16 @@ class Scope:
 
     def _execute(self, rows: Any, sql: str, values: dict[str, Any]) -> psycopg.Cursor[Any]:
         return execute(self.connection, rows, sql, {"clinic_id": self.identity.clinic_id, **values})
+
+
+def rows_of(cls: type[T]) -> Callable[[psycopg.Cursor[Any]], RowMaker[T]]:
+    """By the columns' names; a NamedTuple whose fields are the columns in their order needs no names, and a tenth of the time."""
+    def make(cursor: psycopg.Cursor[Any]) -> RowMaker[T]:
+        columns = tuple(column.name for column in cursor.description or ())
+        if issubclass(cls, tuple) and getattr(cls, "_fields", ()) == columns:
+            return partial(tuple.__new__, cls)
+        return class_row(cls)(cursor)
+    return make
 
 
 def execute(connection: Connection, rows: Any, sql: str, values: dict[str, Any]) -> psycopg.Cursor[Any]:

@@ -1,11 +1,18 @@
 """Connections that die are noticed before anybody gets one, without asking each time."""
 
 import threading
+from datetime import date
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy.pool import NullPool
 
 from lib import db, errors
+
+
+class Visit(NamedTuple):
+    day: date
+    room: str
 
 
 def kill(backend):
@@ -48,3 +55,16 @@ def test_one_that_dies_in_use_is_told_in_the_projects_words_and_the_next_try_wor
 def test_a_statement_reaches_the_driver_with_its_values_bound(alice):
     with db.scope(alice) as scope:
         assert scope.value("select :text || '%' || cast(1 as text)::text", text="a%b:c") == "a%b:c%1"
+
+
+@pytest.mark.parametrize("columns", ["cast('2026-11-29' as date) as day, 'two' as room", "'two' as room, cast('2026-11-29' as date) as day"])
+def test_a_row_is_made_by_the_names_of_its_columns_in_whatever_order(alice, columns):
+    with db.scope(alice) as scope:
+        rows = scope.many(Visit, f"select {columns} from generate_series(1, 2)")
+    assert rows == [Visit(date(2026, 11, 29), "two")] * 2
+    assert {type(row) for row in rows} == {Visit}
+
+
+def test_a_row_without_one_of_its_columns_is_refused(alice):
+    with pytest.raises(TypeError, match="room"), db.scope(alice) as scope:
+        scope.many(Visit, "select current_date as day")
