@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.got += data
         head, gap, body = self.got.partition(b"\r\n\r\n")
-        if not gap or len(body) < length(head):
+        if not gap or not is_whole(head.lower(), body):
             return
         now, self.got = time.perf_counter(), b""
         self.tally.times.append((now - self.due) * 1000)
@@ -90,8 +90,13 @@ class Connection(asyncio.Protocol):
         self.over.set_result(None)
 
 
-def length(head: bytes) -> int:
-    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+def is_whole(head: bytes, body: bytes) -> bool:
+    """`head`: of the answer, in small letters. The connection stays open, so that its end tells nothing."""
+    if head.startswith(b"http/1.1 204"):
+        return True
+    if b"transfer-encoding: chunked" in head:
+        return body.endswith(b"\r\n0\r\n\r\n")
+    return len(body) >= int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
 
 
 async def ask(url: str, questions: Iterable[Question], token: str, *, connections: int, seconds: float,

@@ -1,10 +1,11 @@
 """People and programs at once: every route beside 50 people, and people's pages beside 200 requests a second.
 
-    .venv/bin/python -m benchmarks.together [--rounds 3] [--seconds 30] [--sessions 50] [--rate 200] [--routes 60]
+    .venv/bin/python -m benchmarks.together [--rounds 3] [--seconds 30] [--sessions 50] [--rate 200] [--routes 15]
 
 People go from page to page and think for 2 to 5 seconds. Their rounds with and without programs alternate, so that a machine busy
-with something else slows both alike. Then programs ask every route that an owner may read, and three that write
-(benchmarks/routes.py); `--routes`: how often a second, all of them together.
+with something else slows both alike. Then programs ask every route that an owner may read (benchmarks/routes.py), and most that
+write (benchmarks/changes.py), for four times as long; `--routes`: how often a second, all of them together. Each route's
+questions are seconds apart: how long it takes beside these people is looked at, not how much more the machine could bear.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks import client, routes, rows
+from benchmarks import changes, client, routes, rows
 from benchmarks.api import access, cases
 from benchmarks.capacity import run as people
 from benchmarks.capacity import sign_in
@@ -22,7 +23,7 @@ from benchmarks.reruns import demo_clinic, server
 from benchmarks.rows import Row
 
 GOAL = 200  # milliseconds
-CALLERS = 4  # of each route, so that no question waits for the answer to the one before
+SETTLED = 10.0  # seconds after which all people have opened their first page
 
 
 def main() -> None:
@@ -31,19 +32,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--rate", type=float, default=200.0)
-    parser.add_argument("--routes", type=float, default=60.0)
+    parser.add_argument("--routes", type=float, default=15.0)
     options = parser.parse_args()
     os.environ |= dict.fromkeys(("LIMIT_READS", "LIMIT_CHANGES", "LIMIT_CHATS"), "1000000000")
     with demo_clinic() as (cookies, _pages), server([]) as (_process, url):
         from lib import demo
         owner = demo.employ()[0]
-        asked = routes.reading(owner) | routes.writing(owner)
         [name] = cookies
         tokens = [sign_in() for _ in range(options.sessions)]
-        asyncio.run(compare(url, name, tokens, asked, options))
+        asyncio.run(compare_pages(url, name, tokens, options))
+        asked = routes.reading(owner) | changes.writing(owner)  # not before: it leaves many emergencies open
+        options.seconds *= 4
+        asyncio.run(ask_every_route(url, name, tokens, asked, options))
 
 
-async def compare(url: str, name: str, tokens: list[str], asked: dict[str, Iterable[client.Question]], options: Any) -> None:
+async def compare_pages(url: str, name: str, tokens: list[str], options: Any) -> None:
     async def pages() -> float:
         report = await people(url, options.sessions, options.seconds, name, tokens)
         return float(report["steps"]["ALL"]["p95"])
@@ -56,17 +59,22 @@ async def compare(url: str, name: str, tokens: list[str], asked: dict[str, Itera
         beside.append(await pages())
         await program
     show_pages(statistics.median(alone), statistics.median(beside), options)
-    programs = asyncio.create_task(every_route(url, asked, options))
-    await pages()
-    show_routes(await programs, options)
 
 
-async def every_route(url: str, asked: dict[str, Iterable[client.Question]], options: Any) -> dict[str, client.Tally]:
+async def ask_every_route(url: str, name: str, tokens: list[str], asked: changes.Asked, options: Any) -> None:
+    working = asyncio.create_task(people(url, options.sessions, SETTLED + options.seconds, name, tokens))
+    await asyncio.sleep(SETTLED)
+    answers = await every_route(url, asked, options)
+    await working
+    show_routes(answers, options)
+
+
+async def every_route(url: str, asked: changes.Asked, options: Any) -> dict[str, client.Tally]:
     token = access()
 
     async def ask(number: int, questions: Iterable[client.Question]) -> client.Tally:
         await asyncio.sleep(number / options.routes)  # in turn: no two are due at the same moment
-        return await client.ask(url, questions, token, connections=CALLERS, seconds=options.seconds,
+        return await client.ask(url, questions, token, connections=1, seconds=options.seconds,
                                 rate=options.routes / len(asked))
     tallies = await asyncio.gather(*(ask(number, questions) for number, questions in enumerate(asked.values())))
     return dict(zip(asked, tallies, strict=True))

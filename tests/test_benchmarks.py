@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import browser, capacity, report, reruns
+from benchmarks import browser, capacity, client, report, reruns
 from benchmarks.reruns import FRAGMENT, Cost
 from benchmarks.rows import Row
 
@@ -102,3 +102,12 @@ def test_each_page_and_its_fragment_stand_beside_the_defaults(told):
 
 def test_the_document_has_the_markers():
     assert report.DOCUMENT.read_text().index(report.BEGIN) < report.DOCUMENT.read_text().index(report.END)
+
+
+@pytest.mark.parametrize(("head", "half", "whole"), [
+    (b"http/1.1 204 no content\r\nserver: x", None, b""),
+    (b"http/1.1 200 ok\r\ncontent-length: 4\r\nserver: x", b"abc", b"abcd"),
+    (b"http/1.1 200 ok\r\ntransfer-encoding: chunked", b"4\r\nabc0\r\n", b"4\r\nabcd\r\n0\r\n\r\n")])
+def test_an_answer_counts_when_all_of_it_is_there(head, half, whole):
+    assert client.is_whole(head, whole)
+    assert half is None or not client.is_whole(head, half)
