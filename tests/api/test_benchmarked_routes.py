@@ -40,5 +40,5 @@ def test_each_route_that_writes_is_asked_over_and_over_or_says_why_not(working, 
 
 @pytest.mark.one_process
 def test_the_question_is_one_that_an_article_answers(ask, alice):
-    answered = [ask(question).json() for question in islice(changes.of_chats(alice, 1)["POST /v1/chats/messages"], 2)]
+    answered = [ask(question).json() for question in islice(changes.of_chats(alice, 2)["POST /v1/chats/messages"], 2)]
     assert [one["metadata"]["route"] for one in answered] == ["kb", "kb"]
