@@ -106,7 +106,7 @@ def _said(word: str, concepts: frozenset[str]) -> Heard:
     return Heard(word, (*sorted(concepts), *hints(word)))
 
 
-@lru_cache(maxsize=5_000)
+@lru_cache(maxsize=20_000)
 def _taken_back(word: str, concepts: frozenset[str]) -> Heard:
     return Heard(word, tuple(f"-{name}" for name in sorted(concepts)))
 

@@ -27,7 +27,8 @@ class Model:
     """`words` and `ideas` hold, by n-gram or idea, the place of its row in `rows`; `pairs` those of two ideas close together, by
     their numbers in `partners`, where NO_ROW stands for none.
 
-    `kinds` names what each output stands for: a tier and a category. `threshold` is by tier.
+    `kinds` names what each output stands for, a tier and a category: those of E first, then of U, then of none. `threshold` is
+    by tier.
     """
 
     version: str
