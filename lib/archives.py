@@ -109,15 +109,18 @@ def _refuse_uncounted(connection: Connection, parent: str, month: date) -> None:
 
 
 def _count_anew(connection: Connection, month: date) -> None:
-    """Who was erased or merged since, and a clinic in another time zone, changed what there is to count."""
+    """Who was erased or merged since, and a clinic in another time zone, changed what there is to count; where nobody asked and
+    nothing was counted, there is nothing to count anew."""
     connection.execute(text("""
         insert into figure_marks (clinic_id, at)
         select c.id, at.hour
-        from clinics c
-        cross join lateral generate_series(cast(:month as timestamp) at time zone 'UTC' - interval '1 day',
-                                           (cast(:month as timestamp) + interval '1 month') at time zone 'UTC' + interval '1 day',
-                                           interval '12 hours') at (hour)
+        from (select cast(:month as timestamp) at time zone 'UTC' - interval '1 day' as since,
+                     (cast(:month as timestamp) + interval '1 month') at time zone 'UTC' + interval '1 day' as until) m
+        cross join clinics c
+        cross join lateral generate_series(m.since, m.until, interval '12 hours') at (hour)
         where not app.is_put_away(c.id, at.hour)
+          and (exists (select from ai_calls a where a.clinic_id = c.id and a.created_at >= m.since and a.created_at < m.until)
+               or exists (select from usage_days u where u.clinic_id = c.id and u.day between m.since and m.until))
         """), {"month": month})
 
 

@@ -473,3 +473,17 @@ def test_a_restored_copy_archives_nothing(owner, by_the_clock, monkeypatch):
     monkeypatch.setattr(quarantine, "is_on", lambda: True)
     by_the_clock()
     assert away(owner) == set()
+
+
+def test_a_month_that_comes_back_is_counted_anew_where_somebody_asked_in_it(owner, alice, charlie, old, put_away, tmp_path):
+    """Every clinic's every day had been, so that in a large installation a month took minutes to count."""
+    put_away("ai_calls")
+    bring_back(owner, tmp_path)
+    with owner.connect() as connection:
+        marked = {clinic for clinic, in connection.execute(text("""
+            select clinic_id
+            from figure_marks
+            where at >= :month and at < :month + interval '1 month'
+            """), {"month": datetime.combine(MONTH, datetime.min.time(), UTC)})}
+    assert alice.clinic_id in marked
+    assert charlie.clinic_id not in marked
