@@ -64,6 +64,7 @@ def old(owner, alice) -> tuple[UUID, UUID]:
                    select :clinic, uuidv7(cast(:age as interval) + make_interval(secs => n)), :me, 'view', 'patient', :patient
                    from generate_series(1, 3) n"""):
             connection.execute(text(statement), about | {"age": AT - datetime.now(UTC), "at": AT})
+        connection.execute(text("select pg_advisory_xact_lock(hashtext('chairside.seal'))"))  # in turn with the housekeeper
         while connection.execute(text("select app.seal_audit(true)")).scalar():
             pass
     return patient, other
