@@ -119,7 +119,9 @@ def _count_anew(connection: Connection, month: date) -> None:
         cross join clinics c
         cross join lateral generate_series(m.since, m.until, interval '12 hours') at (hour)
         where not app.is_put_away(c.id, at.hour)
-          and (exists (select from ai_calls a where a.clinic_id = c.id and a.created_at >= m.since and a.created_at < m.until)
+          and (exists (select
+                       from ai_calls a
+                       where a.clinic_id = c.id and a.id >= app.uuid_floor(m.since) and a.id < app.uuid_floor(m.until))
                or exists (select from usage_days u where u.clinic_id = c.id and u.day between m.since and m.until))
         """), {"month": month})
 
