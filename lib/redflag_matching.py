@@ -10,10 +10,10 @@ from lib.redflag_rules import EVERYWHERE, Pattern
 SHORT_FOLLOW_UP = 15
 
 
-def candidates(reading: Reading, patterns: Sequence[Pattern], begun_by: Mapping[str, frozenset[int]]) -> Iterator[Pattern]:
-    """Those of the patterns that may match, in their order; what is found on the way is looked at, too (`begun_by`)."""
+def candidates(reading: Reading, patterns: Sequence[Pattern], index: Mapping[str, frozenset[int]]) -> Iterator[Pattern]:
+    """Those of the patterns that may match, in their order; what is found on the way is looked at, too. `index`: `begun_by`'s."""
     found = reading.places.keys()
-    for place in sorted(set[int]().union(*(begun_by[name] for name in found if name in begun_by))):
+    for place in sorted(set[int]().union(*(index[name] for name in found if name in index))):
         if not found.isdisjoint(patterns[place].parts[-1]):
             yield patterns[place]
 
@@ -23,7 +23,7 @@ def begun_by(patterns: Sequence[Pattern]) -> Mapping[str, frozenset[int]]:
     begun: dict[str, frozenset[int]] = defaultdict(frozenset)
     for place, pattern in reversed([*enumerate(patterns)]):
         for name in pattern.parts[0]:
-            begun[name] |= {place} | {later for later in begun.get(pattern.name, ()) if later > place}
+            begun[name] |= {place} | begun[pattern.name]
     return dict(begun)
 
 
