@@ -5,9 +5,9 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from lib import workflows
@@ -17,41 +17,55 @@ READ = 0.5  # and at one that another process writes, which is read from its row
 PATIENCE = 150  # seconds; every answer's own deadline is earlier
 
 
-async def finished(answer_id: UUID, read: Callable[[], BaseModel]) -> None:
-    """Until its row is written, or until nobody would wait any longer."""
-    async for _piece in _pieces(answer_id, read):
-        pass
+class Row(Protocol):
+    """Of the answer's message."""
+
+    content: str
+    status: str
+
+    def model_dump_json(self) -> str: ...
 
 
-async def events(answer_id: UUID, read: Callable[[], BaseModel]) -> AsyncIterator[bytes]:
+Written = TypeVar("Written", bound=Row)
+
+
+async def finished(answer_id: UUID, read: Callable[[], Written]) -> Written:
+    """The row once it is written, or as it stands when nobody would wait any longer."""
+    async for _text, row in _looks(answer_id, read):
+        if row:
+            return row
+    return await run_in_threadpool(read)
+
+
+async def events(answer_id: UUID, read: Callable[[], Row]) -> AsyncIterator[bytes]:
     """`asked` with the id, by which it can be stopped; `delta` with each piece; `done` with the message as it stands then."""
     yield _event("asked", json.dumps({"id": str(answer_id)}))
-    async for piece in _pieces(answer_id, read):
-        yield _event("delta", json.dumps({"text": piece}))
+    seen = 0
+    async for text, row in _looks(answer_id, read):
+        if len(text) > seen:
+            yield _event("delta", json.dumps({"text": text[seen:]}))
+            seen = len(text)
+        if row:
+            yield _event("done", row.model_dump_json())
+            return
     yield _event("done", (await run_in_threadpool(read)).model_dump_json())
 
 
-async def _pieces(answer_id: UUID, read: Callable[[], BaseModel]) -> AsyncIterator[str]:
-    deadline, seen = time.monotonic() + PATIENCE, 0
+async def _looks(answer_id: UUID, read: Callable[[], Written]) -> AsyncIterator[tuple[str, Written | None]]:
+    """The text so far, and last the row that holds it all."""
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        text, over = await _look(answer_id, read)
-        if len(text) > seen:
-            yield text[seen:]
-            seen = len(text)
-        if over:
+        job = workflows.watch(answer_id)
+        if job and not job.finished:
+            await asyncio.sleep(LOOK)
+            yield job.text, None
+            continue
+        row = await run_in_threadpool(read)
+        if row.status != "started":
+            yield row.content, row
             return
-
-
-async def _look(answer_id: UUID, read: Callable[[], BaseModel]) -> tuple[str, bool]:
-    """The text so far, and whether that is all."""
-    job = workflows.watch(answer_id)
-    if job and not job.finished:
-        await asyncio.sleep(LOOK)
-        return job.text, False
-    message = (await run_in_threadpool(read)).model_dump(include={"content", "status"})
-    if message["status"] == "started":
+        yield row.content, None
         await asyncio.sleep(READ)
-    return message["content"], message["status"] != "started"
 
 
 def _event(name: str, data: str) -> bytes:

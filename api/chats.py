@@ -170,8 +170,6 @@ async def ask(question: Question, identity: Asker, request: Request, key: once.K
 async def regenerate(message_id: UUID, again: Again, identity: Asker, request: Request, key: once.Key = None) -> Any:
     """Another answer to the same question, beside the one there is."""
     def create() -> UUID:
-        with db.scope(identity) as scope:
-            _readable(scope, message_id)
         return workflows.ask_again(identity, message_id, at_once=not _streams(again, request)).answer_id
     return await _answered(identity, request, key, again, create)
 
@@ -232,8 +230,7 @@ async def _answered(identity: Identity, request: Request, key: str | None, body:
     read = _reader(identity, answer_id)
     if _streams(body, request):
         return StreamingResponse(answering.events(answer_id, read), 201, media_type="text/event-stream")
-    await answering.finished(answer_id, read)
-    return await run_in_threadpool(read)
+    return await answering.finished(answer_id, read)
 
 
 def _streams(body: Question | Again | Ticked, request: Request) -> bool:

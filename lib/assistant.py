@@ -5,7 +5,7 @@ The red flags stand before all of this (lib/workflows.py), and nothing here is n
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -75,21 +75,27 @@ class Question:
 
 
 def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
-    """The answer's row, and the job that will write it: start it once the transaction is over."""
+    """The answer's row, and the job that will write it: start it once the transaction is over. What is built in and wanted whole
+    is written in this transaction, and its job has finished."""
     plan = _plan(scope, question)
     request, consultation = replace(plan.request, at_once=question.at_once), plan.request.consultation
     answer_id = answers.start(scope, question.id, plan.call, consultation.messages if consultation else None)
     settlement = Settlement(scope.identity, question.id, answer_id, plan)
-    settle = partial(_settle, settlement, scope.identity.emergency_number)
+    is_whole = question.at_once and not consultation
+    write = (lambda ending: settlement.settle(ending, scope)) if is_whole else settlement
+    settle = partial(_settle, write, scope.identity.emergency_number)
     crowded = ai.answer(replace(request, crowded=True))
     outside = workers.Outside(scope.identity.clinic_id, request.stop, settlement.keep, crowded) if consultation else None
     known = ai.known(plan.call.route)
-    return workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began, outside)
+    job = workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began, outside)
+    if is_whole:
+        job.run()
+    return job
 
 
-def _settle(settlement: Settlement, emergency_number: str, ending: Ending) -> None:
+def _settle(write: Callable[[Ending], None], emergency_number: str, ending: Ending) -> None:
     """Whatever ended it, and however early: the safety net stands under what there is."""
-    settlement(replace(ending, content=advice.with_safety_net(ending.content, emergency_number)))
+    write(replace(ending, content=advice.with_safety_net(ending.content, emergency_number)))
 
 
 # who answers ---------------------------------------------------------------------------------------------------------

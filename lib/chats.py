@@ -1,5 +1,6 @@
 """Threads, and the questions and answers in them. What writes an answer is lib/answers.py."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -208,7 +209,8 @@ def turns_before(scope: Scope, thread_id: UUID, question_id: UUID, *, limit: int
 
 
 def find_running(scope: Scope, thread_id: UUID, question_id: UUID) -> UUID | None:
-    """An answer to this question that is being written now. Of two who want another one at once, the second waits here."""
+    """An answer to this question that is being written now, or was begun while this transaction waited: of two who want another
+    one at once, the second waits here."""
     scope.run("select pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"again {question_id}")
     running: UUID | None = scope.value("""
         select id
@@ -218,7 +220,7 @@ def find_running(scope: Scope, thread_id: UUID, question_id: UUID) -> UUID | Non
           and question_id = :question_id
           and id > :question_id
           and id > app.uuid_floor(now() - interval '2 minutes')
-          and status = 'started'
+          and (status = 'started' or id > app.uuid_floor(now()))
         order by id desc
         limit 1
         """, thread_id=thread_id, question_id=question_id)
@@ -245,9 +247,9 @@ class Pair:
     answer_id: UUID
 
 
-def find_repeated(scope: Scope, thread_id: UUID, text: str, whole: str = "") -> Pair | None:
+def find_repeated(scope: Scope, thread_id: UUID, text: str, ways: Sequence[str] = ("started",)) -> Pair | None:
     """The same words of the same member a moment ago: a double Enter, a second tab. Of two at once, the second waits here.
-    Found while the answer is being written, or, where it comes whole at once, by its route: `whole`."""
+    `ways`: "started" finds it while the answer is being written; where it comes whole at once, its route does."""
     scope.run("select pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"{thread_id} {scope.identity.user_id}")
     return scope.first(Pair, """
         select q.id as question_id, a.id as answer_id
@@ -259,10 +261,10 @@ def find_repeated(scope: Scope, thread_id: UUID, text: str, whole: str = "") -> 
           and a.id > app.uuid_floor(now() - interval '5 seconds')
           and q.user_id = :user_id
           and q.content = :content
-          and case when cast(:whole as text) = '' then a.status = 'started' else a.metadata ->> 'route' = :whole end
+          and coalesce(a.metadata ->> 'route', a.status) = any(:ways)
         order by q.id desc
         limit 1
-        """, thread_id=thread_id, user_id=scope.identity.user_id, content=text, whole=whole)
+        """, thread_id=thread_id, user_id=scope.identity.user_id, content=text, ways=list(ways))
 
 
 def post_question(scope: Scope, thread_id: UUID, text: str) -> UUID:

@@ -48,7 +48,7 @@ class Settlement:
 
     def __call__(self, ending: Ending) -> None:
         """Whatever goes wrong with the bill, the words are kept; what stays open is the sweep's."""
-        if not patiently(self.identity, partial(self._settle, ending)):
+        if not patiently(self.identity, partial(self.settle, ending)):
             patiently(self.identity, partial(self._save, ending))
 
     def keep(self, text: str | None) -> str:
@@ -60,7 +60,7 @@ class Settlement:
         except Forbidden:
             return "gone"
 
-    def _settle(self, ending: Ending, scope: Scope) -> None:
+    def settle(self, ending: Ending, scope: Scope) -> None:
         ending = replace(ending, done=_billed(scope, ending, self.plan))
         message, _bill = self._write(scope, ending)
         if message and self.plan.cache_key and ending.done.status == "ok" and not ending.done.raised:

@@ -151,6 +151,8 @@ _keeper: threading.Thread | None = None
 
 def start(job: Answering) -> None:
     """Its row is there already, so even one that comes too late is ended properly."""
+    if job.finished:
+        return
     with _lock:
         if not _closing:
             if job.outside and _places_of(job.outside.clinic_id) >= OF_ONE_CLINIC:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from lib import (
     advice,
+    ai,
     answers,
     assistant,
     audit,
@@ -79,9 +80,10 @@ def _check(identity: Identity, patient_id: UUID | None, text: str) -> Verdict:
 def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdict, refused: AppError | None,
           began: float, at_once: bool) -> Asked:
     route, refusal = "emergency" if verdict.tier == "E" else "blocked" if refused else "", str(refused or "")
+    ways = [route] if route else ["started", *(ai.BUILT_IN if at_once else ())]
     with db.scope(identity) as scope:
         thread_id = chats.open_thread(scope, patient_id)
-        repeated = chats.find_repeated(scope, thread_id, text, route)
+        repeated = chats.find_repeated(scope, thread_id, text, ways)
         if repeated:
             return Asked(thread_id, repeated.question_id, repeated.answer_id, verdict.tier, refusal)
         question_id = chats.post_question(scope, thread_id, text)
@@ -99,6 +101,7 @@ def ask_again(identity: Identity, answer_id: UUID, *, at_once: bool = False) -> 
     """Another answer to the same question, beside the one there is. An emergency stays one: `declare_general` is its way on."""
     with db.scope(identity) as scope:
         question = _question_of(scope, answer_id)
+        auth.require(identity, "chat.patient" if question.patient_id else "chat.ask")
         if question.tier == "E":
             raise Invalid(_("This message was taken for an emergency. State first that no patient is in danger now."))
     return _answer_again(identity, replace(question, at_once=at_once))
@@ -161,7 +164,7 @@ def tick_off(identity: Identity, patient_id: UUID | None, signs: Collection[str]
         if len(named) != len(set(signs)):
             raise Invalid
         text = _("Red-flag checklist, answered with yes:") + "\n" + "\n".join(f"• {label}" for label in named)
-        repeated = chats.find_repeated(scope, thread_id, text, "emergency")
+        repeated = chats.find_repeated(scope, thread_id, text, ["emergency"])
         if repeated:
             return Asked(thread_id, repeated.question_id, repeated.answer_id, "E")
         question_id = chats.post_question(scope, thread_id, text)

@@ -35,6 +35,18 @@ def test_a_request_waits_no_oftener_than_this(api, sign_in, alice, patient, path
     assert 0 < wire.trips <= statements
 
 
+def test_a_question_waits_no_oftener_than_this(api, sign_in, alice, patient):
+    """The look at who asks; what was asked before; question and built-in answer in one transaction; the answer as it stands."""
+    headers, question = sign_in(alice), {"patient_id": str(patient), "text": "What is a root canal treatment?"}
+    first = api.post("chats/messages", headers=headers, json=question).json()
+    assert first["metadata"]["route"] == "kb"
+    for path, body in (("chats/messages", question | {"text": "What is a root canal treatment"}),
+                       (f"chats/messages/{first['id']}/regenerate", {})):
+        with counted() as wire:
+            assert api.post(path, headers=headers, json=body).status_code == 201
+        assert 0 < wire.trips <= 29
+
+
 def test_a_request_takes_one_way_to_a_thread_and_back(api, sign_in, alice, patient, monkeypatch):
     headers, hops = sign_in(alice), []
 

@@ -247,6 +247,22 @@ def test_a_double_enter_is_one_question(alice, pat, slow, question):
         assert len(emergencies.waiting(scope).rows) == (question == EMERGENCY)
 
 
+def test_two_who_want_the_same_answer_whole_get_one(alice, pat):
+    asked = []
+    at_once(4, lambda: asked.append(workflows.ask(alice, pat, "Tell me about fillings", at_once=True)))
+    assert len({(one.question_id, one.answer_id) for one in asked}) == 1
+
+
+def test_another_answer_that_was_begun_while_one_waited_is_found(alice):
+    asked = ask(alice, "Tell me about fillings")
+    with db.scope(alice) as late:
+        late.value("select now()")
+        again = workflows.ask_again(alice, asked.answer_id, at_once=True)
+        assert chats.find_running(late, asked.thread_id, asked.question_id) == again.answer_id
+    with db.scope(alice) as later:
+        assert chats.find_running(later, asked.thread_id, asked.question_id) is None
+
+
 def test_other_words_or_another_person_are_another_question(alice, bob, pat, slow):
     asked = [ask(alice, "Tell me about fillings", pat, wait=False), ask(alice, "Tell me about crowns", pat, wait=False),
              ask(bob, "Tell me about fillings", pat, wait=False), ask(alice, "Tell me about fillings", wait=False)]
@@ -258,6 +274,22 @@ def test_the_same_question_after_its_answer_is_a_new_one(alice, slow):
     workflows.stop(alice, first.answer_id)
     settled(alice, first)
     assert ask(alice, "Tell me about fillings", wait=False).question_id != first.question_id
+
+
+def test_what_is_wanted_whole_is_there_when_asking_returns(alice, pat):
+    asked = workflows.ask(alice, pat, "What is a root canal?", at_once=True)
+    assert workers.find(asked.answer_id) is None
+    answer, [call] = answer_of(alice, asked), calls_of(alice, asked)
+    assert (answer.status, call.status) == ("ok", "ok")
+    assert answer.content.endswith(advice.safety_net("112"))
+
+
+def test_what_is_wanted_whole_is_saved_whole_or_not_at_all(alice, pat, monkeypatch):
+    monkeypatch.setattr(answers, "finish", lambda *_row: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        workflows.ask(alice, pat, "What is a root canal?", at_once=True)
+    with db.scope(alice) as scope:
+        assert chats.find_thread(scope, pat) is None
 
 
 @pytest.mark.parametrize("question", ["", "   \n ", "\0"])
