@@ -56,7 +56,7 @@ def offered(role: str) -> list[str]:
 
 
 def find(scope: Scope) -> list[Client]:
-    """The newest first, revoked ones too."""
+    """Those that work first, the newest of them first; of the revoked ones the newest."""
     auth.require(scope.identity, "clinic.settings")
     return scope.many(Client, """
         select c.id, c.name, c.role, c.scopes, cast(c.networks as text[]) as networks, c.request_limit,
@@ -64,7 +64,7 @@ def find(scope: Scope) -> list[Client]:
         from api_clients c
         join memberships m on m.clinic_id = c.clinic_id and m.user_id = c.created_by
         where c.clinic_id = :clinic_id
-        order by c.id desc
+        order by c.revoked_at is not null, c.id desc
         limit 200
         """)
 

@@ -18,7 +18,7 @@ DAY = 86_400.0  # seconds
 def record(scope: Scope, action: str, resource: str, resource_id: object = "", *, patient_id: UUID | None = None,
            fields: Sequence[str] = (), row_count: int | None = None) -> None:
     """`fields`: names of what changed, never values. If this can't be written, the caller's transaction fails with it."""
-    scope.run("""
+    scope.primary.run("""
         insert into audit_log (clinic_id, user_id, session_id, action, resource, resource_id, patient_id, fields, row_count,
                                address, request_id)
         values (:clinic_id, :user_id, :session, :action, :resource, :resource_id, :patient_id, :fields, :row_count,
@@ -34,7 +34,7 @@ def record_view(scope: Scope, action: str, resource: str, resource_id: object = 
     The bounds in days let the planner leave out all other months, which took it longer than anything else a page or a request
     asks for (ADR 022). Where this clock is wrong by more than a day, rows become more, never fewer.
     """
-    scope.run("""
+    scope.primary.run("""
         insert into audit_log (clinic_id, user_id, session_id, action, resource, resource_id, patient_id, term_hash, address,
                                request_id)
         select :clinic_id, :user_id, :session, :action, :resource, :resource_id, :patient_id, :term_hash, :address, :request_id

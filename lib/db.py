@@ -22,6 +22,9 @@ from lib.texts import _
 T = TypeVar("T")
 OPTIONS = "-c timezone=UTC -c statement_timeout=20s -c idle_in_transaction_session_timeout=60s"
 DIALECT = make_url("postgresql+psycopg://").get_dialect()()
+# Who falls silent without hanging up, as a machine without power does, is given up after some 20 seconds, not after the system's
+# quarter of an hour.
+SILENCE = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 ALIVE = 1.0  # seconds after its last use in which a silent connection is taken for alive without being asked
 _engine: Engine | None = None
 _witness: Callable[[Identity], None] | None = None
@@ -36,11 +39,15 @@ class Page(Generic[T]):
 
 
 class Scope:
-    """An open transaction inside one clinic. Every statement gets `:clinic_id`; it commits when its `with` ends."""
+    """An open transaction inside one clinic. Every statement gets `:clinic_id`; it commits when its `with` ends.
 
-    def __init__(self, connection: Connection, identity: Identity) -> None:
+    `primary`: where it is put on record what is read here; another one on a replica, which takes no rows.
+    """
+
+    def __init__(self, connection: Connection, identity: Identity, primary: "Scope | None" = None) -> None:
         self.connection = connection
         self.identity = identity
+        self.primary = primary or self
 
     def run(self, sql: str, **values: Any) -> int:
         """Rows touched."""
@@ -143,7 +150,7 @@ def _answers(driver: psycopg.Connection[Any]) -> bool:
 
 
 def open_engine(url: str, **pool: Any) -> Engine:
-    arguments = {"prepare_threshold": None, "options": OPTIONS, "connect_timeout": 5}
+    arguments = {"prepare_threshold": None, "options": OPTIONS, "connect_timeout": 5, **SILENCE}
     try:
         address = make_url(url).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError):  # its own words may repeat the password
@@ -275,8 +282,11 @@ _BY_CODE: dict[str, type[errors.AppError]] = {
     "CS010": errors.EmergencyOpen,
     "CS011": errors.AnswerRunning,
     "CS012": errors.ImportRunning,
+    "25006": errors.Unavailable,  # not the primary, or no more
+    "55P03": errors.Busy,
     "22": errors.Invalid,
     "23": errors.Invalid,
+    "40": errors.Busy,  # of two that wait for each other, one is undone; so is who reads on a replica what is being taken away
     "57": errors.Unavailable,
     "53": errors.Unavailable,
 }

@@ -87,6 +87,10 @@ class Unavailable(AppError):
         self.reason = reason
 
 
+class Busy(Unavailable):
+    """Somebody else is changing the same right now. Nothing was changed. Please try again in a moment."""
+
+
 class TooMany(AppError):
     """Too many tries. Please wait and try again."""
 

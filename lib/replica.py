@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 from lib import db, settings
 from lib.db import Scope
 from lib.errors import AppError
-from lib.identity import Identity
 
 log = structlog.get_logger()
 PATIENCE = 1.0  # seconds for it to catch up with what is written by now
@@ -49,7 +48,7 @@ def _enter(stack: ExitStack, scope: Scope, up_to_now: bool) -> Scope:
     if _engine is None or not keeps_up():
         return scope
     try:
-        copy = stack.enter_context(_inside(_engine, scope.identity))
+        copy = stack.enter_context(_inside(_engine, scope))
         return copy if not up_to_now or _catches_up(copy, scope.value("select cast(pg_current_wal_lsn() as text)")) else scope
     except AppError:
         return scope
@@ -65,10 +64,10 @@ def _catches_up(copy: Scope, written: str) -> bool:
 
 
 @contextmanager
-def _inside(engine: Engine, identity: Identity) -> Iterator[Scope]:
+def _inside(engine: Engine, scope: Scope) -> Iterator[Scope]:
     with db.translated(), engine.begin() as connection:
-        db.enter(connection, identity)
-        yield Scope(connection, identity)
+        db.enter(connection, scope.identity)
+        yield Scope(connection, scope.identity, primary=scope)
 
 
 def keeps_up() -> bool:

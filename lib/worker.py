@@ -153,7 +153,7 @@ def _take_back(patience: int) -> None:
 def make_app(url: str) -> procrastinate.App:
     connector = procrastinate.PsycopgConnector(
         conninfo=url, min_size=1, max_size=4, timeout=10,
-        kwargs={"options": OPTIONS, "prepare_threshold": None, "connect_timeout": 5})
+        kwargs={"options": OPTIONS, "prepare_threshold": None, "connect_timeout": 5, **db.SILENCE})
     app = procrastinate.App(connector=connector)
     for name, asked in chores.ASKED.items():
         app.task(name=name, retry=Retry(), pass_context=True)(partial(_do, asked))

@@ -131,10 +131,16 @@ def _environment(run: Path, data: Path, bind: str, port: int) -> dict[str, str]:
         "HOST_A": "127.0.0.1", "HOST_B": "127.0.0.1", "WORKERS": str(settings.get().workers),
         **{f"PORT_{name.upper()}": _take_port(run / name) for name in ("a", "b")},
         "CHAIRSIDE_DATA": str(data), "CHAIRSIDE_WORKER": "false", "CHAIRSIDE_TLS": "true",
-        "CHAIRSIDE_TRUSTED_PROXIES": "127.0.0.1", "REDIS_URL": f"redis+unix://{run}/redis.sock",
+        "CHAIRSIDE_TRUSTED_PROXIES": "127.0.0.1", **_hosts(), "REDIS_URL": f"redis+unix://{run}/redis.sock",
         "DATABASE_URL": _pooled(app, run) if pooler.can_pool(app) else app.render_as_string(hide_password=False),
         "WORKER_URL": worker.render_as_string(hide_password=False),
     }
+
+
+def _hosts() -> dict[str, str]:
+    """Once a name is given, no other is answered; the door and `restart` look after each process by this one."""
+    given = settings.get()
+    return {"CHAIRSIDE_HOSTS": ",".join([*given.hosts, "localhost"])} if given.hosts or given.url else {}
 
 
 def _address(role: str) -> URL:

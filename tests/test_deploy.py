@@ -138,6 +138,18 @@ def test_hosts_that_cannot_be_read_are_named(monkeypatch, tmp_path):
         environment_of(monkeypatch, tmp_path, "postgresql://chairside_app:x@db1:5433,db2:5434/chairside")
 
 
+@pytest.mark.parametrize("name", ["CHAIRSIDE_HOSTS", "CHAIRSIDE_URL"])
+def test_where_people_use_a_name_the_door_is_still_answered(monkeypatch, tmp_path, name):
+    """It looks after each process at localhost, which goes without saying only where no name is given."""
+    assert environment_of(monkeypatch, tmp_path, "postgresql:///chairside").get("CHAIRSIDE_HOSTS") is None
+    named = "clinic.example.org"
+    monkeypatch.setenv(name, named if name == "CHAIRSIDE_HOSTS" else f"https://{named}")
+    monkeypatch.setattr(cluster.settings, "get", Settings)
+    told = environment_of(monkeypatch, tmp_path, "postgresql:///chairside")
+    monkeypatch.setenv("CHAIRSIDE_HOSTS", told["CHAIRSIDE_HOSTS"])
+    assert Settings().host_names == {named, "localhost"}
+
+
 def test_the_processes_hear_of_the_replica_and_of_no_other_database(monkeypatch, tmp_path):
     monkeypatch.setenv("DATABASE_REPLICA_URL", "postgresql://replica/chairside")
     monkeypatch.setenv("DATABASE_REPLICA_LAG", "7")

@@ -126,6 +126,15 @@ def test_a_client_is_over_when_revoked_or_when_its_owner_is_one_no_more(api, mak
     assert api.get("patients", headers=other).status_code == 401
 
 
+def test_clients_that_work_stand_before_all_that_were_revoked(api, make_client, sign_in, alice):
+    """The list has an end, and whoever is not on it can't be revoked."""
+    older, newer, newest = (make_client()[0] for _ in range(3))
+    with db.scope(alice) as scope:
+        api_clients.revoke(scope, newest)
+    listed = api.get("api-clients", headers=sign_in(alice)).json()
+    assert [one["id"] for one in listed] == [str(newer), str(older), str(newest)]
+
+
 @pytest.mark.parametrize("token", ["chairside_", "chairside_x.y", "chairside_" + "A" * 43 + ".secret", "chairside_\u00e9.x"])
 def test_a_made_up_client_is_nobody(api, token):
     assert api.get("patients", headers={"Authorization": f"Bearer {token}".encode()}).status_code == 401

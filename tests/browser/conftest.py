@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from uuid import uuid4
 
 import pytest
@@ -20,10 +21,16 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 HARMLESS = ("status of 401",)  # how a tab learns that it is signed out
 
 
-@pytest.fixture(scope="package")
+def served() -> AbstractContextManager[str]:
+    """By one process, or by a cluster with the same settings."""
+    return serving_cluster() if CLUSTER else serving()
+
+
+# A data folder has one cluster at a time, and some modules need one with settings of their own.
+@pytest.fixture(scope="module" if CLUSTER else "package")
 def server(database: None) -> Iterator[str]:
     """One for all that a browser does; gone before other tests ask what the queue holds, for its worker would do their jobs."""
-    with serving_cluster() if CLUSTER else serving() as address:
+    with served() as address:
         yield address
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from lib import advice, db, patients
 from lib.patient_form import PatientForm
-from tests.browser.conftest import go, settled
+from tests.browser.conftest import go, served, settled
 from tests.browser.test_answers import _saved, saved
 from tests.conftest import serving
 from tests.lib import fake_provider
@@ -42,7 +42,7 @@ def environment(provider) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server(database: None, environment: None) -> Iterator[str]:
-    with serving() as address:
+    with served() as address:
         yield address
 
 
@@ -221,6 +221,7 @@ def test_the_owner_switches_it_on_and_tries_it(fake, signed_in, alice):
     expect(page.get_by_text("test-model-1 answered in")).to_be_visible()
 
 
+@pytest.mark.one_process
 def test_a_server_that_is_ended_saves_what_it_was_writing(fake, alice, database, cookie_of, chromium):
     """SIGTERM in the middle of an answer: one row, saved as far as it came, and nothing of the budget held."""
     fake.says(chunk("Hello "), 20.0, chunk("never"))

@@ -9,9 +9,8 @@ from playwright.sync_api import Page, Route, expect
 
 from lib import assistant_settings, db, patients
 from lib.patient_form import PatientForm
-from tests.browser.conftest import settled
+from tests.browser.conftest import served, settled
 from tests.browser.test_sign_in import PAGES
-from tests.conftest import serving
 
 QUESTION = "What is a root canal?"
 
@@ -37,7 +36,7 @@ def silent() -> Iterator[int]:
 def server(database: None) -> Iterator[str]:
     patch = pytest.MonkeyPatch()
     patch.setenv("AI_ALLOWED_HOSTS", "127.0.0.1")
-    with serving() as address:
+    with served() as address:
         yield address
     patch.undo()
 
@@ -73,7 +72,7 @@ def offline(signed_in, server):
         page.context.on("request", lambda request: tried.append(request.url)
                         if not request.url.startswith((server, "data:", "blob:")) else None)
         page.on("websocket", lambda socket: tried.append(socket.url)
-                if not socket.url.replace("ws://", "http://").startswith(server) else None)
+                if not socket.url.replace("ws", "http", 1).startswith(server) else None)
         return page, tried
     return make
 

@@ -10,12 +10,13 @@ from tests.browser.conftest import chromium, new_browser, rested, signed_in  # n
 from tests.clusters import serving_cluster
 
 WORKERS = 3
+NAME = "clinic.example.org"  # how people call it
 LIMIT = 60  # reads, so that a test can use them up
 
 
 @pytest.fixture(scope="package")
 def door(database: None) -> Iterator[str]:
-    with serving_cluster(LIMIT_READS=str(LIMIT), LIMIT_CHATS="1000000", LIMIT_CHANGES="1000000", CHAIRSIDE_WORKERS=str(WORKERS)) as address:
+    with serving_cluster(CHAIRSIDE_HOSTS=NAME, LIMIT_READS=str(LIMIT), LIMIT_CHATS="1000000", LIMIT_CHANGES="1000000", CHAIRSIDE_WORKERS=str(WORKERS)) as address:
         yield address
 
 

@@ -18,7 +18,7 @@ import pytest
 from lib import db, drafts, patients, team
 from lib.patient_form import PatientForm
 from lib.settings import ROOT
-from tests.cluster.conftest import LIMIT, WORKERS
+from tests.cluster.conftest import LIMIT, NAME, WORKERS
 from tests.clusters import app_process
 
 pytestmark = pytest.mark.long
@@ -143,6 +143,13 @@ def status(send) -> int | str:
         return send().status_code
     except httpx.TransportError as error:
         return repr(error)
+
+
+def test_it_answers_by_the_name_it_was_given(door):
+    def status(name):
+        return httpx.get(f"{door}/api/v1/health", headers={"Host": name}, verify=False, timeout=20).status_code
+    assert status(NAME) == 200
+    assert status("evil.example.org") == 400
 
 
 def test_a_second_cluster_on_the_same_data_says_who_holds_it(door):

@@ -52,6 +52,30 @@ def test_one_that_dies_in_use_is_told_in_the_projects_words_and_the_next_try_wor
     assert pid(alice)
 
 
+def test_of_two_who_wait_for_each_other_one_is_told_to_try_again(alice):
+    meet, told = threading.Barrier(2), []
+
+    def lock(first, second):
+        try:
+            with db.scope(alice) as scope:
+                scope.run("select pg_advisory_xact_lock(:key)", key=first)
+                meet.wait(10)
+                scope.run("select pg_advisory_xact_lock(:key)", key=second)
+        except errors.Busy as error:
+            told.append(str(error))
+    threads = [threading.Thread(target=lock, args=keys) for keys in ((4711, 4712), (4712, 4711))]
+    [thread.start() for thread in threads]
+    [thread.join(20) for thread in threads]
+    assert told == [str(errors.Busy())]
+
+
+def test_a_database_that_falls_silent_is_given_up_in_seconds(alice):
+    """What the system does with a line whose other end is gone can't be had on one machine; what it is told can."""
+    with db.scope(alice) as scope:
+        told = scope.connection.connection.driver_connection.info.get_parameters()
+    assert {name: told[name] for name in db.SILENCE} == {name: str(value) for name, value in db.SILENCE.items()}
+
+
 def test_a_statement_reaches_the_driver_with_its_values_bound(alice):
     with db.scope(alice) as scope:
         assert scope.value("select :text || '%' || cast(1 as text)::text", text="a%b:c") == "a%b:c%1"

@@ -18,9 +18,11 @@ from lib import (
     export_jobs,
     patient_export,
     patients,
+    periods,
     replica,
     settings,
     shares,
+    sheets,
     startup,
     team,
 )
@@ -101,6 +103,29 @@ def test_a_programs_figures_and_budgets_come_from_the_replica(read_by, looked_at
     assert figures.figure("messages", wanted, alice).rows
     figures.budgets(wanted, alice)
     assert read_by == [True, True]
+
+
+@pytest.mark.parametrize("name", sheets.SHEETS)
+def test_each_figure_comes_from_the_replica_and_what_names_patients_is_on_the_primarys_record(looked_at, alice, name):
+    usage(alice)
+    looked_at.catch_up()
+    figure = figures.figure(name, figures.Wanted(), alice)
+    assert figure.keys
+    with db.scope(alice) as scope:
+        with replica.reading(scope) as reading:
+            assert reading.value(WHERE)
+        assert sheets.export(scope, name, periods.preset("30d", periods.today(alice))).startswith(figure.heads[0])
+        assert scope.value("select count(*) from audit_log where clinic_id = :clinic_id and resource = 'patient_costs'") == (
+            name == "patients")
+
+
+def test_questions_without_an_article_come_from_the_replica_and_are_on_the_primarys_record(looked_at, alice):
+    looked_at.catch_up()
+    with db.scope(alice) as scope:
+        with replica.reading(scope) as reading:
+            assert reading.value(WHERE)
+            assert shares.unmatched(reading, periods.preset("30d", periods.today(alice))) == []
+        assert scope.value("select count(*) from audit_log where clinic_id = :clinic_id and resource = 'unmatched_questions'") == 1
 
 
 def usage(who) -> None:
@@ -198,7 +223,7 @@ def test_who_is_new_reads_the_primary_until_the_replica_knows_them(paused, open_
 def test_nothing_is_written_there(looked_at, alice):
     looked_at.catch_up()
     assert read_from(alice) == "replica"
-    with pytest.raises(errors.AppError), db.scope(alice) as scope, replica.reading(scope) as reading:
+    with pytest.raises(errors.Unavailable), db.scope(alice) as scope, replica.reading(scope) as reading:
         reading.run("update patients set full_name = full_name where clinic_id = :clinic_id")
 
 
