@@ -21,14 +21,15 @@ from typing import Any
 
 import psutil
 
-from benchmarks.rows import Row
+from benchmarks.rows import Row, moment
 
 # The heading that each one's rows stand under; neighbours share one.
 PAGES, PEOPLE, PROGRAMS = "A rerun of each page, CPU of the server", "People at once, one process", "Programs, by the API"
 WAITS, DATA = "What one person waits for", "Much data"
 ALL = {"reruns": PAGES, "capacity": PEOPLE, "beside": PEOPLE, "api": PROGRAMS, "together": PROGRAMS, "storm": PROGRAMS,
-       "start": WAITS, "browser": WAITS, "assistant": WAITS, "search": DATA, "imports": DATA, "audit": DATA, "rollups": DATA}
-HEAD = "| what | goal | floor | result | met | otherwise | load |\n|---|--:|--:|--:|---|--:|--:|"
+       "start": WAITS, "browser": WAITS, "assistant": WAITS, "redflags": WAITS,
+       "search": DATA, "imports": DATA, "audit": DATA, "rollups": DATA}
+HEAD = "| what | goal | floor | result | met | otherwise | load | loop |\n|---|--:|--:|--:|---|--:|--:|--:|"
 DOCUMENT = Path("docs/performance.md")
 BEGIN, END = "<!-- make bench: begin -->\n", "<!-- make bench: end -->\n"
 
@@ -58,7 +59,7 @@ def measure(name: str) -> list[dict[str, Any]]:
     print(f"--- {name} ended with {done.returncode} after {time.monotonic() - began:.0f} s", flush=True)
     if done.returncode or not told:
         failed = Row(name, None, note=f"it ended with {done.returncode}")
-        told.append({**asdict(failed), "load": os.getloadavg()[0]})
+        told.append({**asdict(failed), **moment()})
     return told
 
 
@@ -68,16 +69,17 @@ def table(found: dict[str, list[dict[str, Any]]], seconds: float) -> str:
 
 def lines(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     for heading, names in groupby(found, key=lambda name: ALL[name]):
-        yield f"| **{heading}** |" + " |" * 6
+        yield f"| **{heading}** |" + " |" * 7
         for one in (one for name in names for one in found[name]):
-            yield line(Row(**{name: value for name, value in one.items() if name != "load"}), one["load"])
+            row = Row(**{name: value for name, value in one.items() if name not in ("load", "loop")})
+            yield line(row, one["load"], one["loop"])
 
 
-def line(row: Row, load: float) -> str:
+def line(row: Row, load: float, loop: float) -> str:
     sign = "≥" if row.at_least else "≤"
     goal = "–" if row.goal is None else f"{sign} {row.goal:,g} {row.unit}".strip()
     result = "–" if row.result is None else f"{row.result:,.4g} {row.unit}".strip()
-    cells = (row.what, goal, row.floor, result, verdict(row), row.otherwise, f"{load:.1f}")
+    cells = (row.what, goal, row.floor, result, verdict(row), row.otherwise, f"{load:.1f}", f"{loop:.2f}")
     return f"| {' | '.join(cells)} |"
 
 
@@ -92,7 +94,8 @@ def machine(seconds: float) -> str:
             f"{platform.python_version()}; the run took {seconds / 60:.0f} minutes. `floor`: what a bare app took where the goal "
             "was set. `otherwise`, in the same run: under Streamlit's default settings; figures from rows instead of roll-ups; "
             "patients one by one. `load`: how many programs wanted the cores when the row was written; above their number, times "
-            "say more about the others than about Chairside.")
+            "say more about the others than about Chairside. `loop`: how many milliseconds `sum(range(20_000))` took then: "
+            "0.20 in this machine's best hours, and times follow it.")
 
 
 def processor() -> str:

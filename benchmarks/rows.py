@@ -2,6 +2,7 @@
 
 import json
 import os
+import timeit
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,7 +34,17 @@ def tell(rows: Iterable[Row]) -> None:
     """To the file that `make bench` names; run by itself a benchmark only prints."""
     if name := os.environ.get("CHAIRSIDE_BENCH_ROWS"):
         with Path(name).open("a") as file:
-            file.writelines(json.dumps({**asdict(row), "load": os.getloadavg()[0]}) + "\n" for row in rows)
+            file.writelines(json.dumps({**asdict(row), **moment()}) + "\n" for row in rows)
+
+
+def moment() -> dict[str, float]:
+    """What the machine was like just then: how many programs wanted its cores, and how fast one of them is."""
+    return {"load": os.getloadavg()[0], "loop": loop()}
+
+
+def loop() -> float:
+    """Milliseconds, the shortest of thirty: a shared machine may be two to four times slower in one hour than in the next."""
+    return min(timeit.repeat("sum(range(20_000))", number=1, repeat=30)) * 1000
 
 
 def excuse(rows: Iterable[Row], why: str) -> None:

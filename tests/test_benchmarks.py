@@ -10,7 +10,7 @@ from benchmarks import browser, capacity, client, report, reruns
 from benchmarks.reruns import FRAGMENT, Cost
 from benchmarks.rows import Row
 
-LOADED = {"load": 0.5}
+LOADED = {"load": 0.5, "loop": 0.2}
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ def told(tmp_path, monkeypatch):
 
 
 def test_a_row_says_whether_its_goal_is_met_and_why_not():
-    missed = report.line(Row("search", 50, 61.26, note="one letter"), 3.0)
-    assert missed == "| search | ≤ 50 ms | – | 61.26 ms | **no**: one letter | – | 3.0 |"
-    assert "| ≥ 1,000 | – | 1,200 | yes |" in report.line(Row("API", 1000, 1200, "", at_least=True), 0.5)
-    assert "| ≥ 1,000 | – | 900 | **no** |" in report.line(Row("API", 1000, 900, "", at_least=True), 0.5)
+    missed = report.line(Row("search", 50, 61.26, note="one letter"), 3.0, 0.2)
+    assert missed == "| search | ≤ 50 ms | – | 61.26 ms | **no**: one letter | – | 3.0 | 0.20 |"
+    assert "| ≥ 1,000 | – | 1,200 | yes |" in report.line(Row("API", 1000, 1200, "", at_least=True), 0.5, 0.2)
+    assert "| ≥ 1,000 | – | 900 | **no** |" in report.line(Row("API", 1000, 900, "", at_least=True), 0.5, 0.2)
 
 
 def test_a_figure_without_a_goal_stands_beside_the_others():
     row = Row("10 people: p50", None, 17.2, otherwise="40 ms")
-    assert report.line(row, 0.5) == "| 10 people: p50 | – | – | 17.2 ms | – | 40 ms | 0.5 |"
+    assert report.line(row, 0.5, 0.2) == "| 10 people: p50 | – | – | 17.2 ms | – | 40 ms | 0.5 | 0.20 |"
 
 
 def test_the_table_takes_the_place_between_its_markers(tmp_path, monkeypatch):
@@ -43,14 +43,14 @@ def test_the_table_takes_the_place_between_its_markers(tmp_path, monkeypatch):
     assert document.read_text().startswith("Before\n")
     assert document.read_text().endswith("After\n")
     assert "old" not in document.read_text()
-    assert "| start | ≤ 4 s | – | 2.5 s | yes | – | 0.5 |" in document.read_text()
+    assert "| start | ≤ 4 s | – | 2.5 s | yes | – | 0.5 | 0.20 |" in document.read_text()
 
 
 def test_neighbours_stand_under_one_heading_and_every_line_has_all_cells():
     row = {"what": "x", "goal": 1, "result": 1, **LOADED}
     found = report.table({"start": [row], "browser": [row], "search": [row]}, 120)
     lines = [line for line in found.splitlines() if line.startswith("|")]
-    assert {line.replace("---", "").count("|") for line in lines} == {8}
+    assert {line.replace("---", "").count("|") for line in lines} == {9}
     assert [line.strip("| ") for line in lines if "**" in line] == ["**What one person waits for**", "**Much data**"]
     assert "the run took 2 minutes" in found
 
@@ -86,18 +86,18 @@ def test_people_stand_beside_the_defaults(told):
     capacity.tell(reports(16, 160, {}), reports(2834, None, {"timeout": 3}))
     lines = told()
     assert len(lines) == 11
-    assert "| 100 thinking 2 to 5 s: p50 | ≤ 40 ms | 18 ms | 16 ms | yes | 2,834 ms | 0.5 |" in lines
-    assert "| 100 thinking 2 to 5 s: p95 | ≤ 150 ms | 52 ms | 160 ms | **no** | nothing was answered | 0.5 |" in lines
-    assert "| 200 thinking 2 to 5 s: p95 | – | 805 ms | 160 ms | – | nothing was answered | 0.5 |" in lines
-    assert "| errors, all of these rounds | ≤ 0 | – | 0 | yes | 15 | 0.5 |" in lines
+    assert "| 100 thinking 2 to 5 s: p50 | ≤ 40 ms | 18 ms | 16 ms | yes | 2,834 ms | 0.5 | 0.20 |" in lines
+    assert "| 100 thinking 2 to 5 s: p95 | ≤ 150 ms | 52 ms | 160 ms | **no** | nothing was answered | 0.5 | 0.20 |" in lines
+    assert "| 200 thinking 2 to 5 s: p95 | – | 805 ms | 160 ms | – | nothing was answered | 0.5 | 0.20 |" in lines
+    assert "| errors, all of these rounds | ≤ 0 | – | 0 | yes | 15 | 0.5 | 0.20 |" in lines
 
 
 def test_each_page_and_its_fragment_stand_beside_the_defaults(told):
     names = {"patients": 15.0, f"patients{FRAGMENT}": 8.0}
     reruns.tell(Cost(2, 9, 1), dict.fromkeys(names, Cost(9, 23, 8.6)), dict.fromkeys(names, Cost(26.7, 23, 8.6)), names)
     assert told()[:2] == [
-        "| patients | ≤ 15 ms | 4.5 ms (now 2.0) | 9 ms | yes: 23 messages, 8.6 kB | 26.7 ms, 23 messages | 0.5 |",
-        "| patients: its fragment alone | ≤ 8 ms | 3.8 ms | 9 ms | **no**: 23 messages, 8.6 kB | 26.7 ms, 23 messages | 0.5 |"]
+        "| patients | ≤ 15 ms | 4.5 ms (now 2.0) | 9 ms | yes: 23 messages, 8.6 kB | 26.7 ms, 23 messages | 0.5 | 0.20 |",
+        "| patients: its fragment alone | ≤ 8 ms | 3.8 ms | 9 ms | **no**: 23 messages, 8.6 kB | 26.7 ms, 23 messages | 0.5 | 0.20 |"]
 
 
 def test_the_document_has_the_markers():
