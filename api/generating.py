@@ -156,7 +156,7 @@ def _consultation(asked: Chat, article: articles.Article | None) -> Consultation
     alone = not (asked.patient.name or asked.history or asked.notes)
     if provider is None or (article and alone):
         return None
-    redactor = redaction.Redactor(redaction.Subject(asked.patient.name) if asked.patient.name else None)
+    redactor = redaction.Redactor(redaction.Subject(asked.patient.name or ""))
     said = _without_alarms(asked)[-prompts.HISTORY:]
     history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
     given = [article, *knowledge.beside(asked.message, article)] if article else []

@@ -15,7 +15,7 @@ from lib.providers import Provider
 # A built-in answer is there at once; in this many pieces the eye can follow it, and Stop has something to stop.
 PIECES = 24
 PAUSE = 0.012
-BUILT_IN = ("kb", "fallback")  # the routes of what is answered here, by nobody else
+BUILT_IN = ("kb", "fallback", "cache")  # the routes of what is answered here and whole, by nobody else
 READ_ON = 5.0  # seconds for the usage of a reply that turned out to be about an emergency
 # The provider's reply begins with the tier it sees (lib/prompts.py asks for it).
 MARKUP = " \t\r\n*_#>`"

@@ -5,7 +5,7 @@ The red flags stand before all of this (lib/workflows.py), and nothing here is n
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from lib import (
     clinic_articles,
     first_aid,
     knowledge,
+    patient_history,
     patients,
     prices,
     prompts,
@@ -42,6 +43,7 @@ from lib.chats import Message
 from lib.clinic_articles import ClinicArticle
 from lib.db import Scope
 from lib.errors import SetUpError
+from lib.patient_history import Known as KnownAs
 from lib.patients import Patient
 from lib.prices import Price
 from lib.prompts import Context, Extract, Turn
@@ -80,7 +82,8 @@ def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
     plan = _plan(scope, question)
     request, consultation = replace(plan.request, at_once=question.at_once), plan.request.consultation
     answer_id = answers.start(scope, question.id, plan.call, consultation.messages if consultation else None)
-    settlement = Settlement(scope.identity, question.id, answer_id, plan)
+    in_name_of = replace(scope.identity, client=None)  # of whom a client acts for: it may be revoked before the answer has ended
+    settlement = Settlement(in_name_of, question.id, answer_id, plan)
     is_whole = question.at_once and not consultation
     write = (lambda ending: settlement.settle(ending, scope)) if is_whole else settlement
     settle = partial(_settle, write, scope.identity.emergency_number)
@@ -105,7 +108,7 @@ def _plan(scope: Scope, question: Question) -> Plan:
     """Knowledge first where it is enough: a general question that an article answers costs nothing and leaves nobody."""
     decided = assistant_settings.get(scope)
     patient = patients.read(scope, question.patient_id) if question.patient_id else None
-    redactor = Redactor(_subject(patient) if patient else None)
+    redactor = Redactor(*_subjects(scope, patient, decided)) if patient else Redactor()
     masked = redactor.redact(question.text)
     signs, own = set(question.signs) - {MODEL}, clinic_articles.active(scope)
     article = _find_article(scope, PLACEHOLDER.sub(" ", masked), own, signs)
@@ -215,9 +218,18 @@ def _price(scope: Scope, decided: AssistantSettings) -> Price | None:
 # what leaves the clinic ----------------------------------------------------------------------------------------------
 
 
-def _subject(patient: Patient) -> Subject:
-    ids = tuple(filter(None, (str(patient.id), patient.external_id)))
-    return Subject(patient.full_name, patient.date_of_birth, patient.phone, patient.email, ids)
+def _subjects(scope: Scope, patient: Patient, decided: AssistantSettings) -> Iterator[Subject]:
+    """Where something may leave, by each name they ever had, too: what was written then, about them or about whoever was merged
+    into them, still says so."""
+    yield _subject(patient.id, patient)
+    if assistant_settings.available(decided):
+        for one in patient_history.known_as(scope, patient.id):
+            yield _subject(patient.id, one)
+
+
+def _subject(patient_id: UUID, known: Patient | KnownAs) -> Subject:
+    ids = tuple(filter(None, (str(patient_id), known.external_id)))
+    return Subject(known.full_name, known.date_of_birth, known.phone, known.email, ids)
 
 
 def _context(scope: Scope, question: Question, known: Known) -> Context:

@@ -200,6 +200,19 @@ class _Question:
     content: str
 
 
+def highest_tier(scope: Scope, thread_id: UUID, question_id: UUID) -> str | None:
+    """Of all answers to this question: what one of them saw holds for the next."""
+    tier: str | None = scope.value("""
+        select min(metadata ->> 'tier')  -- E before U
+        from chat_messages
+        where clinic_id = :clinic_id
+          and thread_id = :thread_id
+          and question_id = :question_id
+          and id > :question_id
+        """, thread_id=thread_id, question_id=question_id)
+    return tier
+
+
 def turns_before(scope: Scope, thread_id: UUID, question_id: UUID, *, limit: int) -> list[Message]:
     """What was said last before this question, oldest first: what a provider may know of the conversation. Emergencies and what
     was said to them stay out: nothing of theirs is sent anywhere."""
@@ -247,9 +260,10 @@ class Pair:
     answer_id: UUID
 
 
-def find_repeated(scope: Scope, thread_id: UUID, text: str, ways: Sequence[str] = ("started",)) -> Pair | None:
+def find_repeated(scope: Scope, thread_id: UUID, text: str, tier: str | None, ways: Sequence[str] = ("started",)) -> Pair | None:
     """The same words of the same member a moment ago: a double Enter, a second tab. Of two at once, the second waits here.
-    `ways`: "started" finds it while the answer is being written; where it comes whole at once, its route does."""
+    `ways`: "started" finds it while the answer is being written; where it comes whole at once, its route does, if it was not
+    stopped and is for the same tier, which words before it may have raised."""
     scope.run("select pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"{thread_id} {scope.identity.user_id}")
     return scope.first(Pair, """
         select q.id as question_id, a.id as answer_id
@@ -262,9 +276,10 @@ def find_repeated(scope: Scope, thread_id: UUID, text: str, ways: Sequence[str] 
           and q.user_id = :user_id
           and q.content = :content
           and coalesce(a.metadata ->> 'route', a.status) = any(:ways)
+          and (a.status = 'started' or (a.status <> 'stopped' and a.metadata ->> 'tier' is not distinct from :tier))
         order by q.id desc
         limit 1
-        """, thread_id=thread_id, user_id=scope.identity.user_id, content=text, ways=list(ways))
+        """, thread_id=thread_id, user_id=scope.identity.user_id, content=text, tier=tier, ways=list(ways))
 
 
 def post_question(scope: Scope, thread_id: UUID, text: str) -> UUID:

@@ -158,6 +158,7 @@ def on_time(put: Callable[[Event], None], deadline: asyncio.Timeout, in_all: flo
 _refused: dict[tuple[str, str], set[str]] = {}  # by endpoint and model: the fields it does not take
 FIXED = {"model", "messages", "stream"}
 CAPS = {"max_tokens", "max_completion_tokens"}  # a value of theirs may be refused, too: that is no reason to ask without a cap
+THINKS = MODEL  # before it answers, unless told not to. That counts toward `max_tokens`: an answer could end as it begins
 UNKNOWN_FIELD = re.compile(r"unknown|unsupported|not support|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE)
 
 
@@ -197,7 +198,8 @@ async def _note_sent(tally: Tally, step: str, _facts: object) -> None:
 def _body(provider: Provider, messages: Sequence[dict[str, str]], refused: set[str]) -> dict[str, Any]:
     """OpenAI's reasoning models refuse `max_tokens` and take its other name; servers of others know the first one alone."""
     longest = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
-    optional = {"stream_options": {"include_usage": True}, longest: prices.LONGEST_ANSWER, "temperature": 0.3}
+    optional = {"stream_options": {"include_usage": True}, longest: prices.LONGEST_ANSWER, "temperature": 0.3,
+                **({"reasoning_effort": "none"} if THINKS in provider.model else {})}
     return {"model": provider.model, "messages": list(messages), "stream": True,
             **{name: value for name, value in optional.items() if name not in refused}}
 

@@ -6,9 +6,10 @@ whatever a story gives away stay. So a provider needs its agreement with the cli
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from lib import redaction_numbers
 from lib.redaction_dates import DateFinder
@@ -40,14 +41,14 @@ class Subject:
 class Redactor:
     """`counts`: what was replaced since it was made, by kind; only kinds that occurred."""
 
-    def __init__(self, subject: Subject | None) -> None:
-        subject = subject or Subject()
+    def __init__(self, *subjects: Subject) -> None:
+        """One person, as they are known now and as they were before."""
         self.counts: dict[str, int] = {}
-        self._email = _email(subject.email)
-        self._ids = _ids(subject.ids)
-        self._birth = DateFinder(subject.date_of_birth) if subject.date_of_birth else None
-        self._phone = PhoneFinder(subject.phone or "")
-        self._name = NameFinder(subject.full_name)
+        self._emails = [pattern for email in _each(subjects, "email") if (pattern := _email(email))]
+        self._ids = _ids(tuple(dict.fromkeys(one for subject in subjects for one in subject.ids)))
+        self._births = [DateFinder(birth) for birth in _each(subjects, "date_of_birth")]
+        self._phones = [PhoneFinder(phone) for phone in _each(subjects, "phone")]
+        self._names = [NameFinder(name) for name in _each(subjects, "full_name")]
 
     def redact(self, text: str, *, known_only: bool = False) -> str:
         """Letters and their accents come back as one character each. `known_only`: what merely looks like a mailbox or a number
@@ -68,13 +69,19 @@ class Redactor:
 
     def _steps(self, reading: Reading, known_only: bool) -> Iterator[tuple[str, list[Span]]]:
         """Each step sees the text without what the steps before it found."""
-        yield "email", [*_matches(self._email, reading), *([] if known_only else _emails(reading.folded))]
+        known = [span for pattern in self._emails for span in _matches(pattern, reading)]
+        yield "email", [*known, *([] if known_only else _emails(reading.folded))]
         yield "id", _matches(self._ids, reading)
-        yield "birth_date", self._birth.find(reading) if self._birth else []
-        phones, numbers = redaction_numbers.numbers(reading, self._phone.find(reading))
+        yield "birth_date", [span for birth in self._births for span in birth.find(reading)]
+        phones, numbers = redaction_numbers.numbers(reading, [span for phone in self._phones for span in phone.find(reading)])
         yield "phone", phones
         yield "number", [] if known_only else numbers
-        yield "name", self._name.find(reading)
+        yield "name", [span for name in self._names for span in name.find(reading)]
+
+
+def _each(subjects: Sequence[Subject], field: str) -> list[Any]:
+    """Without what is not known, and once."""
+    return [*filter(None, dict.fromkeys(getattr(subject, field) for subject in subjects))]
 
 
 def _readings(text: str) -> list[str]:

@@ -79,7 +79,7 @@ async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
         pass
     except TimeoutError:
         done = Done(status="timeout", problem="timeout", billed=line.sent)
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (httpx.HTTPError, OSError, ValueError, LookupError, TypeError) as error:  # or it speaks of something else
         log.warning("assistant's service not reached", error=type(error).__name__)
         done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent)
     finally:

@@ -18,10 +18,10 @@ log = structlog.get_logger()
 
 # Each waits far more than it works. Those that wait for a provider have places of their own: however many it keeps waiting, what
 # is built in is answered at once.
-PLACES = {"built in": 16, "outside": 64}
-# A slow provider holds a place for a minute. If that is one clinic's own, its questions end here at a quarter of the places: it
-# takes four such clinics to keep any other waiting.
-OF_ONE_CLINIC = PLACES["outside"] // 4
+PLACES = {"built in": 16, "outside": 128}
+# A slow provider holds a place for a minute. If that is one clinic's own, it has a quarter of the places for sure, and more while
+# half of all are free: it takes three such clinics to keep any other waiting.
+OF_ONE_CLINIC, CROWDED = PLACES["outside"] // 4, PLACES["outside"] // 2
 LOOK = 0.3  # seconds between two looks for a stop that was asked for elsewhere: it is heard within half a second
 KEEP = 3  # looks, until the text so far is kept as well: to write is dearer than to read
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
@@ -155,7 +155,7 @@ def start(job: Answering) -> None:
         return
     with _lock:
         if not _closing:
-            if job.outside and _places_of(job.outside.clinic_id) >= OF_ONE_CLINIC:
+            if job.outside and _is_crowded(job.outside.clinic_id):
                 job.turn_away()
             _running[job.message_id] = job
             _pool("outside" if job.outside else "built in").submit(job.run)
@@ -164,8 +164,9 @@ def start(job: Answering) -> None:
     job.save(job.ending("abandoned"))
 
 
-def _places_of(clinic_id: UUID) -> int:
-    return sum(job.outside is not None and job.outside.clinic_id == clinic_id for job in list(_running.values()))
+def _is_crowded(clinic_id: UUID) -> bool:
+    taken = [job.outside.clinic_id for job in list(_running.values()) if job.outside]
+    return len(taken) >= CROWDED and taken.count(clinic_id) >= OF_ONE_CLINIC
 
 
 def _look_after() -> None:

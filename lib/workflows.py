@@ -83,7 +83,7 @@ def _post(identity: Identity, patient_id: UUID | None, text: str, verdict: Verdi
     ways = [route] if route else ["started", *(ai.BUILT_IN if at_once else ())]
     with db.scope(identity) as scope:
         thread_id = chats.open_thread(scope, patient_id)
-        repeated = chats.find_repeated(scope, thread_id, text, ways)
+        repeated = chats.find_repeated(scope, thread_id, text, verdict.tier, ways)
         if repeated:
             return Asked(thread_id, repeated.question_id, repeated.answer_id, verdict.tier, refusal)
         question_id = chats.post_question(scope, thread_id, text)
@@ -138,7 +138,7 @@ def _answer_again(identity: Identity, question: Question) -> Asked:
 
 
 def _question_of(scope: Scope, answer_id: UUID) -> Question:
-    """With the tier it had, unless somebody stated that it was a general one."""
+    """With the tier it has by now, whichever of its answers raised it, unless somebody stated that it was a general one."""
     answer = chats.get(scope, answer_id)
     if answer.question_id is None or answer.running:
         raise NotFound
@@ -146,7 +146,7 @@ def _question_of(scope: Scope, answer_id: UUID) -> Question:
     raised = emergencies.of_questions(scope, question.thread_id, [question.id]).get(question.id)
     declared = bool(raised and raised.general)
     signs = tuple(raised.categories) if raised else ()
-    tier = None if declared else answer.metadata.get("tier")
+    tier = None if declared else "E" if raised else chats.highest_tier(scope, question.thread_id, question.id)
     return Question(question.id, question.thread_id, question.patient_id, question.content, tier,
                     calls.rule_set_of(scope, answer.id), again=True, declared=declared, signs=signs)
 
@@ -164,7 +164,7 @@ def tick_off(identity: Identity, patient_id: UUID | None, signs: Collection[str]
         if len(named) != len(set(signs)):
             raise Invalid
         text = _("Red-flag checklist, answered with yes:") + "\n" + "\n".join(f"• {label}" for label in named)
-        repeated = chats.find_repeated(scope, thread_id, text, ["emergency"])
+        repeated = chats.find_repeated(scope, thread_id, text, "E", ["emergency"])
         if repeated:
             return Asked(thread_id, repeated.question_id, repeated.answer_id, "E")
         question_id = chats.post_question(scope, thread_id, text)
@@ -198,6 +198,8 @@ def _refuse(identity: Identity, text: str) -> AppError | None:
     if len(text) > LONGEST_QUESTION:
         return Invalid(_("A question has room for {limit:,} characters; this one has {n:,}. Nothing was sent and nothing was "
                          "lost: shorten it and send it again.").format(limit=LONGEST_QUESTION, n=len(text)))
+    if identity.client:  # has a limit of its own, and takes none of its owner's questions
+        return None
     try:
         rate_limits.spend("chats", identity.user_id)
     except TooMany as error:

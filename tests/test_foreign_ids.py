@@ -142,7 +142,7 @@ ACTIONS = {
     "chats.history": Drive(CLINICAL, lambda scope, of: chats.history(scope, of.thread)),
     "chats.get": Drive(CLINICAL, lambda scope, of: chats.get(scope, of.answer)),
     "chats.recent_questions": Drive(OWNER, lambda scope, of: chats.recent_questions(scope, of.thread)),  # Alice asked them
-    "chats.find_repeated": Drive(NOBODY, lambda scope, of: chats.find_repeated(scope, of.thread, "never asked")),
+    "chats.find_repeated": Drive(NOBODY, lambda scope, of: chats.find_repeated(scope, of.thread, "never asked", None)),
     "chats.post_question": Drive(CLINICAL, lambda scope, of: chats.post_question(scope, of.thread, "x")),
     "answers.start": Drive(CLINICAL, lambda scope, of: answers.start(scope, of.question, CALL)),
     "answers.keep": Drive(CLINICAL, lambda scope, of: answers.keep(scope, of.running, "so far")),
@@ -166,6 +166,8 @@ ACTIONS = {
     "emergencies.get": Drive(EVERYBODY - {"receptionist"}, lambda scope, of: emergencies.get(scope, of.emergency)),
     "emergencies.acknowledge": Drive(CLINICAL, lambda scope, of: emergencies.acknowledge(scope, of.emergency, action_taken="x")),
     "patient_history.read": Drive(EVERYBODY, lambda scope, of: patient_history.read(scope, of.patient)),
+    "patient_history.known_as": Drive(EVERYBODY, lambda scope, of: patient_history.known_as(scope, of.patient)),
+    "chats.highest_tier": Drive(CLINICAL, lambda scope, of: chats.highest_tier(scope, of.thread, of.question)),
     "patients.get": Drive(EVERYBODY, lambda scope, of: patients.get(scope, of.patient)),
     "patients.read": Drive(EVERYBODY, lambda scope, of: patients.read(scope, of.patient)),
     "patients.as_of": Drive(EVERYBODY, lambda scope, of: patients.as_of(scope, of.patient, (1, 1))),

@@ -62,8 +62,6 @@ def _ended(message: Message) -> str:
     """What a reader must know of an answer that is not whole, or not what was wanted; "" for all others."""
     if message.running:
         return _("Writing …")
-    if message.status == "truncated" and message.metadata.get("finish") == "length":
-        return _("This answer reached its greatest length and ends here.")
     because = {"left": _("Stopped: whoever asked can't read this any more."),
                "crowded": _("Answered here: the clinic had as many answers on their way as it can have at once.")}
     problem = message.metadata.get("problem")
@@ -71,6 +69,8 @@ def _ended(message: Message) -> str:
         return because[problem]
     if problem and message.content.startswith(advice.apology(problem)):
         return ""  # a whole answer from here, which begins by saying why the provider gave none
+    if message.status == "truncated" and message.metadata.get("finish") == "length":
+        return _("This answer reached its greatest length and ends here.")
     known = {"ok": "", "stopped": _("Stopped before the end."), "truncated": _("This answer was cut short."),
              "filtered": _("The provider withheld the rest of this answer."),
              "timeout": _("The provider took too long; what had come is kept."),

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from lib import api_clients, auth, credentials, db, export_jobs, quarantine
+from lib import api_clients, auth, credentials, db, export_jobs, patients, quarantine
 from lib.api_clients import Wanted
 from lib.errors import Invalid, NotFound
+from lib.patient_form import PatientForm
 
 
 @pytest.fixture
@@ -124,6 +125,17 @@ def test_a_client_is_over_when_revoked_or_when_its_owner_is_one_no_more(api, mak
         connection.execute(text("update memberships set role = 'manager' where clinic_id = :clinic and user_id = :user"),
                            {"clinic": alice.clinic_id, "user": alice.user_id})
     assert api.get("patients", headers=other).status_code == 401
+
+
+def test_a_client_asks_with_the_scope_of_asking_and_about_patients_with_one_more(api, make_client, alice):
+    with db.scope(alice) as scope:
+        patient = str(patients.register(scope, PatientForm(full_name="Edgar Poe")))
+    general, about = ({"text": "What is a root canal treatment?", "patient_id": one} for one in (None, patient))
+    shown = make_client("owner", ["chat.ask"])[1]
+    assert api.post("chats/messages", headers=shown, json=general).json()["metadata"]["route"] == "kb"
+    assert api.post("chats/messages", headers=shown, json=about).status_code == 403
+    shown = make_client("owner", ["chat.ask", "chat.patient"])[1]
+    assert api.post("chats/messages", headers=shown, json=about).json()["metadata"]["route"] == "kb"
 
 
 def test_clients_that_work_stand_before_all_that_were_revoked(api, make_client, sign_in, alice):

@@ -52,6 +52,7 @@ def see(server, cookie_of):
     return send
 
 
+@pytest.mark.one_process
 def test_the_clinic_is_a_zip_of_tables_that_a_job_makes(ask, see, alice, patient, do_jobs):
     begun = ask(alice, "clinic/export", {})
     assert (begun.status_code, begun.headers["location"]) == (202, "/api/v1/clinic/export")
@@ -74,6 +75,7 @@ def test_the_clinic_is_a_zip_of_tables_that_a_job_makes(ask, see, alice, patient
         assert see(alice, method, f"clinic/export{path}").status_code == 404, path
 
 
+@pytest.mark.one_process
 def test_an_export_is_stopped_and_gone_on_with(ask, see, alice, do_jobs):
     ask(alice, "clinic/export", {})
     assert see(alice, "DELETE").status_code == 409

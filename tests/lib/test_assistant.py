@@ -12,6 +12,7 @@ from sqlalchemy import text
 from lib import (
     advice,
     ai,
+    api_clients,
     assistant_settings,
     budgets,
     chats,
@@ -20,6 +21,8 @@ from lib import (
     db,
     emergencies,
     knowledge,
+    merges,
+    patients,
     prices,
     prompts,
     providers,
@@ -29,6 +32,7 @@ from lib import (
     workflows,
 )
 from lib.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
+from lib.patient_form import PatientForm
 from tests.lib import fake_provider
 from tests.lib.asking import COST, FLASH, UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 from tests.lib.fake_provider import END, WHOLE, chunk, event, usage
@@ -79,6 +83,23 @@ def test_a_patients_question_goes_out_masked_with_the_article_beside_it(switched
     with db.scope(bob) as scope:
         assert chats.sent(scope, asked.answer_id) == switched_on.requests[0]["messages"]
     assert call_of(bob, asked).redactions["name"] >= 2
+
+
+def test_former_names_are_masked_like_the_present_one(switched_on, alice, bob, pat):
+    """Of a patient who was renamed, and of one who was merged into them: notes and messages of those days go out as well."""
+    with db.scope(bob) as scope:
+        scope.run("update patients set full_name = 'Ann Weber', phone = null where clinic_id = :clinic_id and id = :id", id=pat)
+        other = patients.register(scope, PatientForm(full_name="Kateryna Shevchuk", external_id="K-77120", medical_notes="Shevchuk faints."))
+    ask(bob, "Is Kateryna nervous? Shevchuk, born Ivanenko, asks.", other)
+    with db.scope(alice) as scope:
+        merges.merge(scope, pat, other, versions=merges.preview(scope, pat, other).versions, wins={})
+
+    ask(bob, "What did Weber, formerly Müller-Nguyễn, phone 1234567, chart K-77120, say before?", pat)
+
+    sent = str(switched_on.requests[-1]["messages"])
+    assert "nervous" in sent, "the other's question goes with it"
+    assert "faints" in sent
+    assert [known for known in ("Weber", "Müller", "Nguyễn", "José", "1234567", "Kateryna", "Shevchuk", "77120") if known in sent] == []
 
 
 def test_the_clinics_own_article_goes_out_with_its_numbers_and_without_a_patients(switched_on, alice, bob, pat):
@@ -335,6 +356,31 @@ def test_nothing_stands_under_an_answer_that_was_stopped_before_its_first_word(s
     assert (answer_of(alice, settled(asked)).status, answer_of(alice, asked).content) == ("stopped", "")
 
 
+def test_the_answer_of_a_client_that_is_revoked_meanwhile_is_saved_and_billed(switched_on, priced, alice):
+    with db.scope(alice) as scope:
+        client_id, token = api_clients.add(scope, api_clients.Wanted("Robot", "owner", ["chat.ask"]))
+    let_go, answer = threading.Event(), switched_on.answer
+    switched_on.answer = lambda handler: let_go.wait(20) and answer(handler)
+    asked = workflows.ask(api_clients.recognise(token), None, UNKNOWN)
+    with db.scope(alice) as scope:
+        api_clients.revoke(scope, client_id)
+    let_go.set()
+
+    assert answer_of(alice, settled(asked)).status == "ok"
+    assert (call_of(alice, asked).cost_usd, day_of(alice).reserved_usd) == (COST, 0)
+
+
+def test_a_client_takes_none_of_its_owners_questions(fake, alice, monkeypatch):
+    with db.scope(alice) as scope:
+        _id, token = api_clients.add(scope, api_clients.Wanted("Robot", "owner", ["chat.ask"]))
+    counted = []
+    monkeypatch.setattr(rate_limits, "spend", lambda kind, who: counted.append((kind, who)))
+    ask(api_clients.recognise(token))
+    assert counted == []
+    ask(alice)
+    assert counted == [("chats", alice.user_id)]
+
+
 # tiers ---------------------------------------------------------------------------------------------------------------
 
 
@@ -350,6 +396,23 @@ def test_a_provider_may_raise_a_question_to_an_emergency(switched_on, alice, bob
     with db.scope(alice) as scope:
         raised, = emergencies.waiting(scope).rows
     assert (raised.message_id, raised.rule_set, raised.categories) == (asked.question_id, "model", ["model"])
+
+
+def test_what_one_answer_raised_holds_for_the_next_whichever_is_asked_again(switched_on, alice):
+    """Not around the statement that no patient is in danger, by another answer to the attempt before."""
+    switched_on.says(chunk("TIER: NONE\nSoup."), chunk(finish="stop"), END)
+    first = ask(alice)
+    switched_on.says(chunk("TIER: U\nSee somebody."), chunk(finish="stop"), END)
+    settled(workflows.ask_again(alice, first.answer_id))
+    switched_on.says(chunk("TIER: NONE\nStew."), chunk(finish="stop"), END)
+    third = answer_of(alice, settled(workflows.ask_again(alice, first.answer_id)))
+    assert third.content.startswith(advice.urgent_advice(alice.emergency_number))
+    switched_on.says(chunk("TIER: E\nSit them up."), chunk(finish="stop"), END)
+    settled(workflows.ask_again(alice, first.answer_id))
+    with pytest.raises(Invalid, match="emergency"):
+        workflows.ask_again(alice, first.answer_id)
+    with db.scope(alice) as scope:
+        assert len(emergencies.waiting(scope).rows) == 1
 
 
 def test_the_card_is_there_at_once_and_the_usage_of_the_reply_behind_it_is_exact(switched_on, priced, alice):

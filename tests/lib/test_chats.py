@@ -289,7 +289,7 @@ def test_nobody_writes_into_a_thread_they_cannot_read(alice, charlie, rita, add_
                 chats.post_question(scope, thread, "x")
             with pytest.raises(NotFound):
                 answers.start(scope, question, CALL)
-            assert chats.find_repeated(scope, thread, "What is a root canal?") is None
+            assert chats.find_repeated(scope, thread, "What is a root canal?", None) is None
 
 
 def test_finishing_reads_no_month_before_its_own(alice):

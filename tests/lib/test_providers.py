@@ -307,6 +307,16 @@ def test_a_reasoning_model_is_asked_by_the_other_name_of_the_longest_answer_and_
     assert [request.get("max_completion_tokens") for request in fake.requests] == [None, 1000, 1000, 1000, None]
 
 
+def test_the_default_model_is_told_not_to_think_before_it_answers_and_no_other_is(fake):
+    """What it thinks counts toward the longest answer, which would then end as it begins."""
+    fake.scripts = [[400, b'{"error": {"message": "Unknown name \'reasoning_effort\'"}}'], list(WHOLE)]
+    for model in ("google/gemini-2.5-flash", "test-model"):
+        assert hear(fake, provider=Provider(fake.provider.base_url, "sk-test", model))[1].status == "ok"
+    assert [request.get("reasoning_effort") for request in fake.requests] == ["none", None, None]
+    hear(fake, provider=Provider(fake.provider.base_url, "sk-other", "gemini-2.5-flash"))
+    assert fake.requests[-1]["reasoning_effort"] == "none"
+
+
 def test_a_server_that_knows_neither_name_is_asked_without(fake):
     fake.scripts = [[422, b'{"detail": "Extra inputs are not permitted: max_tokens"}'],
                     [422, b'{"detail": "Extra inputs are not permitted: max_completion_tokens (did you mean max_tokens?)"}'],

@@ -32,7 +32,7 @@ def test_the_clinics_own_numbers_stay(line):
     "Ann, born 4 May 1980, phone 0171 2345678", "Ann, geb. 1980, ann@example.org", "SSN 123-45-6789", "MRN 00123456",
 ])
 def test_in_a_line_about_one_person_they_are_masked(line):
-    redactor = Redactor(None)
+    redactor = Redactor()
 
     masked = mask(f"Call us: 030 1234567\n{line}\nWrite to hello@adams-dental.example\n", redactor)
 

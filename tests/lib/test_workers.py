@@ -7,7 +7,10 @@ from lib import advice, workers, workflows
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 
 
-def test_one_clinic_never_has_more_than_a_quarter_of_the_places_and_says_so(switched_on, priced, alice, charlie):
+def test_with_half_of_the_places_taken_one_clinic_has_no_more_than_a_quarter_and_says_so(switched_on, priced, alice, charlie,
+                                                                                         monkeypatch):
+    monkeypatch.setattr(workers, "OF_ONE_CLINIC", 16)
+    monkeypatch.setattr(workers, "CROWDED", 16)
     switch(charlie)
     let_go, answer = threading.Event(), switched_on.answer
     switched_on.answer = lambda handler: let_go.wait(20) and answer(handler)
@@ -18,7 +21,6 @@ def test_one_clinic_never_has_more_than_a_quarter_of_the_places_and_says_so(swit
     for one in [*asked, neighbour]:
         settled(one)
 
-    assert workers.PLACES["outside"] == workers.OF_ONE_CLINIC * 4
     assert len([one for one in asked if answer_of(alice, one).status == "ok"]) == workers.OF_ONE_CLINIC
     found, call = answer_of(alice, turned_away), call_of(alice, turned_away)
     assert found.content.startswith(f"{advice.apology('crowded')}\n\nWhat helps nearly everybody")
@@ -28,14 +30,29 @@ def test_one_clinic_never_has_more_than_a_quarter_of_the_places_and_says_so(swit
     assert len(switched_on.requests) == workers.OF_ONE_CLINIC + 1
 
 
+def test_forty_questions_of_the_only_clinic_are_all_asked(switched_on, alice):
+    let_go, answer = threading.Event(), switched_on.answer
+    switched_on.answer = lambda handler: let_go.wait(20) and answer(handler)
+    asked = [workflows.ask(alice, None, f"Which moon is number {n}?") for n in range(40)]
+    let_go.set()
+    assert {answer_of(alice, settled(one)).metadata["problem"] for one in asked} == {""}
+    assert len(switched_on.requests) == 40
+
+
+def test_of_its_own_places_no_clinic_is_robbed():
+    assert workers.PLACES["outside"] == workers.CROWDED * 2 == workers.OF_ONE_CLINIC * 4
+
+
 def test_a_place_is_free_again_when_its_answer_has_ended(switched_on, alice, monkeypatch):
     monkeypatch.setattr(workers, "OF_ONE_CLINIC", 1)
+    monkeypatch.setattr(workers, "CROWDED", 1)
 
     assert [answer_of(alice, ask(alice, f"Which moon is number {n}?")).status for n in range(3)] == ["ok"] * 3
 
 
 def test_who_is_turned_away_can_still_stop(switched_on, alice, monkeypatch):
     monkeypatch.setattr(workers, "OF_ONE_CLINIC", 0)
+    monkeypatch.setattr(workers, "CROWDED", 0)
     asked = workflows.ask(alice, None, UNKNOWN)
     workflows.stop(alice, asked.answer_id)
 

@@ -253,6 +253,24 @@ def test_two_who_want_the_same_answer_whole_get_one(alice, pat):
     assert len({(one.question_id, one.answer_id) for one in asked}) == 1
 
 
+def test_an_answer_that_was_stopped_is_nobody_elses(alice, pat, slow):
+    first = ask(alice, "Tell me about fillings", pat, wait=False)
+    workflows.stop(alice, first.answer_id)
+    settled(alice, first)
+    slow.set()
+    assert workflows.ask(alice, pat, "Tell me about fillings", at_once=True).question_id != first.question_id
+
+
+def test_the_same_words_after_others_raised_their_tier_are_another_question(alice, pat):
+    words = "It is swollen"
+    first = workflows.ask(alice, pat, words, at_once=True)
+    with db.scope(alice) as scope:
+        tier = chats.get(scope, first.answer_id).metadata["tier"]
+        for asked, found in ((tier, True), (None if tier else "U", False)):
+            ways = ["started", *ai.BUILT_IN]
+            assert bool(chats.find_repeated(scope, first.thread_id, words, asked, ways)) == found
+
+
 def test_another_answer_that_was_begun_while_one_waited_is_found(alice):
     asked = ask(alice, "Tell me about fillings")
     with db.scope(alice) as late:
