@@ -12,7 +12,20 @@ from typing import Annotated, Any
 import structlog
 from pydantic import BaseModel, Field, StringConstraints
 
-from lib import advice, ai, articles, knowledge, metrics, prompts, providers, rate_limits, redaction, redflags, service_spend
+from lib import (
+    advice,
+    ai,
+    articles,
+    first_aid,
+    knowledge,
+    metrics,
+    prompts,
+    providers,
+    rate_limits,
+    redaction,
+    redflags,
+    service_spend,
+)
 from lib.ai import Consultation
 from lib.errors import TooMany, Unavailable
 from lib.events import Delta, Done, Draining, Event
@@ -119,6 +132,8 @@ def _fixed(asked: Chat, *, card: str = "", urgent: bool = False, refusal: str = 
 
 def prepare(asked: Chat, verdict: Verdict, caller: Caller) -> Prepared:
     article = knowledge.look_up(asked.message, _articles())
+    if article and first_aid.is_mistaken(article.slug, asked.message):
+        article = None
     request = ai.Request(asked.message, article, verdict.tier == "U", asked.emergency_number)
     if _count(caller, verdict):
         return Prepared(replace(request, why_not="busy"), asked.patient.name)

@@ -12,6 +12,13 @@ ARTICLES = {
     "trauma": {"child-tooth-injury", "knocked-out-tooth", "broken-tooth"},
     "allergy": {"medicine-allergies"},
 }
+MISTAKEN = {"airway": {"bad-breath"}}
+
+
+def is_mistaken(slug: str, text: str) -> bool:
+    """Whether a built-in article was found by words that tell of a danger, though nobody is said to be in it: "what do you do if
+    somebody can't breathe"."""
+    return any(slug in MISTAKEN.get(rule.category, ()) for rule, _match in redflags.read(text).hits)
 
 
 def is_about(slug: str, signs: Collection[str]) -> bool:

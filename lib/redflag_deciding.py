@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, compress, pairwise
 
-from lib import redflag_hearing, redflag_reading
+from lib import redflag_hearing, redflag_muting, redflag_reading
 from lib.redflag_muting import BORN, NEGATION_REACH
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, RULES, Pattern
@@ -66,9 +66,11 @@ def deciding(reading: Reading) -> Iterator[Hit]:
     hits = [hit for hit in reading.hits if max(hit[1]) >= reading.last_turn]
     if not hits:
         return
+    cries = [hit for hit in hits if _is_cry(reading, hit)]
+    yield from cries
     stretches = list(_stretches(reading))
     length = _length(reading, stretches)
-    found = [(hit, _stretch_of(stretches, hit)) for hit in hits]
+    found = [(hit, _stretch_of(stretches, hit)) for hit in hits if hit not in cries]
     if length > LONGEST_HERE:
         found = [(hit, own) for hit, own in found if hit[0].published and _says_now(own)]
     if found:
@@ -87,6 +89,14 @@ def _affirmed(reading: Reading, stretches: list[Stretch], found: list[tuple[Hit,
             affirmed = affirmed and own.sentence not in asking and _is_stated(reading, own, hit, said)
         if affirmed and length <= _longest(rule, own, around[own.sentence], said):
             yield hit
+
+
+def _is_cry(reading: Reading, hit: Hit) -> bool:
+    rule, match = hit
+    number = reading.sentence[min(match)]
+    sentence = range(bisect_left(reading.sentence, number), bisect_right(reading.sentence, number))
+    return rule.tier == "E" and reading.quoted.isdisjoint(match) and redflag_muting.asks_for_somebody(
+        reading, sentence, max(match))
 
 
 def _stretch_of(stretches: list[Stretch], hit: Hit) -> Stretch:

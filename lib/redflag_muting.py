@@ -12,6 +12,7 @@ LIST_REACH = 16
 FIGURE_REACH = 7
 AFTERTHOUGHT = 5
 ABBREVIATED = 3
+LONGEST_CRY = 16
 AND = frozenset(("and", "y", "et", "und"))
 DATED_BY = frozenset((
     "in", "en", "im", "em", "de", "du", "del", "since", "seit", "desde", "depuis", "jahr", "jahre", "ano", "annee", "early",
@@ -100,6 +101,8 @@ def _general(reading: Reading) -> set[int]:
 
 def _general_part(reading: Reading, span: range, names: set[str]) -> range:
     """The part of a sentence that teaches, asks or administers, where nobody is ill now."""
+    if asks_for_somebody(reading, span, span.stop):
+        return range(0)
     if "course_material" in names and not names & {"now", "present_patient"}:
         return span
     if "teaching" in names and not names & {"now", "setting", "present_patient"}:
@@ -109,6 +112,23 @@ def _general_part(reading: Reading, span: range, names: set[str]) -> range:
     if "in_general" in names and names.isdisjoint(RULES.live):
         return span
     return _from_first(reading, span, "asking") if "asking" in names else range(0)
+
+
+def asks_for_somebody(reading: Reading, sentence: range, before: int) -> bool:
+    """ "What do we do if the patient can't breathe", and little else: who asks that of one they point at, `before` their sign,
+    stands beside them more often than not. "What do you do if somebody can't" teaches, and "if I can't" is what fear says."""
+    if len(reading.words) - reading.last_turn > LONGEST_CRY or sentence.start < reading.last_turn:
+        return False
+    asks = reading.words[sentence.start] in RULES.question_verbs or reading.sentence[sentence.start] in reading.asked
+    if not asks or "course_material" in reading.names(sentence) or not RULES.wondering.isdisjoint(reading.words):
+        return False
+    condition = next((i for i in sentence if reading.words[i] in RULES.conditionals), sentence.stop)
+    return any(_is_pointed_at(reading, i) for i in range(condition + 1, before))
+
+
+def _is_pointed_at(reading: Reading, i: int) -> bool:
+    word, before = reading.words[i], reading.words[i - 1]
+    return word in RULES.pronouns or (word in RULES.near_ones and before in RULES.determiners)
 
 
 def _impersonal(reading: Reading, sentence: range) -> Iterator[int]:

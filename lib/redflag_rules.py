@@ -67,6 +67,10 @@ class RuleSet:
     frames_everywhere: frozenset[str]
     question_verbs: frozenset[str]
     conditionals: frozenset[str]
+    pronouns: frozenset[str]
+    determiners: frozenset[str]
+    near_ones: frozenset[str]
+    wondering: frozenset[str]
     requests: Mapping[str, list[list[str]]]
     not_before: Mapping[str, str]
     frames: tuple[Pattern, ...]
@@ -128,6 +132,10 @@ def _load(path: Path) -> RuleSet:
         frames_everywhere=frozenset(data["frames_everywhere"].split()),
         question_verbs=frozenset(map(fold, data["question_verbs"].split())),
         conditionals=frozenset(data["conditionals"].split()),
+        pronouns=frozenset(map(fold, data["pronouns"].split())),
+        determiners=frozenset(data["determiners"].split()),
+        near_ones=frozenset(map(fold, data["near_ones"].split())),
+        wondering=frozenset(data["wondering"].split()),
         requests=_requests(data["requests"]),
         not_before=data["not_before"],
         frames=tuple(_pattern(row) for row in data["frames"]),

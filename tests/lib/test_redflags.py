@@ -135,6 +135,27 @@ def test_a_negation_reaches_no_further_than_its_noun(text, tier):
     assert redflags.check(text).tier == tier
 
 
+@pytest.mark.parametrize("text", [
+    "what should we do if the patient in the chair can't breathe", "What should I do if my mother can't breathe?",
+    "Is it an emergency if he can't breathe?", "¿Qué hacemos si el paciente no puede respirar?", "que hago si mi madre se desmaya",
+    "Was sollen wir tun, wenn die Patientin keine Luft bekommt?", "wie reagieren wir, wenn der Patient einen Krampfanfall hat",
+    "Que faire si la patiente ne respire plus ?", "What do we do if my husband's tongue swells up and he can't breathe",
+])
+def test_what_to_do_if_somebody_one_points_at_is_in_danger_is_an_emergency(text):
+    """A question in form; who asks it stands beside them."""
+    assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "What do you do if somebody can't breathe?", "What if I can't breathe during the treatment?", "Call 112 if the patient can't breathe",
+    "what happens if the patient stops breathing under sedation?", "Was passiert, wenn der Patient in der Narkose nicht atmet?",
+    "¿Qué se hace si alguien no puede respirar?", "Prüfungsfrage 7 lautet: Was tun, wenn der Patient kollabiert?",
+    "First-aid course: what do we do if the patient can't breathe?", "What should I do if the patient has no trouble breathing?",
+])
+def test_what_to_do_in_general_is_none(text):
+    assert redflags.check(text).tier is None
+
+
 @pytest.mark.parametrize("text", ["CAN'T BREATHE", "can’t breathe", "cant breathe", "can't breath", "Je n’arrive plus à respirer", "no puedo respirár"])
 def test_case_accents_apostrophes_and_typos_do_not_matter(text):
     assert redflags.check(text).tier == "E"

@@ -281,6 +281,11 @@ def test_another_answer_that_was_begun_while_one_waited_is_found(alice):
         assert chats.find_running(later, asked.thread_id, asked.question_id) is None
 
 
+@pytest.mark.parametrize("question", ["What do you do if somebody can't breathe?", "What if I can't breathe during the treatment?"])
+def test_a_danger_in_general_is_answered_by_no_article_that_only_sounds_alike(alice, question):
+    assert answer_of(alice, ask(alice, question)).metadata["article"] is None
+
+
 def test_other_words_or_another_person_are_another_question(alice, bob, pat, slow):
     asked = [ask(alice, "Tell me about fillings", pat, wait=False), ask(alice, "Tell me about crowns", pat, wait=False),
              ask(bob, "Tell me about fillings", pat, wait=False), ask(alice, "Tell me about fillings", wait=False)]
