@@ -2309,7 +2309,7 @@ begin
     if new.ended_at is null and new.role in ('owner', 'clinician') then
         return null;
     end if;
-    update chat_messages m set status = 'stopped', metadata = '{"problem": "left"}', finished_at = now()
+    update chat_messages m set status = 'stopped', metadata = m.metadata || '{"problem": "left"}', finished_at = now()
     where m.clinic_id = new.clinic_id and m.id > app.uuid_floor(now() - interval '1 hour') and m.user_id = new.user_id
       and m.status = 'started' and (new.ended_at is not null or m.patient_id is not null);
     if new.ended_at is null then
@@ -2853,6 +2853,18 @@ create function app.uuid_time(id uuid) returns timestamptz
     return to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0);
 comment on function app.uuid_time is 'The millisecond of a uuidv7, or of such a bound, which uuid_extract_timestamp does not take.';
 
+create function app.going_on(answers uuid[]) returns uuid[]
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select coalesce(array_agg(m.id), '{}')
+    from public.chat_messages m
+    where m.id = any (going_on.answers)
+      and m.id > app.uuid_floor(now() - interval '1 hour')
+      and m.status = 'started'
+      and not m.stop_asked;
+end;
+comment on function app.going_on is 'Of these answers, whichever clinics'', those that are still being written and that nobody wants to end. A process asks it of all it writes at once.';
+
 -- Bounded to thirteen months back and twelve ahead: the app may call it, and must not be able to fill the catalogue.
 create function app.make_partitions(since date default current_date, ahead integer default 3) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -3267,7 +3279,7 @@ grant execute on function app.enter(uuid, uuid), app.any_clinic(), app.find_acco
     app.reset_password(bytea, text), app.issue_member_reset(uuid, bytea), app.reset_member_factor(uuid),
     app.may_invite(text, text), app.find_invitation(uuid, bytea), app.open_account(uuid, bytea, text, text),
     app.accept_invitation(uuid, bytea, uuid), app.sign_out_member(uuid), app.record_failed_sign_in(uuid, text, text, text),
-    app.installation_spend(date), app.reserve_service(numeric, numeric), app.settle_service(date, numeric, numeric),
+    app.installation_spend(date), app.going_on(uuid[]), app.reserve_service(numeric, numeric), app.settle_service(date, numeric, numeric),
     app.factor_required(bytea), app.member_emails()
     to chairside_app;
 -- programs: their people's tokens, and the clients that owners let in
@@ -4513,5 +4525,5 @@ select app.make_partitions();
 
 -- The migration this file stands at, in Alembic's own table, so that a database loaded from here can go on from there.
 create table alembic_version (version_num varchar(32) not null, constraint alembic_version_pkc primary key (version_num));
-insert into alembic_version (version_num) values ('0020');
+insert into alembic_version (version_num) values ('0021');
 grant select on alembic_version to chairside_app, chairside_worker;

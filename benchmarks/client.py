@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import random
 import statistics
 import time
 from collections.abc import Iterable, Iterator
@@ -51,8 +52,8 @@ class Question:
 
 
 class Connection(asyncio.Protocol):
-    """Asks again as soon as it has its answer; with a `pace`, every so many seconds, and an answer's time counts from the moment
-    at which its question was due."""
+    """Asks again as soon as it has its answer; with a `pace`, every so many seconds on average, and an answer's time counts from
+    the moment at which its question was due. Not like a clock: who always came just after a heavy one would bear it alone."""
 
     def __init__(self, requests: Iterator[bytes], tally: Tally, until: float, pace: float) -> None:
         self.requests, self.tally, self.until, self.pace = requests, tally, until, pace
@@ -79,7 +80,7 @@ class Connection(asyncio.Protocol):
         now, self.got = time.perf_counter(), b""
         self.tally.times.append((now - self.due) * 1000)
         self.tally.errors += not head.startswith(b"HTTP/1.1 2")
-        self.due = self.due + self.pace if self.pace else now
+        self.due = self.due + self.pace * random.uniform(0.5, 1.5) if self.pace else now
         if self.due > now:
             self.loop.call_later(self.due - now, self.ask)
         else:

@@ -80,7 +80,7 @@ async def every_route(url: str, asked: changes.Asked, seconds: float, rate: floa
 def show_pages(alone: list[Report], beside: list[Report], programs: list[client.Tally], options: Any) -> None:
     """A server that refused people or programs, or answered fewer of these than asked, would look good: both are told."""
     before, after = (statistics.median(report["steps"]["ALL"]["p95"] for report in some) for some in (alone, beside))
-    answered = statistics.median(len(tally.times) / tally.seconds for tally in programs)
+    answered = statistics.median(tally.rate for tally in programs)
     failed = failures([*alone, *beside]) + sum(tally.errors for tally in programs)
     label = f"pages of {options.sessions} people beside {options.rate:g} requests a second"
     print(f"{label}: p95 {before:.0f} ms alone, {after:.0f} ms beside {answered:.0f} answered a second, {failed} errors   load "
@@ -98,11 +98,11 @@ def show_routes(answers: dict[str, client.Tally], options: Any) -> None:
         tally = answers[name]
         print(f"{name:<44}{len(tally.times):>6} answers   p50 {tally.p50:7.1f} ms   p95 {tally.p95:7.1f} ms   "
               f"{tally.errors} errors")
-    label = f"API beside {options.sessions} people: p95"
+    label = f"API beside {options.sessions} people"
     failed = {name: answers[name].errors for name in slow if answers[name].errors}
-    rows.tell([Row(f"{label} of the slowest route", GOAL, answers[slow[0]].p95, note=slow[0]),
-               Row(f"{label[:-5]}: errors, all routes", 0, sum(failed.values()), "", note=", ".join(failed)),
-               *[Row(f"{label} of {name}", GOAL, answers[name].p95) for name in slow]])
+    rows.tell([Row(f"{label}: p95 of the slowest route", GOAL, answers[slow[0]].p95, note=slow[0]),
+               Row(f"{label}: errors, all routes", 0, sum(failed.values()), "", note=", ".join(failed)),
+               *[Row(f"{label}: p95 of {name}", GOAL, answers[name].p95) for name in slow]])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """An answer as it is written: begun before anything runs, its text kept while it comes, and saved exactly once at its end."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -17,17 +17,19 @@ def start(scope: Scope, question_id: UUID, call: Call, sent: Sequence[dict[str, 
     """The answer's row and its call's, both `started`, before anything runs: the next attempt at this question. Thread and
     patient are the question's. `sent`: what a provider is given."""
     answer: UUID | None = scope.value("""
-        insert into chat_messages (clinic_id, thread_id, patient_id, user_id, question_id, attempt, role, status, content, sent)
+        insert into chat_messages (clinic_id, thread_id, patient_id, user_id, question_id, attempt, role, status, content,
+                                   metadata, sent)
         select q.clinic_id, q.thread_id, q.patient_id, :user_id, q.id,
                1 + (select count(*) from chat_messages a
                     where a.clinic_id = :clinic_id and a.thread_id = q.thread_id and a.id > q.id and a.question_id = q.id),
-               'assistant', 'started', '', cast(:sent as jsonb)
+               'assistant', 'started', '', jsonb_build_object('tier', cast(:tier as text)), cast(:sent as jsonb)
         from chat_messages q
         where q.clinic_id = :clinic_id
           and q.id = :question_id
           and q.role = 'user'
         returning id
-        """, question_id=question_id, user_id=scope.identity.user_id, sent=None if sent is None else json.dumps(list(sent)))
+        """, question_id=question_id, user_id=scope.identity.user_id, tier=call.tier,
+                                 sent=None if sent is None else json.dumps(list(sent)))
     if answer is None:
         raise NotFound
     calls.begin(scope, answer, call)
@@ -48,16 +50,17 @@ def keep(scope: Scope, answer_id: UUID, text: str) -> str:
     return "" if asked is False else "stop"
 
 
-def look(scope: Scope, answer_id: UUID) -> str:
-    """As `keep` says it, and nothing is written."""
-    asked: bool | None = scope.value("""
-        select stop_asked
-        from chat_messages
-        where clinic_id = :clinic_id
-          and id = :id
-          and status = 'started'
-        """, id=answer_id)
-    return "" if asked is False else "stop"
+@dataclass(frozen=True)
+class _GoingOn:
+    ids: list[UUID]
+
+
+def wanted_to_end(answer_ids: Collection[UUID]) -> set[UUID]:
+    """Of answers that this process writes, whichever clinics', those that somebody wants to end, or that have been ended. One
+    statement for all of them, which writes nothing: it is asked three times a second."""
+    going_on = db.ask(_GoingOn, "select app.going_on(cast(:answers as uuid[])) as ids", answers=list(answer_ids))
+    assert going_on
+    return {*answer_ids} - {*going_on.ids}
 
 
 def ask_to_stop(scope: Scope, answer_id: UUID) -> None:

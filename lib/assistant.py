@@ -88,9 +88,10 @@ def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
     write = (lambda ending: settlement.settle(ending, scope)) if is_whole else settlement
     settle = partial(_settle, write, scope.identity.emergency_number)
     crowded = ai.answer(replace(request, crowded=True))
-    outside = workers.Outside(scope.identity.clinic_id, request.stop, settlement.keep, crowded) if consultation else None
+    outside = workers.Outside(scope.identity.clinic_id, request.stop, settlement.keep, answers.wanted_to_end, crowded)
     known = ai.known(plan.call.route)
-    job = workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began, outside)
+    job = workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began,
+                            outside if consultation else None)
     if is_whole:
         job.run()
     return job
@@ -222,14 +223,13 @@ def _price(scope: Scope, decided: AssistantSettings) -> Price | None:
 def _subjects(scope: Scope, patient: Patient, decided: AssistantSettings) -> Iterator[Subject]:
     """Where something may leave, by each name they ever had, too: what was written then, about them or about whoever was merged
     into them, still says so."""
-    yield _subject(patient.id, patient)
+    yield _subject(patient)
     if assistant_settings.available(decided):
-        for one in patient_history.known_as(scope, patient.id):
-            yield _subject(patient.id, one)
+        yield from map(_subject, patient_history.known_as(scope, patient.id))
 
 
-def _subject(patient_id: UUID, known: Patient | KnownAs) -> Subject:
-    ids = tuple(filter(None, (str(patient_id), known.external_id)))
+def _subject(known: Patient | KnownAs) -> Subject:
+    ids = tuple(filter(None, (str(known.id), known.external_id)))
     return Subject(known.full_name, known.date_of_birth, known.phone, known.email, ids)
 
 

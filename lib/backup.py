@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import structlog
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 from sqlalchemy import Connection, text
 from sqlalchemy.pool import NullPool
@@ -179,7 +180,8 @@ def _address(server: embedded.Server | None) -> str:
 @contextmanager
 def _snapshot(address: str) -> Iterator[psycopg.Connection[Any]]:
     """Everything read in it is of one moment."""
-    with db.translated(), psycopg.connect(address, options="-c timezone=UTC", connect_timeout=5) as connection:
+    watched = make_conninfo(address, **db.SILENCE)
+    with db.translated(), psycopg.connect(watched, options="-c timezone=UTC", connect_timeout=5) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         connection.execute("set local statement_timeout = 0")

@@ -201,7 +201,7 @@ class _Question:
 
 
 def highest_tier(scope: Scope, thread_id: UUID, question_id: UUID) -> str | None:
-    """Of all answers to this question: what one of them saw holds for the next."""
+    """Of all answers to this question, however they ended: what one of them saw holds for the next."""
     tier: str | None = scope.value("""
         select min(metadata ->> 'tier')  -- E before U
         from chat_messages
@@ -262,8 +262,8 @@ class Pair:
 
 def find_repeated(scope: Scope, thread_id: UUID, text: str, tier: str | None, ways: Sequence[str] = ("started",)) -> Pair | None:
     """The same words of the same member a moment ago: a double Enter, a second tab. Of two at once, the second waits here.
-    `ways`: "started" finds it while the answer is being written; where it comes whole at once, its route does, if it was not
-    stopped and is for the same tier, which words before it may have raised."""
+    `ways`: "started" finds it while the answer is being written; where it comes whole at once, its route does. Never one that was
+    stopped, or one for another tier, which words before it may have raised."""
     scope.run("select pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"{thread_id} {scope.identity.user_id}")
     return scope.first(Pair, """
         select q.id as question_id, a.id as answer_id
@@ -276,7 +276,8 @@ def find_repeated(scope: Scope, thread_id: UUID, text: str, tier: str | None, wa
           and q.user_id = :user_id
           and q.content = :content
           and coalesce(a.metadata ->> 'route', a.status) = any(:ways)
-          and (a.status = 'started' or (a.status <> 'stopped' and a.metadata ->> 'tier' is not distinct from :tier))
+          and a.status <> 'stopped'
+          and a.metadata ->> 'tier' is not distinct from :tier
         order by q.id desc
         limit 1
         """, thread_id=thread_id, user_id=scope.identity.user_id, content=text, tier=tier, ways=list(ways))

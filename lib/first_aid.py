@@ -18,7 +18,8 @@ MISTAKEN = {"airway": {"bad-breath"}}
 def is_mistaken(slug: str, text: str) -> bool:
     """Whether a built-in article was found by words that tell of a danger, though nobody is said to be in it: "what do you do if
     somebody can't breathe"."""
-    return any(slug in MISTAKEN.get(rule.category, ()) for rule, _match in redflags.read(text).hits)
+    signs = {sign for sign, slugs in MISTAKEN.items() if slug in slugs}
+    return bool(signs) and any(rule.category in signs for rule, _match in redflags.read(text).hits)
 
 
 def is_about(slug: str, signs: Collection[str]) -> bool:

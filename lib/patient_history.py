@@ -29,6 +29,7 @@ class Change:
 class Known:
     """Under what somebody is, or once was, to be found."""
 
+    id: UUID
     full_name: str
     date_of_birth: date | None
     phone: str | None
@@ -37,19 +38,17 @@ class Known:
 
 
 def known_as(scope: Scope, patient_id: UUID) -> list[Known]:
-    """Every name, number and birth date that was ever saved of the patient and of whoever was merged into them, newest first.
-    No look of anybody's: for masking."""
+    """Every name, number and birth date that was ever saved of the patient and of whoever was merged into them. No look
+    of anybody's: for masking."""
     return scope.many(Known, """
-        select data ->> 'full_name' as full_name, cast(data ->> 'date_of_birth' as date) as date_of_birth,
+        select patient_id as id, data ->> 'full_name' as full_name, cast(data ->> 'date_of_birth' as date) as date_of_birth,
                data ->> 'phone' as phone, data ->> 'email' as email, data ->> 'external_id' as external_id
         from patient_versions
         where clinic_id = :clinic_id
           and patient_id = any(:family)
           and data <> '{}'
-        group by 1, 2, 3, 4, 5
-        order by max(changed_at) desc
-        limit :most
-        """, family=patients.family(scope, patient_id), most=MOST)
+        group by 1, 2, 3, 4, 5, 6
+        """, family=patients.family(scope, patient_id))
 
 
 def read(scope: Scope, patient_id: UUID) -> list[Change]:

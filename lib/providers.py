@@ -158,7 +158,8 @@ def on_time(put: Callable[[Event], None], deadline: asyncio.Timeout, in_all: flo
 _refused: dict[tuple[str, str], set[str]] = {}  # by endpoint and model: the fields it does not take
 FIXED = {"model", "messages", "stream"}
 CAPS = {"max_tokens", "max_completion_tokens"}  # a value of theirs may be refused, too: that is no reason to ask without a cap
-THINKS = MODEL  # before it answers, unless told not to. That counts toward `max_tokens`: an answer could end as it begins
+# It thinks before it answers unless told not to, and that counts toward `max_tokens`: an answer could end as it begins.
+THINKS = "gemini-2.5-flash"
 UNKNOWN_FIELD = re.compile(r"unknown|unsupported|not support|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE)
 
 

@@ -120,10 +120,11 @@ def asks_for_somebody(reading: Reading, sentence: range, before: int) -> bool:
     if len(reading.words) - reading.last_turn > LONGEST_CRY or sentence.start < reading.last_turn:
         return False
     asks = reading.words[sentence.start] in RULES.question_verbs or reading.sentence[sentence.start] in reading.asked
-    if not asks or "course_material" in reading.names(sentence) or not RULES.wondering.isdisjoint(reading.words):
+    if not asks or "course_material" in reading.names(sentence):
         return False
     condition = next((i for i in sentence if reading.words[i] in RULES.conditionals), sentence.stop)
-    return any(_is_pointed_at(reading, i) for i in range(condition + 1, before))
+    is_help = RULES.wondering.isdisjoint(reading.words[sentence.start:condition])
+    return is_help and any(_is_pointed_at(reading, i) for i in range(condition + 1, before))
 
 
 def _is_pointed_at(reading: Reading, i: int) -> bool:

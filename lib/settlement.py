@@ -51,12 +51,11 @@ class Settlement:
         if not patiently(self.identity, partial(self.settle, ending)):
             patiently(self.identity, partial(self._save, ending))
 
-    def keep(self, text: str | None) -> str:
-        """As `answers.keep`, or for None as `look`, and "gone" where whoever asked works here no longer: nobody can settle their
-        bill."""
+    def keep(self, text: str) -> str:
+        """As `answers.keep`, and "gone" where whoever asked works here no longer: nobody can settle their bill."""
         try:
             with db.unwitnessed(self.identity) as scope:
-                return answers.look(scope, self.answer_id) if text is None else answers.keep(scope, self.answer_id, text)
+                return answers.keep(scope, self.answer_id, text)
         except Forbidden:
             return "gone"
 

@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -19,8 +19,8 @@ log = structlog.get_logger()
 # Each waits far more than it works. Those that wait for a provider have places of their own: however many it keeps waiting, what
 # is built in is answered at once.
 PLACES = {"built in": 16, "outside": 128}
-# A slow provider holds a place for a minute. If that is one clinic's own, it has a quarter of the places for sure, and more while
-# half of all are free: it takes three such clinics to keep any other waiting.
+# A slow provider holds a place for a minute. If that is one clinic's own, it may have a quarter of the places, and more only
+# while half of all are free: it takes three such clinics to keep any other waiting.
 OF_ONE_CLINIC, CROWDED = PLACES["outside"] // 4, PLACES["outside"] // 2
 LOOK = 0.3  # seconds between two looks for a stop that was asked for elsewhere: it is heard within half a second
 KEEP = 3  # looks, until the text so far is kept as well: to write is dearer than to read
@@ -29,13 +29,14 @@ GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved
 
 @dataclass(frozen=True)
 class Outside:
-    """Of an answer that somebody outside gives. `wish`: heard by whoever the answer waits for. `keep`: takes the text so far, or
-    None, and says "" to go on, "stop", or "gone", where nobody waits for it or for its bill any more. `crowded`: what is said
-    where its clinic has all its places taken."""
+    """Of an answer that somebody outside gives. `wish`: heard by whoever the answer waits for. `keep`: takes the text so far, and
+    says "" to go on, "stop", or "gone", where nobody waits for it or for its bill any more. `look`: which of these answers, its
+    own and others', are wanted to end. `crowded`: what is said where its clinic has all its places taken."""
 
     clinic_id: UUID
     wish: Stop
-    keep: Callable[[str | None], str]
+    keep: Callable[[str], str]
+    look: Callable[[Collection[UUID]], Collection[UUID]]
     crowded: Iterator[Event]
 
 
@@ -55,7 +56,7 @@ class Answering:
         self.text = ""
         self.first_token_ms: int | None = None
         self.finished = False
-        self._is_ending = self._is_billed = False
+        self.is_ending = self._is_billed = False
         self._ended_after: int | None = None
         self._wanted: str | None = None
         self._news = threading.Condition()
@@ -72,12 +73,11 @@ class Answering:
         if self.outside:
             self.outside.wish.ask(final)
 
-    def beat(self, keeping: bool) -> None:
-        """A stop that was asked for elsewhere is heard, and with `keeping` its text so far is kept, should this process die."""
-        if self.outside is None or self._is_ending or (self._wanted and not keeping):
-            return
-        wanted = self.outside.keep(self.text if keeping else None)
-        if wanted and not self._is_ending:
+    def keep(self) -> None:
+        """Its text so far, should this process die; and a stop that was asked for elsewhere is heard."""
+        assert self.outside
+        wanted = self.outside.keep(self.text)
+        if wanted and not self.is_ending:
             self.stop("stopped", final=wanted == "gone")
 
     def turn_away(self) -> None:
@@ -100,7 +100,7 @@ class Answering:
         """The message once, the bill once: `billed` is False where that comes later."""
         if self._is_billed:
             return
-        self._is_ending, self._is_billed = True, billed
+        self.is_ending, self._is_billed = True, billed
         try:
             self.settle(Ending(done, self.text, self._took(), self.first_token_ms, billed))
         finally:
@@ -185,17 +185,34 @@ def _keep() -> None:
             if not _running:
                 _keeper = None
                 return
-        _beat_all(keeping=looks % KEEP == 0)
+        jobs = [job for job in list(_running.values()) if job.outside and not job.is_ending]
+        if looks % KEEP == 0:
+            _keep_each(jobs)
+        elif jobs:
+            _hear_all(jobs)
 
 
-def _beat_all(keeping: bool) -> None:
-    for job in list(_running.values()):
+def _keep_each(jobs: list[Answering]) -> None:
+    for job in jobs:
         try:
-            job.beat(keeping)
+            job.keep()
         except Exception as error:  # the thread's edge
             log.warning("answer not kept", message_id=str(job.message_id), error=type(error).__name__)
             if isinstance(error, Unavailable):
                 return  # asked again in a moment, and for one answer only
+
+
+def _hear_all(jobs: list[Answering]) -> None:
+    """Stops that were asked for elsewhere: one question for all of them, and one more for each that there is."""
+    assert jobs[0].outside
+    try:
+        wanted = jobs[0].outside.look([job.message_id for job in jobs])
+    except Exception as error:  # the thread's edge
+        log.warning("stops not heard", answers=len(jobs), error=type(error).__name__)
+        return
+    _keep_each([job for job in jobs if job.message_id in wanted])
+
+
 
 
 def _pool(name: str) -> ThreadPoolExecutor:

@@ -21,7 +21,7 @@ ACROSS = {
     "sign_up": {"clinics"}, "any_clinic": {"clinics"}, "alone": {"clinics"}, "opened_at": {"c"}, "alert_counts": {"a"},
     "installation_spend": {"b"}, "reserve_service": {"b"},
     # what the house does in every clinic
-    "seal_audit": {"audit_seals", "l", "s"}, "sweep_started": {"c", "chat_messages"}, "forget_repeats": {"repeats"}, "forget_drafts": {"drafts"},
+    "seal_audit": {"audit_seals", "l", "s"}, "sweep_started": {"c", "chat_messages"}, "going_on": {"m"}, "forget_repeats": {"repeats"}, "forget_drafts": {"drafts"},
     "rescue_jobs": {"l"}, "forget_long_jobs": {"long_jobs"}, "watch_clinics": {"a", "b", "c", "e", "s"}, "queue_alerts": {"a"},
     "refresh_rollups": {"c", "k"},
 }

@@ -146,7 +146,6 @@ ACTIONS = {
     "chats.post_question": Drive(CLINICAL, lambda scope, of: chats.post_question(scope, of.thread, "x")),
     "answers.start": Drive(CLINICAL, lambda scope, of: answers.start(scope, of.question, CALL)),
     "answers.keep": Drive(CLINICAL, lambda scope, of: answers.keep(scope, of.running, "so far")),
-    "answers.look": Drive(CLINICAL, lambda scope, of: answers.look(scope, of.running)),
     "answers.ask_to_stop": Drive(NOBODY, lambda scope, of: answers.ask_to_stop(scope, of.running)),
     "answers.finish": Drive(CLINICAL, lambda scope, of: answers.finish(scope, of.running, CALL, ENDED, {})),
     "credentials.get": Drive(OWNER, lambda scope, of: credentials.get(scope, of.clinician)),

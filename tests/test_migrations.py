@@ -180,7 +180,7 @@ def test_the_roll_ups_go_and_come_back(empty_database):
     assert catalogue(address) == there
 
 
-@pytest.mark.parametrize(("former", "version"), [("0008", "0009"), ("0010", "0011"), ("0011", "0012"), ("0012", "0013"), ("0013", "0014"), ("0014", "0015"), ("0015", "0016"), ("0016", "0017"), ("0017", "0018"), ("0018", "0019"), ("0019", "0020")])
+@pytest.mark.parametrize(("former", "version"), [("0008", "0009"), ("0010", "0011"), ("0011", "0012"), ("0012", "0013"), ("0013", "0014"), ("0014", "0015"), ("0015", "0016"), ("0016", "0017"), ("0017", "0018"), ("0018", "0019"), ("0019", "0020"), ("0020", "0021")])
 def test_a_step_goes_there_and_back_and_there_again(empty_database, former, version):
     from alembic import command
     address, behind = empty_database(), empty_database()

@@ -1,13 +1,15 @@
 """An answer while it is written: its text outlives its process, and Stop reaches it from any other."""
 
 import time
+from uuid import uuid4
 
 from sqlalchemy import text
 
 from lib import advice, answers, chats, db, team, thread_export, workers, workflows
 from tests.lib import elsewhere
-from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled
+from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 from tests.lib.fake_provider import END, WHOLE, chunk, usage
+from tests.trips import counted
 
 
 def wait_for(condition, seconds=5.0):
@@ -111,6 +113,37 @@ def test_a_look_for_it_writes_nothing(switched_on, alice):
     assert len(set(versions)) <= 3 / (workers.LOOK * workers.KEEP) + 2
     assert 0.8 < workers.LOOK * workers.KEEP <= 1.0
     assert workers.LOOK < 0.5
+
+
+def test_one_question_tells_of_all_answers_whichever_clinics_and_of_nothing_else(switched_on, alice, charlie):
+    switch(charlie)
+    switched_on.says(chunk("Hello "), 30.0)
+    mine, asked_to_stop, ended = [workflows.ask(alice, None, f"{UNKNOWN} {n}").answer_id for n in range(3)]
+    theirs, foreign = [workflows.ask(charlie, None, f"{UNKNOWN} {n}").answer_id for n in range(2)]
+    with db.scope(alice) as scope:
+        scope.run("update chat_messages set status = 'stopped', finished_at = now() where clinic_id = :clinic_id and id = :id", id=ended)
+        answers.ask_to_stop(scope, asked_to_stop)
+    unknown = uuid4()
+    with counted() as wire:
+        wanted = answers.wanted_to_end([mine, asked_to_stop, ended, theirs, unknown])
+    assert foreign not in wanted
+    assert wanted == {asked_to_stop, ended, unknown}
+    assert wire.statements == 1
+    for who, answer_id in ((alice, mine), (charlie, theirs), (charlie, foreign)):
+        workflows.stop(who, answer_id)
+
+
+def test_the_keeper_asks_once_for_all(switched_on, alice, monkeypatch):
+    switched_on.says(chunk("Hello "), 30.0)
+    looks, look = [], answers.wanted_to_end
+    monkeypatch.setattr(answers, "wanted_to_end", lambda ids: looks.append(len(ids)) or look(ids))
+    asked = [workflows.ask(alice, None, f"{UNKNOWN} {n}") for n in range(5)]
+    assert wait_for(lambda: 5 in looks)
+    began, before = time.monotonic(), len(looks)
+    time.sleep(2.0)
+    assert len(looks) - before <= (time.monotonic() - began) / workers.LOOK + 1
+    for one in asked:
+        workflows.stop(alice, one.answer_id)
 
 
 def test_a_stop_of_a_colleague_does_nothing_there_either(switched_on, alice, bob, pat):

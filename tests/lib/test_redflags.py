@@ -139,11 +139,13 @@ def test_a_negation_reaches_no_further_than_its_noun(text, tier):
     "what should we do if the patient in the chair can't breathe", "What should I do if my mother can't breathe?",
     "Is it an emergency if he can't breathe?", "¿Qué hacemos si el paciente no puede respirar?", "que hago si mi madre se desmaya",
     "Was sollen wir tun, wenn die Patientin keine Luft bekommt?", "wie reagieren wir, wenn der Patient einen Krampfanfall hat",
-    "Que faire si la patiente ne respire plus ?", "What do we do if my husband's tongue swells up and he can't breathe",
+    "Que faire si la patiente ne respire plus ?", "Que faire si la patiente n'arrive plus à respirer ?", "Que faire si l'enfant s'étouffe ?",
+    "Was tun, wenn unsere Patientin keine Luft bekommt?", "¿Qué hago si su hija no puede respirar?", "What do we do if my husband's tongue swells up and he can't breathe",
 ])
 def test_what_to_do_if_somebody_one_points_at_is_in_danger_is_an_emergency(text):
     """A question in form; who asks it stands beside them."""
     assert redflags.check(text).tier == "E"
+    assert redflags.check(text, ["What happens at a check-up?"]).tier == "E"
 
 
 @pytest.mark.parametrize("text", [

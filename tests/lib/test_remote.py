@@ -64,6 +64,16 @@ def test_failure_10_an_answer_that_has_begun_has_until_the_second_deadline(servi
     assert seconds > 1.5
 
 
+@pytest.mark.parametrize("event", [b'event: delta\ndata: {"words": "x"}\n\n', b"event: delta\ndata: [1]\n\n", b"event: delta\ndata: 7\n\n",
+                                   b'event: delta\ndata: {"text": 7}\n\n'])
+def test_failure_6_what_is_no_answer_of_the_service_is_its_failure(service, event):
+    service.says(HELLO, event)
+
+    text, done, _seconds = hear()
+
+    assert (text, done.status, done.problem) == ("Hello ", "error_mid", "network")
+
+
 def test_failure_10_its_silence_is_said_for_what_it_is_and_help_follows(service, database, alice):
     service.says(3.0)
     switch(alice)

@@ -2,6 +2,10 @@
 
 import threading
 from decimal import Decimal
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
 
 from lib import advice, workers, workflows
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
@@ -39,8 +43,14 @@ def test_forty_questions_of_the_only_clinic_are_all_asked(switched_on, alice):
     assert len(switched_on.requests) == 40
 
 
-def test_of_its_own_places_no_clinic_is_robbed():
-    assert workers.PLACES["outside"] == workers.CROWDED * 2 == workers.OF_ONE_CLINIC * 4
+@pytest.mark.parametrize(("taken", "crowded"), [((63,), False), ((64,), True), ((64, 31), False), ((64, 32), True), ((63, 0), False),
+                                                ((33, 31), False), ((31, 33), True)])
+def test_the_last_of_the_clinics_is_turned_away_where_half_is_taken_and_a_quarter_its_own(monkeypatch, taken, crowded):
+    clinics = [uuid4() for _ in taken]
+    jobs = [SimpleNamespace(outside=SimpleNamespace(clinic_id=clinic)) for clinic, places in zip(clinics, taken, strict=True)
+            for _ in range(places)]
+    monkeypatch.setattr(workers, "_running", dict(enumerate([*jobs, SimpleNamespace(outside=None)])))
+    assert workers._is_crowded(clinics[-1]) == crowded
 
 
 def test_a_place_is_free_again_when_its_answer_has_ended(switched_on, alice, monkeypatch):
