@@ -213,8 +213,6 @@ def _hear_all(jobs: list[Answering]) -> None:
     _keep_each([job for job in jobs if job.message_id in wanted])
 
 
-
-
 def _pool(name: str) -> ThreadPoolExecutor:
     if name not in _pools:
         _pools[name] = ThreadPoolExecutor(PLACES[name], thread_name_prefix=f"answer {name}")
