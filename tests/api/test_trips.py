@@ -36,15 +36,16 @@ def test_a_request_waits_no_oftener_than_this(api, sign_in, alice, patient, path
 
 
 def test_a_question_waits_no_oftener_than_this(api, sign_in, alice, patient):
-    """The look at who asks; what was asked before; question and built-in answer in one transaction; the answer as it stands."""
+    """The look at who asks; what was asked before; question and built-in answer in one transaction; the answer as it stands. For
+    another answer, what all answers before it have seen."""
     headers, question = sign_in(alice), {"patient_id": str(patient), "text": "What is a root canal treatment?"}
     first = api.post("chats/messages", headers=headers, json=question).json()
     assert first["metadata"]["route"] == "kb"
-    for path, body in (("chats/messages", question | {"text": "What is a root canal treatment"}),
-                       (f"chats/messages/{first['id']}/regenerate", {})):
+    for path, body, trips in (("chats/messages", question | {"text": "What is a root canal treatment"}, 29),
+                              (f"chats/messages/{first['id']}/regenerate", {}, 30)):
         with counted() as wire:
             assert api.post(path, headers=headers, json=body).status_code == 201
-        assert 0 < wire.trips <= 29
+        assert 0 < wire.trips <= trips
 
 
 def test_a_request_takes_one_way_to_a_thread_and_back(api, sign_in, alice, patient, monkeypatch):
