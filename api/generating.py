@@ -12,20 +12,7 @@ from typing import Annotated, Any
 import structlog
 from pydantic import BaseModel, Field, StringConstraints
 
-from lib import (
-    advice,
-    ai,
-    articles,
-    first_aid,
-    knowledge,
-    metrics,
-    prompts,
-    providers,
-    rate_limits,
-    redaction,
-    redflags,
-    service_spend,
-)
+from lib import advice, ai, articles, knowledge, metrics, prompts, providers, rate_limits, redaction, redflags, service_spend
 from lib.ai import Consultation
 from lib.errors import TooMany, Unavailable
 from lib.events import Delta, Done, Draining, Event
@@ -132,8 +119,6 @@ def _fixed(asked: Chat, *, card: str = "", urgent: bool = False, refusal: str = 
 
 def prepare(asked: Chat, verdict: Verdict, caller: Caller) -> Prepared:
     article = knowledge.look_up(asked.message, _articles())
-    if article and first_aid.is_mistaken(article.slug, asked.message):
-        article = None
     request = ai.Request(asked.message, article, verdict.tier == "U", asked.emergency_number)
     if _count(caller, verdict):
         return Prepared(replace(request, why_not="busy"), asked.patient.name)
@@ -171,7 +156,7 @@ def _consultation(asked: Chat, article: articles.Article | None) -> Consultation
     alone = not (asked.patient.name or asked.history or asked.notes)
     if provider is None or (article and alone):
         return None
-    redactor = redaction.Redactor(redaction.Subject(asked.patient.name or ""))
+    redactor = redaction.Redactor(redaction.Subject(asked.patient.name))
     said = _without_alarms(asked)[-prompts.HISTORY:]
     history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
     given = [article, *knowledge.beside(asked.message, article)] if article else []

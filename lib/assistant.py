@@ -129,8 +129,7 @@ def _find_article(scope: Scope, text: str, own: Sequence[ClinicArticle], signs: 
     if signs:
         own = [article for article in own if first_aid.names((article.title, *article.other_names), signs)]
     found = knowledge.find(scope, text, own)
-    if isinstance(found, Article) and (first_aid.is_mistaken(found.slug, text)
-                                       or (signs and not first_aid.is_about(found.slug, signs))):
+    if signs and isinstance(found, Article) and not first_aid.is_about(found.slug, signs):
         return None
     if isinstance(found, ClinicArticle):
         return _as_article(scope, found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TypeVar
 
-from lib import articles
+from lib import articles, first_aid
 from lib.articles import Article, Source, publish, read_folder
 from lib.db import Scope
 from lib.question_words import EVERYDAY, is_dental
@@ -57,6 +57,11 @@ def beside(question: str, found: Article | T, own: Sequence[T] = ()) -> list[Art
 
 
 def _choose(question: str, index: Index[Article], own: Sequence[T], weigh: Weigh) -> Article | T | None:
+    found = _nearest(question, index, own, weigh)
+    return None if isinstance(found, Article) and first_aid.is_mistaken(found.slug, question) else found
+
+
+def _nearest(question: str, index: Index[Article], own: Sequence[T], weigh: Weigh) -> Article | T | None:
     private = Index(own, index)
     of_the_clinic, general = _own(question, private), _general(question, index, weigh)
     if of_the_clinic and (general is None or of_the_clinic.sure >= general.sure - NEARLY):
