@@ -9,6 +9,7 @@ tests/lib/fake_provider.py. The rounds alternate, so that a machine that is busy
 import argparse
 import asyncio
 import os
+import random
 import statistics
 import time
 from typing import Any
@@ -24,6 +25,7 @@ from tests.lib.fake_provider import END, chunk, serving, usage
 ASKING, OTHERS = 40, 10
 PAGES = ["", "patients", "emergencies", "knowledge", "analytics", "account"]
 THINK = (0.5, 1.5)  # seconds between two pages of one tab
+ASKED_WITHIN = 5.0  # seconds: forty people don't ask in the same instant, nor are they answered word by word in step
 UNDER_WAY = 6.0  # seconds after which all forty have asked and wait
 
 
@@ -68,7 +70,7 @@ async def compare(fake: Any, process: psutil.Process, url: str, cookies: dict[st
     waiting = []
     for number in range(options.rounds):
         spent["alone"].append(await measure(others, "alone", options.seconds, process))
-        answers = [asyncio.create_task(session.chat(f"Which planet is number {number}, {time.time()}?")) for session in asking]
+        answers = [asyncio.create_task(ask(session, number)) for session in asking]
         await asyncio.sleep(UNDER_WAY)
         waiting.append(fake.open)
         spent["beside"].append(await measure(others, "beside", options.seconds, process))
@@ -78,6 +80,11 @@ async def compare(fake: Any, process: psutil.Process, url: str, cookies: dict[st
     show(recorder, spent, waiting)
     for session in [*others, *asking]:
         await session.close()
+
+
+async def ask(session: Any, number: int) -> None:
+    await asyncio.sleep(random.uniform(0, ASKED_WITHIN))
+    await session.chat(f"Which planet is number {number}, {time.time()}?")
 
 
 async def measure(others: list[Any], name: str, seconds: float, process: psutil.Process) -> float:

@@ -23,7 +23,7 @@ PLACES = {"built in": 16, "outside": 128}
 # while half of all are free: it takes three such clinics to keep any other waiting.
 OF_ONE_CLINIC, CROWDED = PLACES["outside"] // 4, PLACES["outside"] // 2
 LOOK = 0.3  # seconds between two looks for a stop that was asked for elsewhere: it is heard within half a second
-KEEP = 3  # looks, until the text so far is kept as well: to write is dearer than to read
+KEEP = 3  # looks, until the text so far is kept as well where it grew: to write is dearer than to read
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
 
 
@@ -59,6 +59,7 @@ class Answering:
         self.is_ending = self._is_billed = False
         self._ended_after: int | None = None
         self._wanted: str | None = None
+        self._kept = 0
         self._news = threading.Condition()
 
     def wait(self, seen: int, timeout: float) -> bool:
@@ -73,10 +74,16 @@ class Answering:
         if self.outside:
             self.outside.wish.ask(final)
 
+    def is_due(self, look: int) -> bool:
+        """To be kept: its text grew, and of some looks it is this one's turn, so that many answers don't write all at once."""
+        return len(self.text) > self._kept and self.message_id.int % KEEP == look % KEEP
+
     def keep(self) -> None:
         """Its text so far, should this process die; and a stop that was asked for elsewhere is heard."""
         assert self.outside
-        wanted = self.outside.keep(self.text)
+        text = self.text
+        wanted = self.outside.keep(text)
+        self._kept = len(text)
         if wanted and not self.is_ending:
             self.stop("stopped", final=wanted == "gone")
 
@@ -179,17 +186,16 @@ def _look_after() -> None:
 
 def _keep() -> None:
     global _keeper
-    for looks in itertools.count(1):
+    for look in itertools.count():
         time.sleep(LOOK)
         with _lock:
             if not _running:
                 _keeper = None
                 return
         jobs = [job for job in list(_running.values()) if job.outside and not job.is_ending]
-        if looks % KEEP == 0:
-            _keep_each(jobs)
-        elif jobs:
+        if jobs:
             _hear_all(jobs)
+        _keep_each([job for job in jobs if job.is_due(look)])
 
 
 def _keep_each(jobs: list[Answering]) -> None:

@@ -1,11 +1,12 @@
 """An answer while it is written: its text outlives its process, and Stop reaches it from any other."""
 
 import time
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
 from lib import advice, answers, chats, db, team, thread_export, workers, workflows
+from lib.events import Done
 from tests.lib import elsewhere
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 from tests.lib.fake_provider import END, WHOLE, chunk, usage
@@ -95,24 +96,49 @@ def test_stop_reaches_the_process_that_writes_within_half_a_second(switched_on, 
 
 
 def test_a_look_for_it_writes_nothing(switched_on, alice):
-    """Of three looks after a running answer one keeps its text; a row version for each would be what they cost."""
+    """Of three looks after a growing answer one keeps its text; a row version for each would be what they cost."""
+    switched_on.says(chunk("Hello "), *[0.1, chunk("again ")] * 100)
+    asked = workflows.ask(alice, None, UNKNOWN)
+    assert wait_for(lambda: answer_of(alice, asked).content)
+
+    seen = versions(alice, asked)
+    workflows.stop(alice, asked.answer_id)
+
+    assert 2 <= len(seen) <= 3 / (workers.LOOK * workers.KEEP) + 2
+    assert 0.8 < workers.LOOK * workers.KEEP <= 1.0
+    assert workers.LOOK < 0.5
+
+
+def test_a_text_that_does_not_grow_is_kept_once(switched_on, alice):
     switched_on.says(chunk("Hello "), 30.0)
     asked = workflows.ask(alice, None, UNKNOWN)
     assert wait_for(lambda: answer_of(alice, asked).content == "Hello ")
 
-    def version():
-        with db.scope(alice) as scope:
-            return scope.value("select xmin::text || ctid::text from chat_messages where clinic_id = :clinic_id and id = :id",
-                               id=asked.answer_id)
-    versions = []
-    for _ in range(20):
-        versions.append(version())
-        time.sleep(0.15)
+    seen = versions(alice, asked)
     workflows.stop(alice, asked.answer_id)
 
-    assert len(set(versions)) <= 3 / (workers.LOOK * workers.KEEP) + 2
-    assert 0.8 < workers.LOOK * workers.KEEP <= 1.0
-    assert workers.LOOK < 0.5
+    assert len(seen) == 1
+
+
+def versions(who, asked):
+    """Of the answer's row, in three seconds."""
+    found = set()
+    for _ in range(20):
+        with db.scope(who) as scope:
+            found.add(scope.value("select xmin::text || ctid::text from chat_messages where clinic_id = :clinic_id and id = :id",
+                                  id=asked.answer_id))
+        time.sleep(0.15)
+    return found
+
+
+def test_answers_that_grow_together_take_turns_to_be_kept():
+    jobs = [workers.Answering(UUID(int=n), uuid4(), iter(()), lambda ending: None, Done(), 0.0) for n in range(30)]
+    for job in jobs:
+        job.text = "Hello "
+
+    turns = [sum(job.is_due(look) for job in jobs) for look in range(workers.KEEP)]
+
+    assert turns == [30 // workers.KEEP] * workers.KEEP
 
 
 def test_one_question_tells_of_all_answers_whichever_clinics_and_of_nothing_else(switched_on, alice, charlie):
