@@ -30,9 +30,10 @@ os.environ["LIMIT_SIGN_UP"] = "1000"  # every test signs up from this one machin
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("DATABASE_OWNER_URL", None)
 
-from lib import auth, db, embedded, jobs, logs, passwords, rate_limits, startup, tokens, worker
+from lib import auth, db, embedded, jobs, logs, passwords, providers, rate_limits, settings, startup, tokens, worker
 from lib.identity import Identity
 from lib.settings import ROOT
+from tests.lib import fake_provider
 from tests.statements import asked_by_a_test, check_of_the_house, check_once
 
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
@@ -190,6 +191,23 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared test data is not beside this checkout (set CHAIRSIDE_SHARED)")
     return SHARED
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, database: None) -> Iterator[fake_provider.FakeProvider]:
+    """The installation's provider, which misbehaves on demand. A clinic still switches it on (tests/lib/asking.py)."""
+    monkeypatch.setenv("AI_ALLOWED_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("LIMIT_CHATS", "1000")
+    with fake_provider.serving() as (fake, provider):
+        monkeypatch.setenv("AI_BASE_URL", provider.base_url)
+        monkeypatch.setenv("AI_API_KEY", provider.api_key)
+        monkeypatch.setenv("AI_MODEL", provider.model)
+        settings.get.cache_clear()
+        fake.provider = provider
+        yield fake
+    settings.get.cache_clear()
+    providers.breaker.cache_clear()
+    providers._refused.clear()
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from ui.markdown import escape
 PATIENCE = 90  # seconds of watching an answer
 CHECK = 3.0  # seconds after which a watcher is asked for again: a revoked one sees no more within five
 LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes
-TOUCH = 0.25  # seconds without news after which Streamlit may interrupt: Stop is noticed within half a second
 
 
 # whom it is about ----------------------------------------------------------------------------------------------------
@@ -245,8 +244,8 @@ def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
                     seen = len(found.content)
                     place.markdown(answers.text(found.content, name))
                 look_at = time.monotonic() + LOOK
-            time.sleep(TOUCH)
-        elif job.wait(seen, TOUCH):
+            time.sleep(0.1)
+        elif job.wait(seen, 0.1):
             return
         elif len(job.text) > seen:
             seen = len(job.text)

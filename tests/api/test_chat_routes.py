@@ -11,6 +11,8 @@ import pytest
 from lib import advice, ai, db, patients, workflows
 from lib.errors import Unavailable
 from lib.patient_form import PatientForm
+from tests.lib.asking import UNKNOWN, switch
+from tests.lib.fake_provider import chunk
 
 QUESTION = {"text": "How long should a patient bite on gauze after an extraction?"}
 ALARM = {"text": "My face is swelling and I can't breathe"}
@@ -184,6 +186,39 @@ def test_an_answer_is_rated_and_stopped_by_who_may_read_it(as_bob, api, sign_in,
         assert [answer.status_code for answer in answers] == [404, 404], path
     assert api.post("chats/messages", json={**QUESTION, "patient_id": patient}, headers=hers).status_code == 403
     assert api.get("chats/threads", headers=hers).json()["data"] == []
+
+
+@pytest.mark.one_process
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_running_answer_ends_with_what_is_there_when_who_asked_stops_it(as_bob, alice, sign_in, patient, fake, stream):
+    switch(alice)
+    fake.says(chunk("Hello "), 30.0)
+    with ThreadPoolExecutor(1) as asking:
+        answered = asking.submit(as_bob.post, "chats/messages", json={"text": UNKNOWN, "patient_id": patient, "stream": stream})
+        running = wait_for_text(as_bob)
+        assert running["status"] == "started"
+        assert as_bob.post(f"chats/messages/{running['id']}/stop", headers=sign_in(alice)).status_code == 204
+        assert as_bob.get(f"chats/messages/{running['id']}").json()["status"] == "started"  # a colleague may read it, no more
+
+        assert as_bob.post(f"chats/messages/{running['id']}/stop").status_code == 204
+
+        answer = answered.result(10)
+    assert answer.status_code == 201
+    told = events(answer.text)[-1][1] if stream else answer.json()
+    assert (told["id"], told["status"]) == (running["id"], "stopped")
+    assert told["content"].startswith("Hello \n\n")
+
+
+def wait_for_text(client) -> dict:
+    """The newest message of the only thread, once it has any."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        for thread in client.get("chats/threads").json()["data"]:
+            newest = client.get(f"chats/threads/{thread['id']}/messages").json()["data"][0]
+            if newest["role"] == "assistant" and newest["content"]:
+                return newest
+        time.sleep(0.05)
+    raise AssertionError("no answer is being written")
 
 
 def test_a_question_without_words_is_refused(as_bob):

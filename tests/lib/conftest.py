@@ -2,25 +2,8 @@
 
 import pytest
 
-from lib import db, prices, providers, settings
+from lib import db, prices
 from tests.lib.asking import FLASH, switch
-from tests.lib.fake_provider import serving
-
-
-@pytest.fixture
-def fake(monkeypatch, database):
-    monkeypatch.setenv("AI_ALLOWED_HOSTS", "127.0.0.1")
-    monkeypatch.setenv("LIMIT_CHATS", "1000")
-    with serving() as (fake, provider):
-        monkeypatch.setenv("AI_BASE_URL", provider.base_url)
-        monkeypatch.setenv("AI_API_KEY", provider.api_key)
-        monkeypatch.setenv("AI_MODEL", provider.model)
-        settings.get.cache_clear()
-        fake.provider = provider
-        yield fake
-    settings.get.cache_clear()
-    providers.breaker.cache_clear()
-    providers._refused.clear()
 
 
 @pytest.fixture
