@@ -2,31 +2,30 @@
 
     .venv/bin/python -m benchmarks.beside [--rounds 4] [--seconds 20]
 
-A real server process, driven over Streamlit's own protocol (streamlit_load.py, see benchmarks/reruns.py), and the provider of
-tests/lib/fake_provider.py. The rounds alternate, so that a machine that is busy with something else slows both alike.
+A real server process, driven over Streamlit's own protocol (streamlit_load.py, see benchmarks/reruns.py). The conversations and
+their provider are a third process (benchmarks/conversing.py). The rounds alternate, so that a machine that is busy with something
+else slows both alike.
 """
 
 import argparse
 import asyncio
 import os
-import random
 import statistics
 import time
+from multiprocessing.connection import Connection
 from typing import Any
 
 import psutil
 
 from benchmarks import rows
 from benchmarks.assistant import switch_on
+from benchmarks.conversing import Clinic, conversing, told
 from benchmarks.reruns import demo_clinic, load_tool, server
 from benchmarks.rows import Row
-from tests.lib.fake_provider import END, chunk, serving, usage
 
 ASKING, OTHERS = 40, 10
 PAGES = ["", "patients", "emergencies", "knowledge", "analytics", "account"]
 THINK = (0.5, 1.5)  # seconds between two pages of one tab
-ASKED_WITHIN = 5.0  # seconds: forty people don't ask in the same instant, nor are they answered word by word in step
-UNDER_WAY = 6.0  # seconds after which all forty have asked and wait
 
 
 def main() -> None:
@@ -34,19 +33,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
-    with serving() as (fake, provider):
-        os.environ |= {"AI_BASE_URL": provider.base_url, "AI_API_KEY": "k", "AI_ALLOWED_HOSTS": "127.0.0.1",
+    with conversing(options.seconds) as pipe:
+        os.environ |= {"AI_BASE_URL": pipe.recv(), "AI_API_KEY": "k", "AI_ALLOWED_HOSTS": "127.0.0.1",
                        "LIMIT_CHATS": "10000", "LIMIT_READS": "1000000"}
         with demo_clinic() as (cookies, _pages):
             from lib import demo
             owner = demo.employ()[0]
             switch_on(owner)
             patients = known_patients(owner)
-            seconds = round(UNDER_WAY + options.seconds) + 5
-            fake.says(*[piece for number in range(seconds) for piece in (chunk(f"word{number} "), 1.0)],
-                      chunk(finish="stop"), usage(3, 4), END)
             with server([]) as (process, url):
-                asyncio.run(compare(fake, process, url, cookies, patients, options))
+                asyncio.run(compare(pipe, process, Clinic(url, cookies, patients), options))
 
 
 def known_patients(owner: Any) -> list[str]:
@@ -55,36 +51,29 @@ def known_patients(owner: Any) -> list[str]:
         return [str(one.id) for one in patients.find(scope, limit=ASKING).rows]
 
 
-async def compare(fake: Any, process: psutil.Process, url: str, cookies: dict[str, str], patients: list[str],
-                  options: Any) -> None:
+async def compare(pipe: Connection, process: psutil.Process, clinic: Clinic, options: Any) -> None:
     load = load_tool()
     recorder = load.Recorder()
-    others = [load.Session(url, recorder, THINK) for _ in range(OTHERS)]
-    asking = [load.Session(url, load.Recorder(), timeout=120, timers=False) for _ in patients]
+    others = [load.Session(clinic.url, recorder, THINK) for _ in range(OTHERS)]
     for session in others:
-        await session.open("/", cookies=dict(cookies))
-    for session, patient in zip(asking, patients, strict=True):
-        await session.open(f"/chat?patient={patient}", cookies=dict(cookies))
+        await session.open("/", cookies=dict(clinic.cookies))
+    pipe.send(clinic)
+    await told(pipe)
     await measure(others, "warm-up", 5, process)
     spent: dict[str, list[float]] = {"alone": [], "beside": []}
     waiting = []
-    for number in range(options.rounds):
+    for _round in range(options.rounds):
         spent["alone"].append(await measure(others, "alone", options.seconds, process))
-        answers = [asyncio.create_task(ask(session, number)) for session in asking]
-        await asyncio.sleep(UNDER_WAY)
-        waiting.append(fake.open)
+        pipe.send("ask")
+        waiting.append(await told(pipe))
         spent["beside"].append(await measure(others, "beside", options.seconds, process))
-        waiting.append(fake.open)
-        await asyncio.gather(*answers)
+        pipe.send("enough")
+        waiting.append(await told(pipe))
+        await told(pipe)
         await asyncio.sleep(2)
     show(recorder, spent, waiting)
-    for session in [*others, *asking]:
+    for session in others:
         await session.close()
-
-
-async def ask(session: Any, number: int) -> None:
-    await asyncio.sleep(random.uniform(0, ASKED_WITHIN))
-    await session.chat(f"Which planet is number {number}, {time.time()}?")
 
 
 async def measure(others: list[Any], name: str, seconds: float, process: psutil.Process) -> float:

@@ -62,11 +62,16 @@ class Answering:
         self._kept = 0
         self._news = threading.Condition()
 
-    def wait(self, seen: int, timeout: float) -> bool:
-        """Until there is more text than `seen` characters or the row is written. Whether it is."""
+    def wait(self, seen: int, timeout: float, called: Callable[[], bool] = lambda: False) -> bool:
+        """Until there is more text than `seen` characters or the row is written. Whether it is. `called`: ends the wait as well,
+        at the next `wake`."""
         with self._news:
-            self._news.wait_for(lambda: self.finished or len(self.text) > seen, timeout)
+            self._news.wait_for(lambda: self.finished or len(self.text) > seen or called(), timeout)
             return self.finished
+
+    def wake(self) -> None:
+        with self._news:
+            self._news.notify_all()
 
     def stop(self, status: str, final: bool = False) -> None:
         """End with what is there, as soon as the next event comes. `final`: without waiting for the exact bill either."""

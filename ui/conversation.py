@@ -21,12 +21,15 @@ from lib.errors import AppError
 from lib.identity import Identity
 from lib.patients import Patient
 from lib.texts import _
-from ui import answer_actions, answers, guard, patient_card, question_draft, state, thread_tools, widgets
+from lib.workers import Answering
+from ui import answer_actions, answers, guard, interruption, patient_card, question_draft, state, thread_tools, widgets
 from ui.markdown import escape
 
 PATIENCE = 90  # seconds of watching an answer
 CHECK = 3.0  # seconds after which a watcher is asked for again: a revoked one sees no more within five
-LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes
+LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes, or at a silent one of this process
+SOON_OVER = 1.0  # seconds after which an answer that still runs gets a button to stop it
+TOGETHER = 0.05  # seconds in which several pieces make one message to the browser
 
 
 # whom it is about ----------------------------------------------------------------------------------------------------
@@ -228,33 +231,38 @@ def _draw(place: Any, text: str) -> None:
 
 
 def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
-    began, seen, look_at = time.monotonic(), 0, 0.0
-    checked = began
-    while time.monotonic() - began < PATIENCE:
-        if time.monotonic() - checked > CHECK:
-            _look_who_watches()
-            checked = time.monotonic()
-        job = workflows.watch(message.id)
-        if job is None:
-            if time.monotonic() >= look_at:
-                found = _look(message)
-                if not found.running:
-                    return
-                if len(found.content) > seen:
-                    seen = len(found.content)
-                    place.markdown(answers.text(found.content, name))
-                look_at = time.monotonic() + LOOK
-            time.sleep(0.1)
-        elif job.wait(seen, 0.1):
-            return
-        elif len(job.text) > seen:
-            seen = len(job.text)
-            place.markdown(answers.text(job.text, name))
-            time.sleep(0.05)  # several pieces in one message to the browser
-        if button and time.monotonic() - began > 1:
-            button.button(_("Stop"), icon=":material/stop_circle:", key=f"stop_{message.id}", on_click=_stop, args=(message.id,))
-            button = None
-        state.touch()
+    job, seen = workflows.watch(message.id), 0
+    began = checked = time.monotonic()
+    with interruption.heard(job.wake if job else None) as wish:
+        while time.monotonic() - began < PATIENCE:
+            if time.monotonic() - checked > CHECK:
+                _look_who_watches()
+                checked = time.monotonic()
+            text, ended = _grown(job, seen, wish) if job else _written(message)
+            if ended:
+                return
+            if len(text) > seen:
+                seen = len(text)
+                place.markdown(answers.text(text, name))
+            wish.wait(TOGETHER if job else LOOK)
+            wish.clear()
+            state.touch()
+            if button and time.monotonic() - began >= SOON_OVER:
+                button.button(_("Stop"), icon=":material/stop_circle:", key=f"stop_{message.id}", on_click=_stop,
+                              args=(message.id,))
+                button = None
+
+
+def _grown(job: Answering, seen: int, wish: threading.Event) -> tuple[str, bool]:
+    """Its text once that is longer than `seen`, and whether it has ended."""
+    ended = job.wait(seen, LOOK, wish.is_set)
+    return job.text, ended
+
+
+def _written(message: Message) -> tuple[str, bool]:
+    """The same of an answer of another process."""
+    found = _look(message)
+    return found.content, not found.running
 
 
 def _look_who_watches() -> None:

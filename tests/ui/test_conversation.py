@@ -4,6 +4,8 @@ The goals are half a second and 150 ms; docs/performance.md has what a real brow
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -12,7 +14,7 @@ from streamlit.runtime.scriptrunner import StopException
 
 from lib import workers, workflows
 from lib.events import Delta, Done
-from ui import conversation, guard, state
+from ui import conversation, guard, interruption, state
 
 SOONEST = 0.15  # seconds that may pass between two looks at Stop, or between a piece and its place on the screen
 
@@ -40,13 +42,37 @@ class Job:
     def text(self) -> str:
         return "".join(piece for at, piece in self.pieces.items() if at <= self.clock.now)
 
-    def wait(self, seen: int, timeout: float) -> bool:
-        """As `workers.Answering`: wakes at once when there is more, and else when the time is up."""
+    def wait(self, seen: int, timeout: float, called: Callable[[], bool]) -> bool:
+        """As `workers.Answering`: wakes at once when there is more or when it is woken, and else when the time is up."""
         self.polls.append(self.clock.now)
-        if len(self.text) <= seen:
-            news = [at for at in self.pieces if self.clock.now < at <= self.clock.now + timeout]
-            self.clock.now = min(news, default=self.clock.now + timeout)
+        if len(self.text) <= seen and not called():
+            until = self.clock.now + timeout
+            news = [at for at in self.pieces if self.clock.now < at <= until]
+            self.clock.now = min(*news, called.__self__.at_most(until), until)
         return False
+
+    def wake(self) -> None:
+        """Whoever waits reads the clock."""
+
+
+class Wish:
+    """Of a reader who presses Stop at a set time; whether that wakes those who sleep is test_interruption.py's."""
+
+    def __init__(self, clock: Clock, at: float) -> None:
+        self.clock, self.at = clock, at
+
+    def at_most(self, until: float) -> float:
+        """When a sleep ends that would last until then."""
+        return min(until, max(self.clock.now, self.at))
+
+    def is_set(self) -> bool:
+        return self.clock.now >= self.at
+
+    def wait(self, timeout: float) -> None:
+        self.clock.now = self.at_most(self.clock.now + timeout)
+
+    def clear(self) -> None:
+        """The look that follows ends the run."""
 
 
 @pytest.fixture
@@ -68,6 +94,7 @@ def watch(clock, monkeypatch):
                 raise StopException
         monkeypatch.setattr(workflows, "watch", lambda _id: job)
         monkeypatch.setattr(state, "touch", touch)
+        monkeypatch.setattr(interruption, "heard", lambda wake: nullcontext(Wish(clock, stopped_at)) if wake == job.wake else None)
         place = SimpleNamespace(markdown=lambda text: drawn.append((clock.now, text)))
         with pytest.raises(StopException):
             conversation._watch(SimpleNamespace(id=uuid4()), place, None, "")
@@ -88,6 +115,12 @@ def test_stop_is_heard_as_soon_amid_a_flood_of_pieces(clock, watch):
     assert clock.now - 1.0 <= SOONEST
 
 
+def test_a_silent_answer_is_looked_at_once_a_second(watch):
+    """Forty readers who looked ten times a second were a third of what the server did."""
+    job, _drawn = watch(30.5, {})
+    assert len(job.polls) <= 31
+
+
 @pytest.mark.parametrize("first", [0.004, 0.099, 0.5, 14.2])
 def test_the_first_piece_is_drawn_in_the_very_poll_that_it_ends(watch, first):
     job, drawn = watch(first + 1, {first: "Firstly "})
@@ -102,5 +135,15 @@ def test_a_piece_wakes_whoever_waits_for_it():
     reader = threading.Thread(target=job.wait, args=(0, 600), daemon=True)
     reader.start()
     job._append(Delta("Firstly "))
+    reader.join(30)
+    assert not reader.is_alive()
+
+
+def test_a_wish_wakes_them_as_well():
+    job, wish = workers.Answering(uuid4(), uuid4(), iter(()), lambda _ending: None, Done(), 0.0), threading.Event()
+    reader = threading.Thread(target=job.wait, args=(0, 600, wish.is_set), daemon=True)
+    reader.start()
+    wish.set()
+    job.wake()
     reader.join(30)
     assert not reader.is_alive()
