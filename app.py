@@ -24,7 +24,8 @@ from lib.errors import SetUpError
 from ui import runs  # noqa: F401 - measures every run from here on
 from ui.failure import report
 
-WARM = ("ui.figures", "ui.conversation", "ui.import_steps", "ui.patient_card", "lib.analytics", "lib.patient_export")
+WARM = ("ui.figures", "ui.conversation", "ui.running_answer", "ui.import_steps", "ui.patient_card", "lib.analytics",
+        "lib.patient_export")
 
 
 def open_house() -> None:

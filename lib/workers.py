@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from uuid import UUID
 
 import structlog
@@ -24,6 +25,7 @@ PLACES = {"built in": 16, "outside": 128}
 OF_ONE_CLINIC, CROWDED = PLACES["outside"] // 4, PLACES["outside"] // 2
 LOOK = 0.3  # seconds between two looks for a stop that was asked for elsewhere: it is heard within half a second
 KEEP = 3  # looks, until the text so far is kept as well where it grew: to write is dearer than to read
+AT_ONCE = 5  # texts that one look keeps at most, so that what is written is bounded; beyond fifteen answers each waits longer
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
 
 
@@ -60,6 +62,7 @@ class Answering:
         self._ended_after: int | None = None
         self._wanted: str | None = None
         self._kept = 0
+        self.kept_at = -KEEP
         self._news = threading.Condition()
 
     def wait(self, seen: int, timeout: float, called: Callable[[], bool] = lambda: False) -> bool:
@@ -80,15 +83,15 @@ class Answering:
             self.outside.wish.ask(final)
 
     def is_due(self, look: int) -> bool:
-        """To be kept: its text grew, and of some looks it is this one's turn, so that many answers don't write all at once."""
-        return len(self.text) > self._kept and self.message_id.int % KEEP == look % KEEP
+        """To be kept: its text grew, and that was not done of late."""
+        return len(self.text) > self._kept and look - self.kept_at >= KEEP
 
-    def keep(self) -> None:
+    def keep(self, look: int) -> None:
         """Its text so far, should this process die; and a stop that was asked for elsewhere is heard."""
         assert self.outside
         text = self.text
         wanted = self.outside.keep(text)
-        self._kept = len(text)
+        self._kept, self.kept_at = len(text), look
         if wanted and not self.is_ending:
             self.stop("stopped", final=wanted == "gone")
 
@@ -199,21 +202,25 @@ def _keep() -> None:
                 return
         jobs = [job for job in list(_running.values()) if job.outside and not job.is_ending]
         if jobs:
-            _hear_all(jobs)
-        _keep_each([job for job in jobs if job.is_due(look)])
+            _hear_all(jobs, look)
+        _keep_each(_whose_turn(jobs, look), look)
 
 
-def _keep_each(jobs: list[Answering]) -> None:
+def _whose_turn(jobs: list[Answering], look: int) -> list[Answering]:
+    return sorted((job for job in jobs if job.is_due(look)), key=attrgetter("kept_at"))[:AT_ONCE]
+
+
+def _keep_each(jobs: list[Answering], look: int) -> None:
     for job in jobs:
         try:
-            job.keep()
+            job.keep(look)
         except Exception as error:  # the thread's edge
             log.warning("answer not kept", message_id=str(job.message_id), error=type(error).__name__)
             if isinstance(error, Unavailable):
                 return  # asked again in a moment, and for one answer only
 
 
-def _hear_all(jobs: list[Answering]) -> None:
+def _hear_all(jobs: list[Answering], look: int) -> None:
     """Stops that were asked for elsewhere: one question for all of them, and one more for each that there is."""
     assert jobs[0].outside
     try:
@@ -221,7 +228,7 @@ def _hear_all(jobs: list[Answering]) -> None:
     except Exception as error:  # the thread's edge
         log.warning("stops not heard", answers=len(jobs), error=type(error).__name__)
         return
-    _keep_each([job for job in jobs if job.message_id in wanted])
+    _keep_each([job for job in jobs if job.message_id in wanted], look)
 
 
 def _pool(name: str) -> ThreadPoolExecutor:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from lib import archived_months, chats, db, patients
 from lib.texts import _
-from ui import conversation, guard, patient_more, question_draft, state, widgets
+from ui import conversation, guard, patient_more, question_draft, running_answer, state, widgets
 
 identity = guard.require("chat.ask")
 patient_id = state.patient_in_address()
@@ -33,7 +33,7 @@ if reading is None:
 name = patient.full_name if patient else ""
 conversation.history(patient_id, thread_id, identity, reading, name)
 for message in reading.running:
-    conversation.follow(message, identity, name)
+    running_answer.follow(message, identity, name)
 if reading.running:
     st.rerun()  # the finished answers take their place in the thread
 conversation.suggest(patient_id, [message.content for message in reading.page.rows])

@@ -1,19 +1,13 @@
-"""A thread on the screen: its messages, the answer that is being written, the box to ask in, and whom it is about."""
+"""A thread on the screen: its messages, the box to ask in, and whom it is about."""
 
-import threading
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import streamlit as st
-from streamlit.runtime import get_instance
-from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
 
-from lib import assistant_settings, auth, chats, db, emergencies, logs, patients, workflows
+from lib import assistant_settings, auth, chats, db, emergencies, patients, workflows
 from lib.chats import Message
 from lib.db import Page, Scope
 from lib.emergencies import Emergency
@@ -21,16 +15,8 @@ from lib.errors import AppError
 from lib.identity import Identity
 from lib.patients import Patient
 from lib.texts import _
-from lib.workers import Answering
-from ui import answer_actions, answers, guard, interruption, patient_card, question_draft, state, thread_tools, widgets
+from ui import answer_actions, answers, guard, patient_card, question_draft, state, thread_tools, widgets
 from ui.markdown import escape
-
-PATIENCE = 90  # seconds of watching an answer
-CHECK = 3.0  # seconds after which a watcher is asked for again: a revoked one sees no more within five
-LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes, or at a silent one of this process
-SOON_OVER = 1.0  # seconds after which an answer that still runs gets a button to stop it
-TOGETHER = 0.05  # seconds in which several pieces make one message to the browser
-
 
 # whom it is about ----------------------------------------------------------------------------------------------------
 
@@ -200,91 +186,3 @@ def _place(patient_id: UUID | None) -> str:
 
 def _alarming(messages: Sequence[Message]) -> list[UUID]:
     return [message.question_id for message in messages if message.question_id and message.metadata.get("emergency")]
-
-
-# an answer being written ---------------------------------------------------------------------------------------------
-
-
-def follow(message: Message, identity: Identity, name: str = "") -> None:
-    """Show the answer as it grows. Stop ends it; leaving the page, or closing the tab, does not."""
-    logs.note(kind="answer")  # and lasts as long as one
-    mine = message.user_id == identity.user_id
-    with st.chat_message("assistant", avatar=answers.ANSWERED):
-        place, button = st.empty(), st.empty()
-        place.markdown(f":small[:gray[{_('Writing …')}]]")
-        try:
-            _watch(message, place, button if mine else None, name)
-        except StopException:
-            if mine and _still_here():
-                with suppress(AppError):  # the run ends in any case
-                    workflows.stop(identity, message.id)
-                _draw(button, f":small[:material/info: {_('Stopped before the end.')}]")
-            raise
-
-
-def _draw(place: Any, text: str) -> None:
-    """From a thread of its own, because a stopped script may draw nothing any more."""
-    hand = threading.Thread(target=place.markdown, args=(text,))
-    add_script_run_ctx(hand)
-    hand.start()
-    hand.join(1)
-
-
-def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
-    job, seen = workflows.watch(message.id), 0
-    began = checked = time.monotonic()
-    with interruption.heard(job.wake if job else None) as wish:
-        while time.monotonic() - began < PATIENCE:
-            if time.monotonic() - checked > CHECK:
-                _look_who_watches()
-                checked = time.monotonic()
-            text, ended = _grown(job, seen, wish) if job else _written(message)
-            if ended:
-                return
-            if len(text) > seen:
-                seen = len(text)
-                place.markdown(answers.text(text, name))
-            wish.wait(TOGETHER if job else LOOK)
-            wish.clear()
-            state.touch()
-            if button and time.monotonic() - began >= SOON_OVER:
-                button.button(_("Stop"), icon=":material/stop_circle:", key=f"stop_{message.id}", on_click=_stop,
-                              args=(message.id,))
-                button = None
-
-
-def _grown(job: Answering, seen: int, wish: threading.Event) -> tuple[str, bool]:
-    """Its text once that is longer than `seen`, and whether it has ended."""
-    ended = job.wait(seen, LOOK, wish.is_set)
-    return job.text, ended
-
-
-def _written(message: Message) -> tuple[str, bool]:
-    """The same of an answer of another process."""
-    found = _look(message)
-    return found.content, not found.running
-
-
-def _look_who_watches() -> None:
-    """Ends the run of whoever may no longer."""
-    guard.watch("chat.ask")
-
-
-def _look(message: Message) -> Message:
-    """For an answer of another process, or one that ended a moment ago: its row tells, and is written as it grows."""
-    with db.scope(guard.watch("chat.ask")) as scope:
-        return chats.get(scope, message.id)
-
-
-def _stop(message_id: UUID) -> None:
-    workflows.stop(guard.require("chat.ask"), message_id)
-
-
-def _still_here() -> bool:
-    """Whether it was the Stop button: the tab is connected, and no other run takes this one's place, as after a reload, on
-    another page, or for the next question. Streamlit tells nobody, so its session is asked."""
-    time.sleep(0.05)  # the runtime asks the script to stop just before it lets the tab go, or begins the next run
-    context = get_script_run_ctx()
-    info = get_instance()._session_mgr.get_active_session_info(context.session_id) if context else None
-    runner = info.session._scriptrunner if info else None
-    return bool(context and runner and runner._requests is context.script_requests)

@@ -1,12 +1,12 @@
 """An answer while it is written: its text outlives its process, and Stop reaches it from any other."""
 
 import time
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from sqlalchemy import text
 
 from lib import advice, answers, chats, db, team, thread_export, workers, workflows
-from lib.events import Done
+from lib.events import Done, Stop
 from tests.lib import elsewhere
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 from tests.lib.fake_provider import END, WHOLE, chunk, usage
@@ -131,14 +131,33 @@ def versions(who, asked):
     return found
 
 
-def test_answers_that_grow_together_take_turns_to_be_kept():
-    jobs = [workers.Answering(UUID(int=n), uuid4(), iter(()), lambda ending: None, Done(), 0.0) for n in range(30)]
-    for job in jobs:
-        job.text = "Hello "
+def growing(count: int) -> list[workers.Answering]:
+    written = workers.Outside(uuid4(), Stop(), lambda _text: "", lambda _ids: (), iter(()))
+    return [workers.Answering(uuid4(), uuid4(), iter(()), lambda ending: None, Done(), 0.0, written) for _ in range(count)]
 
-    turns = [sum(job.is_due(look) for job in jobs) for look in range(workers.KEEP)]
 
-    assert turns == [30 // workers.KEEP] * workers.KEEP
+def keep_by_turns(jobs: list[workers.Answering], looks: int) -> list[list[workers.Answering]]:
+    kept = []
+    for look in range(looks):
+        for job in jobs:
+            job.text += "again "
+        turn = workers._whose_turn(jobs, look)
+        workers._keep_each(turn, look)
+        kept.append(turn)
+    return kept
+
+
+def test_what_is_written_of_answers_is_bounded_and_each_has_its_turn():
+    jobs = growing(40)
+    kept = keep_by_turns(jobs, 16)
+    assert [len(turn) for turn in kept] == [workers.AT_ONCE] * 16
+    for start in (0, 8):
+        assert {id(job) for turn in kept[start:start + 8] for job in turn} == {id(job) for job in jobs}
+
+
+def test_a_few_answers_are_kept_every_time():
+    kept = keep_by_turns(growing(3), 9)
+    assert [len(turn) for turn in kept] == [3, 0, 0] * 3
 
 
 def test_one_question_tells_of_all_answers_whichever_clinics_and_of_nothing_else(switched_on, alice, charlie):

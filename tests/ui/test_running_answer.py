@@ -14,7 +14,7 @@ from streamlit.runtime.scriptrunner import StopException
 
 from lib import workers, workflows
 from lib.events import Delta, Done
-from ui import conversation, guard, interruption, state
+from ui import guard, interruption, running_answer, state
 
 SOONEST = 0.15  # seconds that may pass between two looks at Stop, or between a piece and its place on the screen
 
@@ -78,7 +78,7 @@ class Wish:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(conversation, "time", clock)
+    monkeypatch.setattr(running_answer, "time", clock)
     monkeypatch.setattr(guard, "watch", lambda _permission: None)
     return clock
 
@@ -97,7 +97,7 @@ def watch(clock, monkeypatch):
         monkeypatch.setattr(interruption, "heard", lambda wake: nullcontext(Wish(clock, stopped_at)) if wake == job.wake else None)
         place = SimpleNamespace(markdown=lambda text: drawn.append((clock.now, text)))
         with pytest.raises(StopException):
-            conversation._watch(SimpleNamespace(id=uuid4()), place, None, "")
+            running_answer._watch(SimpleNamespace(id=uuid4()), place, None, "")
         return job, drawn
     return until
 
