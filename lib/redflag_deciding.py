@@ -19,10 +19,12 @@ from lib.redflag_rules import EVERYWHERE, RULES, Pattern
 
 NOW = frozenset(("now", "present_patient"))
 SOMEBODY = frozenset(("person", "personal"))
+TOLD_OF = frozenset(("person", "title", "present_patient", "personal"))
 LATER = frozenset(("since", "again"))
 NEGATORS = frozenset(("negator", "negator_after", "refuse", "nothing"))
 LONGEST_QUESTION, BARE = 12, 3
-LONGEST, LONGEST_HERE = 12, 25  # words, besides those of requests: what is told at length is the classifier's
+# Words, besides those of requests: what is told at length is the classifier's. A danger told of somebody may take two more.
+LONGEST, LONGEST_TOLD, LONGEST_HERE = 12, 14, 25
 # One word that needs a dentist today ("swollen"), said of nobody now: in more words than these half are about something else.
 LONGEST_BARE = 9
 # "My child", "thanks", "asks whether": beside somebody now these say nothing else.
@@ -86,7 +88,7 @@ def _affirmed(reading: Reading, stretches: list[Stretch], found: list[tuple[Hit,
         rule, match = hit
         affirmed = reading.quoted.isdisjoint(match) and _is_affirmed(reading, own, around, told)
         if rule.tier == "E":
-            affirmed = affirmed and own.sentence not in asking and _is_stated(reading, own, hit, said)
+            affirmed = affirmed and (own.sentence not in asking or _is_told_first(own)) and _is_stated(reading, own, hit, said)
         if affirmed and length <= _longest(rule, own, around[own.sentence], said):
             yield hit
 
@@ -116,7 +118,9 @@ def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> i
     if rule.published and _says_now(own) and _speaks_of_somebody(beside):
         return EVERYWHERE
     if rule.tier == "E":
-        return LONGEST_HERE if "now" in own.ideas or "setting" in said else LONGEST
+        if "now" in own.ideas or "setting" in said:
+            return LONGEST_HERE
+        return LONGEST_TOLD if _speaks_of_somebody(own.ideas) else LONGEST
     return LONGEST if len(rule.parts) > 1 or "present_patient" in said else LONGEST_BARE
 
 
@@ -136,6 +140,13 @@ def _speaks_of_somebody(said: set[str]) -> bool:
 def _asking(reading: Reading, stretches: Iterable[Stretch]) -> set[int]:
     """The sentences that ask, but not those in which the question is a request beside the sign."""
     return reading.asked - {stretch.sentence for stretch in stretches if stretch.is_request}
+
+
+def _is_told_first(own: Stretch) -> bool:
+    """ "My wife can't breathe, could it be the crown?": the question comes behind what it is about."""
+    first = own.reading.words[own.start]
+    is_statement = not own.closes and first not in RULES.question_verbs and "present_verb" in own.ideas
+    return is_statement and not own.ideas.isdisjoint(TOLD_OF)
 
 
 def _is_stated(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool:
@@ -206,7 +217,8 @@ def _is_birth(reading: Reading, i: int) -> bool:
 
 
 def _requests(reading: Reading) -> set[int]:
-    """Where one begins."""
+    """Where one begins: "puede venir" does, "no puede venir" does not."""
     words, requests = reading.words, RULES.requests
     return {i for i in compress(range(len(words)), map(requests.__contains__, words)) for tail in requests[words[i]]
-            if words[i + 1:i + 1 + len(tail)] == tail and reading.sentence[i + len(tail)] == reading.sentence[i]}
+            if words[i + 1:i + 1 + len(tail)] == tail and reading.sentence[i + len(tail)] == reading.sentence[i]
+            and not (i and "negator" in reading.concepts[i - 1] and reading.clause[i - 1] == reading.clause[i])}

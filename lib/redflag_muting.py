@@ -177,8 +177,9 @@ def _is_bodily(reading: Reading, clause: range) -> bool:
 
 
 def _has_topic(reading: Reading, clause: range, i: int) -> bool:
+    """Near the image; "is bleeding and wants to know the price" is none."""
     near = range(max(clause.start, i - FIGURE_REACH), min(clause.stop, i + FIGURE_REACH + 1))
-    return "figure_topic" in reading.names(near)
+    return any("figure_topic" in reading.concepts[k] and "want" not in reading.names(range(i, k)) for k in near)
 
 
 # Negation

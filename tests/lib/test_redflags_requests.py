@@ -139,6 +139,41 @@ REQUESTS = {
            "{}, ist das normal?", "{}, was soll ich tun?", "Kann ich vorbeikommen? {}", "ich hätte gern einen Termin: {}",
            "danke für die Rechnung. {}"],
 }
+# Whoever passes on a call says it of somebody else, and in the same breath what that person wants.
+WHO = {"en": ["My wife", "Mrs Jones", "Our son", "The patient"], "es": ["Mi mujer", "La señora García", "Nuestro hijo", "El paciente"],
+       "fr": ["Ma femme", "Madame Dupont", "Notre fils", "Le patient"],
+       "de": ["Meine Frau", "Frau Müller", "Unser Sohn", "Der Patient"]}
+IN_DANGER = {
+    "en": ["can't breathe", "has chest pain", "wants to die", "blacked out", "has a broken jaw", "can't swallow", "won't stop bleeding",
+           "has a swollen face and a fever", "had a seizure", "is having an allergic reaction", "has swelling under the tongue",
+           "took a whole packet of paracetamol"],
+    "es": ["no puede respirar", "tiene dolor en el pecho", "quiere morirse", "se ha desmayado", "tiene la mandíbula rota", "no puede tragar",
+           "no para de sangrar", "tiene la cara hinchada y fiebre", "tiene una reacción alérgica", "ha tenido una convulsión"],
+    "fr": ["n'arrive plus à respirer", "a mal à la poitrine", "veut mourir", "s'est évanoui", "a la mâchoire cassée",
+           "n'arrive plus à avaler", "n'arrête pas de saigner", "a le visage gonflé et de la fièvre", "fait une réaction allergique",
+           "a fait une convulsion"],
+    "de": ["kann nicht atmen", "hat Brustschmerzen", "will sterben", "ist ohnmächtig geworden", "hat einen gebrochenen Kiefer",
+           "kann nicht schlucken", "hört nicht auf zu bluten", "hat ein geschwollenes Gesicht und Fieber", "hat eine allergische Reaktion",
+           "hatte einen Krampfanfall"]}
+IN_PAIN = {
+    "en": ["has severe pain", "is bleeding", "has a swollen gum", "has an emergency", "has a broken tooth", "has an infection"],
+    "es": ["tiene dolor fuerte", "está sangrando", "tiene la encía hinchada", "tiene una emergencia", "tiene un diente roto",
+           "tiene una infección"],
+    "fr": ["a une douleur intense", "saigne", "a la gencive gonflée", "a une urgence", "a une dent cassée", "a une infection"],
+    "de": ["hat starke Schmerzen", "blutet", "hat geschwollenes Zahnfleisch", "hat einen Notfall", "hat einen abgebrochenen Zahn",
+           "hat eine Infektion"]}
+BESIDE = {
+    "en": [".", ", can she come in?", ", can she wait until Monday?", ", should she come in?", ", could you see her today?",
+           " and would like an appointment next week", " and wants to know the price", ", can my husband drive her in?",
+           ", is she going to be ok?", ", what's happening to her?", ", do you have a slot?", " and asks if you are open"],
+    "es": [".", ", ¿puede venir?", ", ¿puede esperar hasta el lunes?", ", ¿debe venir?", " y quiere una cita.", " y pregunta cuánto cuesta",
+           ", ¿la pueden ver hoy?", ", ¿tiene que venir?", ", ¿qué le pasa?", " y quiere saber el precio"],
+    "fr": [".", ", peut-elle venir ?", ", peut-il attendre lundi ?", ", doit-elle venir ?", " et voudrait un rendez-vous",
+           " et demande combien ça coûte", ", est-ce qu'elle peut venir ?", ", pouvez-vous la voir ?", " et veut savoir le prix",
+           ", qu'est-ce qu'elle a ?"],
+    "de": [".", ", kann sie kommen?", ", kann er bis Montag warten?", ", soll sie kommen?", " und möchte einen Termin",
+           " und fragt, was es kostet", ", können Sie sie heute sehen?", ", muss sie kommen?", ", was hat sie?",
+           " und will den Preis wissen"]}
 LANGUAGES = ("en", "es", "fr", "de")
 
 
@@ -167,6 +202,28 @@ def test_rules_alone_keep_the_published_words(language):
     messages = [request.format(word) for word in SIX_WORDS[language] for request in REQUESTS[language]]
 
     assert [text for text in messages if not list(redflags.by_rules(redflags.read(text)))] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("tier", "signs"), [("E", IN_DANGER), ("U", IN_PAIN)])
+def test_whatever_somebody_else_wants_besides_takes_nothing_back(language, tier, signs):
+    messages = [f"{who} {sign}{beside}" for who in WHO[language] for sign in signs[language] for beside in BESIDE[language]]
+
+    assert [text for text in messages if redflags.RANK[redflags.check(text).tier] < redflags.RANK[tier]] == []
+
+
+@pytest.mark.parametrize("text", [
+    "My wife can't breathe, could it be the new crown?", "I can't breathe, could that be the crown?", "Mi marido no puede respirar, ¿será por la corona?",
+    "Mon mari n'arrive plus à respirer, ça vient de la couronne ?", "Mein Mann kann nicht atmen, liegt das an der Krone?"])
+def test_a_question_behind_a_danger_asks_about_it(text):
+    assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "Can chest pain come from a tooth, could it be a crown?", "If somebody has a broken jaw, can they come in?", "No puede venir, le duele un poco",
+    "Une infection peut-elle s'étendre au cou ?", "Kann sie nach der Narkose nicht atmen, oder geht das vorbei?"])
+def test_what_might_be_is_no_danger_however_it_is_asked(text):
+    assert redflags.check(text).tier != "E"
 
 
 @pytest.mark.parametrize("text", [
