@@ -204,14 +204,16 @@ def events(prepared: Prepared) -> Iterator[Event]:
     done, began, first = Done(status="error_mid"), time.monotonic(), 0.0
     try:
         for event in _named(_answer(prepared.request), prepared.name or _("the patient")):
-            first = first or time.monotonic() - began
+            if isinstance(event, Delta) and not event.beside:
+                first = first or time.monotonic() - began
             done = event if isinstance(event, Done) else done
             yield event
     finally:
         told = origin(prepared.request, done)
         metrics.endings.labels(told["route"], told["status"]).inc()
         metrics.answers.labels(told["route"]).observe(time.monotonic() - began)
-        metrics.first_tokens.labels(told["route"]).observe(first)
+        if first:
+            metrics.first_tokens.labels(told["route"]).observe(first)
         if prepared.held:
             service_spend.settle(prepared.held, done)
 
@@ -237,7 +239,7 @@ def _named(events: Iterator[Event], name: str) -> Iterator[Event]:
         held = _begun(text) if isinstance(event, Delta) else ""
         text = text.removesuffix(held)
         if text:
-            yield Delta(text.replace(PLACEHOLDER, name))
+            yield Delta(text.replace(PLACEHOLDER, name), beside=isinstance(event, Delta) and event.beside)
         if not isinstance(event, Delta):
             yield event
 

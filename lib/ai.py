@@ -91,7 +91,7 @@ def answer(request: Request) -> Iterator[Event]:
     """Urgent advice before everything, the safety-net line under everything, whoever answers between; Done comes last."""
     ending = replace(known(route(request)), status="error_mid")
     if request.urgent:
-        yield Delta(advice.urgent_advice(request.emergency_number) + "\n\n")
+        yield _urgent(request)
     for event in ANSWERERS[route(request)](request):
         if isinstance(event, Done):
             ending = event
@@ -104,8 +104,12 @@ def answer(request: Request) -> Iterator[Event]:
     yield ending
 
 
+def _urgent(request: Request) -> Delta:
+    return Delta(advice.urgent_advice(request.emergency_number) + "\n\n", beside=True)
+
+
 def _net(request: Request) -> Delta:
-    return Delta("\n\n" + advice.safety_net(request.emergency_number))
+    return Delta("\n\n" + advice.safety_net(request.emergency_number), beside=True)
 
 
 # the knowledge base --------------------------------------------------------------------------------------------------
@@ -178,7 +182,8 @@ def consult(request: Request) -> Iterator[Event]:
         elif isinstance(event, Done):
             ending = event if said or tier == "E" else _silent(event)
             if not said and tier != "E" and ending.status != "stopped":
-                yield from _instead(request, ending)
+                yield _instead(request, ending)
+                ending = replace(ending, instead=True)
             hang_up.cancel()
             yield replace(ending, raised=tier, status="ok" if tier == "E" else ending.status)
         elif tier != "E" and (said or not _is_blank(event)):
@@ -200,7 +205,7 @@ def _reply(request: Request, line: Stop) -> Iterator[Event]:
     asked = request.consultation
     assert asked
     if request.crowded:
-        return iter([Done(status="rate_limited", problem="crowded", billed=False)])
+        return iter([Done(status="rate_limited", problem="crowded", billed=False, left=False)])
     if asked.provider is None:
         return remote.converse(asked.question, asked.context, line)
     return providers.converse(asked.provider, asked.messages, line)
@@ -216,14 +221,14 @@ def _timer(line: Stop) -> threading.Timer:
 def _raise(tier: str, request: Request) -> Iterator[Event]:
     """A provider may raise what the rules saw, never lower it."""
     if tier == "E":
-        yield Delta(advice.emergency_card(request.emergency_number, ()))
+        yield Delta(advice.emergency_card(request.emergency_number, ()), beside=True)
     elif not request.urgent:
-        yield Delta(advice.urgent_advice(request.emergency_number) + "\n\n")
+        yield _urgent(request)
 
 
-def _instead(request: Request, done: Done) -> Iterator[Event]:
+def _instead(request: Request, done: Done) -> Delta:
     rest = f"**{request.article.title}**\n\n{request.article.body.strip()}" if request.article else advice.general()
-    yield Delta(f"{advice.apology(done.problem)}\n\n{rest}")
+    return Delta(f"{advice.apology(done.problem)}\n\n{rest}", beside=True)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _metadata(call: Call, ending: Ending) -> dict[str, Any]:
             "tokens_in": done.tokens_in, "tokens_cached": done.tokens_cached, "tokens_out": done.tokens_out,
             "tokens_reasoning": done.tokens_reasoning, "cost_usd": _plain(done.cost_usd), "cost_source": done.cost_source,
             "saved_usd": _plain(done.saved_usd), "problem": done.problem, "finish": done.finish, "billed": ending.billed,
-            "redactions": dict(call.redactions)}
+            "redactions": dict(call.redactions), "left": done.left, "instead": done.instead}
 
 
 def _plain(money: Decimal | None) -> str | None:

@@ -260,11 +260,13 @@ def facts_of(article: Article | None, further: Sequence[Article] = ()) -> dict[s
     if article is None:
         return {}
     given = (article, *further)
-    beside = {"further": [{"slug": one.slug, "title": one.title} for one in further]} if further else {}
-    return {"title": article.title, "source_note": "; ".join(one.source_note for one in given if one.source_note),
-            "own": article.slug.startswith(OWN),
-            "drafted_on": article.drafted_on.isoformat(),
-            "reviewed_on": article.reviewed_on.isoformat() if article.reviewed_on else None,
-            "reviewed_by": article.reviewed_by,
+    beside = {"further": [{"slug": one.slug, **_state(one)} for one in further]} if further else {}
+    return {**_state(article), "source_note": "; ".join(one.source_note for one in given if one.source_note),
             "sources": [{"organisation": source.organisation, "title": source.title, "url": source.url,
                          "read_on": str(source.read_on)} for one in given for source in one.sources], **beside}
+
+
+def _state(article: Article) -> dict[str, Any]:
+    """Whose it is and whether a clinician has read it."""
+    return {"title": article.title, "own": article.slug.startswith(OWN), "drafted_on": article.drafted_on.isoformat(),
+            "reviewed_on": article.reviewed_on.isoformat() if article.reviewed_on else None, "reviewed_by": article.reviewed_by}

@@ -248,6 +248,7 @@ def sent(scope: Scope, answer_id: UUID) -> list[dict[str, str]]:
         from chat_messages
         where clinic_id = :clinic_id
           and id = :answer_id
+          and coalesce(cast(metadata ->> 'left' as boolean), true)
         """, answer_id=answer_id) or []
 
 

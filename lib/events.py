@@ -8,9 +8,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class Delta:
-    """The next piece of the answer."""
+    """The next piece of the answer. `beside`: fixed words of ours around it, which don't count as its first."""
 
     text: str
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Done:
     `status`: as chat_messages has it. `problem`: why a provider gave no whole answer: busy, refused, unavailable, timeout,
     network.
     `finish`: the provider's own word for its end. `raised`: the tier the provider saw where the rules saw less.
-    `billed`: whether the provider may charge for this. `usage_source`: "provider" or "estimated"; None where nothing is known.
+    `billed`: whether the provider may charge for this. `left`: whether anything went out to it. `instead`: whether what is built
+    in was said in its place. `usage_source`: "provider" or "estimated"; None where nothing is known.
     """
 
     status: str = "ok"
@@ -36,6 +38,8 @@ class Done:
     finish: str = ""
     raised: str | None = None
     billed: bool = True
+    left: bool = True
+    instead: bool = False
     provider: str | None = None
     model: str | None = None
     request_id: str | None = None
@@ -51,7 +55,7 @@ class Done:
 
 
 Event = Delta | Draining | Done
-FREE = Done(cost_usd=Decimal(0), cost_source="none", billed=False)
+FREE = Done(cost_usd=Decimal(0), cost_source="none", billed=False, left=False)
 
 
 class Stop:

@@ -82,8 +82,8 @@ def most(price: Price | None, prompt_characters: int) -> Decimal:
 
 def charge(done: Done, price: Price | None) -> Done:
     """With its cost: what the provider reports first, else its tokens by the price; unknown where there is neither."""
-    if done.cost_source:
-        return done
+    if done.cost_source:  # with the price of the day beside it, where one is known, to be compared with
+        return replace(done, price=price.snapshot()) if price and done.cost_source == "provider" else done
     if not done.billed:
         return replace(done, cost_usd=Decimal(0), cost_source="none")
     if price is None or done.tokens_in is None or done.tokens_out is None:

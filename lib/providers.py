@@ -117,7 +117,7 @@ def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) 
                 yield event
     finally:
         stream.hang_up()
-    return Tally(provider.name, provider.model).failed("network").done()
+    return Tally(provider.name, provider.model, left=True).failed("network").done()
 
 
 async def _talk(provider: Provider, messages: Sequence[dict[str, str]], put: Callable[[Event], None]) -> None:
@@ -192,8 +192,9 @@ async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], tall
 
 
 async def _note_sent(tally: Tally, step: str, _facts: object) -> None:
-    """From the first byte of the request on, it may be answered, and billed."""
+    """From the first byte of the request on, it may be answered, and billed. What was refused for a field did leave."""
     tally.sent = tally.sent or step.endswith("send_request_headers.started")
+    tally.left = tally.left or tally.sent
 
 
 def _body(provider: Provider, messages: Sequence[dict[str, str]], refused: set[str]) -> dict[str, Any]:

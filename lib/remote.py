@@ -29,9 +29,9 @@ DELTA, DONE = TypeAdapter(Delta), TypeAdapter(Done)  # on the line between the t
 def converse(question: str, context: Context, stop: Stop) -> Iterator[Event]:
     """As `providers.converse`. A stopped answer is always read to its end: only the service knows whether its bill runs on."""
     if quarantine.is_on():
-        yield Done(status="error_before", problem="unavailable", billed=False)
+        yield Done(status="error_before", problem="unavailable", billed=False, left=False)
         return
-    done = Done(status="error_before", problem="unavailable", billed=False)
+    done = Done(status="error_before", problem="unavailable", billed=False, left=False)
     try:
         with breaker().calling():
             done = yield from _listen(question, context, stop)
@@ -69,18 +69,18 @@ def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, Non
 
 async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
     line = _Line(put)
-    done = Done(status="stopped")
+    done = Done(status="stopped", left=False)
     try:
         async with asyncio.timeout(providers.FIRST_TOKEN + PATIENCE) as deadline:
             line.put = providers.on_time(put, deadline, providers.IN_ALL + PATIENCE)
             done = await _exchange(body, line)
     except asyncio.CancelledError:
-        pass
+        done = Done(status="stopped", left=line.sent)
     except TimeoutError:
-        done = Done(status="timeout", problem="timeout", billed=line.sent)
+        done = Done(status="timeout", problem="timeout", billed=line.sent, left=line.sent)
     except (httpx.HTTPError, OSError, ValueError) as error:
         log.warning("assistant's service not reached", error=type(error).__name__)
-        done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent)
+        done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent, left=line.sent)
     finally:
         put(done)
 

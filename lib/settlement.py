@@ -68,7 +68,8 @@ class Settlement:
     def _save(self, ending: Ending, scope: Scope) -> None:
         """Only what can't fail again: its cost is unknown."""
         done = ending.done
-        self._write(scope, replace(ending, done=Done(done.status, done.problem, raised=done.raised, billed=done.billed)))
+        self._write(scope, replace(ending, done=Done(done.status, done.problem, raised=done.raised, billed=done.billed,
+                                                     left=done.left, instead=done.instead)))
 
     def _write(self, scope: Scope, ending: Ending) -> tuple[bool, bool]:
         """Whether this was the first to write the message, and the first to settle a budget."""

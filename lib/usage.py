@@ -23,6 +23,7 @@ class Tally:
     prompt_characters: int = 0
     characters: int = 0
     sent: bool = False
+    left: bool = False
     ended: bool = False
     cut: bool = False
     half: str = ""
@@ -84,8 +85,9 @@ class Tally:
         return "ok" if self.finish or self.ended else "truncated"
 
     def done(self) -> Done:
-        return Done(status=self.status, problem="" if self.stopped else self.problem, finish=self.finish, billed=self.billed,
-                    provider=self.provider, model=self.model_used or self.model, request_id=self.request_id, **self._counted())
+        return Done(status=self.status, problem="" if self.stopped else self.problem, finish=self.finish,
+                    billed=self.billed, left=self.left, provider=self.provider, model=self.model_used or self.model,
+                    request_id=self.request_id, **self._counted())
 
     def _counted(self) -> dict[str, Any]:
         """Cached tokens are part of the input, reasoning tokens part of the output."""

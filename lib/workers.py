@@ -144,7 +144,7 @@ class Answering:
 
     def _append(self, event: Delta) -> None:
         with self._news:
-            if self.first_token_ms is None:
+            if self.first_token_ms is None and not event.beside:
                 self.first_token_ms = self._elapsed()
             self.text += event.text
             self._news.notify_all()

@@ -29,6 +29,7 @@ if reading is None:
         widgets.empty(_("Nothing asked here yet."), icon="forum", hint=_(
             "Ask what a patient would ask: “How long does a root canal take?”, “Does whitening harm my teeth?”, "
             "“What can I eat after an extraction?”"))
+    conversation.suggest(patient_id)
     st.stop()
 name = patient.full_name if patient else ""
 conversation.history(patient_id, thread_id, identity, reading, name)

@@ -35,7 +35,8 @@ def _icon(message: Message) -> str:
 
 
 def _options(message: Message, identity: Identity, again: bool) -> dict[str, str]:
-    sent = {"sent": _(":material/outgoing_mail: What was sent …")} if message.metadata.get("route") == "provider" else {}
+    left = message.metadata.get("route") == "provider" and message.metadata.get("left", True)
+    sent = {"sent": _(":material/outgoing_mail: What was sent …")} if left else {}
     if message.metadata.get("emergency"):
         return sent
     offered = {

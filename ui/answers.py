@@ -67,7 +67,7 @@ def _ended(message: Message) -> str:
     problem = message.metadata.get("problem")
     if problem in because:
         return because[problem]
-    if problem and message.content.startswith(advice.apology(problem)):
+    if problem and (message.metadata.get("instead") or message.content.startswith(advice.apology(problem))):
         return ""  # a whole answer from here, which begins by saying why the provider gave none
     if message.status == "truncated" and message.metadata.get("finish") == "length":
         return _("This answer reached its greatest length and ends here.")
@@ -84,15 +84,20 @@ def _sources(facts: dict[str, Any], identity: Identity) -> str:
              for row in facts.get("sources", [])]
     note = escape(facts.get("source_note") or "")
     listed = "; ".join(cited + [note] * bool(note)) or (_("the clinic's own article") if facts.get("own") else _("none"))
-    if facts["route"] in ("provider", "cache"):
-        return _("Given to the provider: {articles}. Sources: {list}").format(articles=_given(facts), list=listed)
+    if facts["route"] == "cache" or (facts["route"] == "provider" and facts.get("left", True)):
+        return _("Given to the provider: {articles}. Sources: {list}").format(articles=_given(facts, identity), list=listed)
     return _("Sources: {list}").format(list=listed)
 
 
-def _given(facts: dict[str, Any]) -> str:
-    """The articles by the numbers under which a provider cites them."""
-    titles = [facts["title"], *(one["title"] for one in facts.get("further", []))]
-    return "; ".join(f"[{number}] {escape(title)}" for number, title in enumerate(titles, 1))
+def _given(facts: dict[str, Any], identity: Identity) -> str:
+    """The articles by the numbers under which a provider cites them, and whether a clinician has read each."""
+    given = [facts, *facts.get("further", [])]
+    return "; ".join(f"[{number}] {escape(one['title'])}{_reviewed(one, identity)}" for number, one in enumerate(given, 1))
+
+
+def _reviewed(article: dict[str, Any], identity: Identity) -> str:
+    """Of the clinic's own it is not asked, and of those given before this was kept it is not known."""
+    return "" if article.get("own") or "drafted_on" not in article else f" ({_review(article, identity)})"
 
 
 def _source(row: dict[str, str]) -> str:
@@ -105,11 +110,11 @@ def _origin(message: Message, identity: Identity) -> str:
     facts = message.metadata
     attempt = [_("attempt {n}").format(n=message.attempt)] if message.attempt > 1 else []
     cost = [_cost(message)]
-    if facts["route"] == "provider":
+    if facts["route"] == "provider" and not facts.get("instead"):
         return " · ".join([_("AI provider"), escape(facts.get("model") or _("unknown model")), *attempt, *cost])
     if facts["route"] == "cache":
         return " · ".join([_("AI provider, asked before"), escape(facts.get("model") or _("unknown model")), *attempt, *cost])
-    if facts["route"] != "kb":
+    if facts["route"] != "kb" and not (facts.get("instead") and facts.get("title")):
         return " · ".join([_nothing(facts), *attempt, *cost])
     kind = _("Your clinic's article") if facts.get("own") else _("Knowledge base")
     return " · ".join([kind, escape(facts["title"]), *([] if facts.get("own") else [_review(facts, identity)]), *attempt, *cost])
@@ -118,7 +123,7 @@ def _origin(message: Message, identity: Identity) -> str:
 def _nothing(facts: dict[str, Any]) -> str:
     """Why there is no more than fixed words. What was refused before the reason was kept just says so."""
     if facts["route"] != "blocked":
-        return _("No article fits")
+        return _("No article fits")  # nor did a provider answer, where one was asked
     return {"length": _("Too long to be answered"), "limit": _("Not answered: many questions in a short time")}.get(
         facts.get("refused", ""), _("Not answered"))
 

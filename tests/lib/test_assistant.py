@@ -12,6 +12,7 @@ from sqlalchemy import text
 from lib import (
     advice,
     ai,
+    answer_cache,
     api_clients,
     assistant_settings,
     budgets,
@@ -33,6 +34,7 @@ from lib import (
 )
 from lib.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from lib.patient_form import PatientForm
+from lib.prompts import Extract
 from tests.lib import fake_provider
 from tests.lib.asking import COST, FLASH, UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 from tests.lib.fake_provider import END, WHOLE, chunk, event, usage
@@ -225,6 +227,61 @@ def test_failure_6_nobody_is_left_with_an_error_alone(switched_on, alice, bob, p
     assert "root canal" in found.content
     assert found.content.endswith(advice.safety_net(alice.emergency_number))
     assert call_of(bob, asked).status == row
+
+
+@pytest.mark.parametrize(("script", "status"), [([], 500), ([chunk(finish="stop"), usage(3, 0), END], 200)])
+def test_an_article_in_place_of_the_provider_says_whose_it_is_and_whether_it_was_read(switched_on, bob, pat, script, status):
+    switched_on.says(*script, status=status)
+
+    found = answer_of(bob, ask(bob, "What is a root canal treatment?", pat))
+
+    below = answers._footnote(found, bob)
+    assert "AI provider" not in below
+    assert "Knowledge base · Root canal" in below
+    assert below.count("not yet reviewed by a clinician") == 2  # given to the provider, and quoted
+
+
+def test_a_providers_answer_says_whether_what_it_relies_on_was_read(switched_on, bob, pat):
+    below = answers._footnote(answer_of(bob, ask(bob, "What is a root canal treatment?", pat)), bob)
+
+    assert "AI provider · test" in below
+    assert "(draft of " in below
+    assert "not yet reviewed by a clinician" in below
+
+
+def test_what_never_left_is_not_shown_as_sent(fake, switched_on, bob, pat, monkeypatch):
+    refused = ask(bob, "What is a root canal treatment?", pat)
+    monkeypatch.setenv("AI_BASE_URL", "http://127.0.0.1:9/v1")
+    settings.get.cache_clear()
+    unreached = ask(bob, "What is a root canal treatment, please?", pat)
+
+    with db.scope(bob) as scope:
+        assert chats.sent(scope, refused.answer_id) == switched_on.requests[0]["messages"]
+        assert chats.sent(scope, unreached.answer_id) == []
+    found = answer_of(bob, unreached)
+    assert "Given to the provider" not in answers._footnote(found, bob)
+    assert "Sources: " in answers._footnote(found, bob)
+
+
+def test_the_first_token_is_the_providers_not_the_advice_before_it(switched_on, bob, pat):
+    switched_on.says(0.5, *WHOLE)
+
+    asked = ask(bob, URGENT, pat)
+
+    assert answer_of(bob, asked).metadata["tier"] == "U"
+    assert first_token_of(bob, asked) >= 450
+
+
+def test_words_from_here_are_nobodys_first_token(switched_on, alice):
+    switched_on.says(status=500)
+
+    assert first_token_of(alice, ask(alice)) is None
+
+
+def first_token_of(who, asked):
+    with db.scope(who) as scope:
+        return scope.value("select first_token_ms from ai_calls where clinic_id = :clinic_id and message_id = :id",
+                           id=asked.answer_id)
 
 
 def test_failure_10_a_deadline_ends_in_a_sentence_and_advice(switched_on, alice, monkeypatch):
@@ -817,6 +874,22 @@ def test_failure_14_a_new_prompt_or_model_flushes_it(switched_on, alice, bob, mo
     ask(bob)
 
     assert len(switched_on.requests) == 2
+
+
+def test_failure_14_another_prompt_flushes_it(switched_on, alice, bob, monkeypatch):
+    ask(alice)
+    monkeypatch.setattr(prompts, "VOICE", prompts.VOICE + "\nBe brief.")
+
+    ask(bob)
+
+    assert len(switched_on.requests) == 2
+
+
+def test_failure_14_the_key_holds_every_word_that_is_sent():
+    given = [(), (Extract("Moons", "Saturn has 145."),), (Extract("Moons", "Saturn has 146."),)]
+    keys = {answer_cache.key(("provider", "model"), prompts.build(UNKNOWN, prompts.Context(extracts=one))) for one in given}
+
+    assert len(keys) == len(given)
 
 
 def test_failure_14_an_article_that_came_since_answers_instead(switched_on, alice, bob):

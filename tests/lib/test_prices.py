@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from lib import db, errors, prices
+from lib.events import Done
 from lib.prices import Price
 
 TODAY = date(2026, 11, 28)
@@ -19,6 +20,26 @@ UNCACHED = Price("mistral", "mistral-x", date(2026, 1, 1), Decimal(2), None, Dec
 def test_300_tokens_in_and_150_out_cost_what_was_announced():
     price = prices.find_in(prices.load(), "google", "gemini-2.5-flash", TODAY)
     assert price.cost(300, 150) == Decimal("0.000465")
+
+
+def test_failure_3_neither_cached_nor_reasoning_tokens_are_charged_twice():
+    price = Price("x", "m", date(2026, 1, 1), Decimal(1), Decimal("0.1"), Decimal(10))
+    done = Done(tokens_in=1_000, tokens_cached=600, tokens_out=500, tokens_reasoning=400, usage_source="provider")
+
+    charged = prices.charge(done, price)
+
+    assert charged.cost_usd == Decimal("0.00546")  # 400 at 1, 600 at 0.1 and 500 at 10 for a million
+    assert charged.cost_source == "price_table"
+
+
+def test_a_providers_own_figure_stands_beside_the_price_of_the_day():
+    price = Price("x", "m", date(2026, 1, 1), Decimal(1), None, Decimal(10))
+    done = Done(tokens_in=1_000, tokens_out=500, cost_usd=Decimal("0.002"), cost_source="provider", usage_source="provider")
+
+    charged = prices.charge(done, price)
+
+    assert (charged.cost_usd, charged.cost_source, charged.price) == (Decimal("0.002"), "provider", price.snapshot())
+    assert prices.charge(done, None) == done
 
 
 def test_cached_tokens_are_part_of_the_input_and_charged_once():

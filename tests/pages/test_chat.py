@@ -70,6 +70,8 @@ def test_an_empty_thread_says_what_to_ask(alice, visit):
     assert not at.exception
     assert "Nothing asked here yet" in words(at)
     assert at.chat_input[0].placeholder == "Ask a general question"
+    first, *_others = suggested(at)
+    assert first in questions(at.pills[0].set_value(first).run())
 
 
 def test_a_question_is_answered_and_stands_in_the_thread_with_who_asked(alice, visit):
