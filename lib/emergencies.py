@@ -73,6 +73,18 @@ def waiting(scope: Scope, *, after: UUID | None = None, limit: int = 50) -> Page
         """, after=after, limit=limit)
 
 
+def raised_since(scope: Scope, since: datetime) -> int:
+    """How many came after `since` and wait for somebody."""
+    return int(scope.value("""
+        select count(*)
+        from emergencies
+        where clinic_id = :clinic_id
+          and acknowledged_at is null
+          and id >= app.uuid_floor(:since)
+          and raised_at > :since
+        """, since=since))
+
+
 def answered(scope: Scope, *, before: UUID | None = None, limit: int = 10) -> Page[Emergency]:
     """What somebody has answered for, newest first."""
     return scope.page(Emergency, """

@@ -9,7 +9,7 @@ from lib import auth, db, emergencies
 from lib.db import Page
 from lib.emergencies import Emergency
 from lib.texts import _
-from ui import alarm, guard, menu, state, widgets
+from ui import alarm, emergency_news, guard, menu, state, widgets
 from ui.markdown import escape
 
 identity = guard.require("emergencies.read")
@@ -62,6 +62,7 @@ def turn(name: str, page: Page[Emergency], *, back: str, on: str) -> None:
 
 
 st.title(_("Emergencies"))
+emergency_news.watch(identity)
 if not waiting.rows and not answered.rows and not state.cursor("answered"):
     widgets.empty(_("No emergency was ever raised."), icon="verified_user", hint=_(
         "When a question to the assistant describes a danger sign, it appears here until somebody has answered for it."))

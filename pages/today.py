@@ -7,7 +7,7 @@ import streamlit as st
 
 from lib import assistant_settings, auth, budgets, db, today
 from lib.texts import _
-from ui import guard, today_cards, widgets
+from ui import emergency_news, guard, today_cards, widgets
 
 identity = guard.require("today.read")
 reads_chat = auth.may(identity, "chat.ask")
@@ -21,6 +21,7 @@ with db.scope(identity) as scope:
 now = datetime.now(UTC).astimezone(ZoneInfo(identity.time_zone))
 st.title(_("Today"))
 st.caption(widgets.weekday(now.date(), identity))
+emergency_news.watch(identity)
 if budget:
     widgets.budget_notice(budget)
 if counts.alerts:

@@ -1,0 +1,34 @@
+"""That an emergency was raised since the page was opened: a page that is left open asks once a minute, and a click shows it.
+
+The list itself is not redrawn, which would take the dialog away in which somebody writes what was done.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from lib import auth, db, emergencies
+from lib.identity import Identity
+from lib.texts import _, count
+from ui import guard
+
+EVERY = 60.0  # seconds
+
+
+def watch(identity: Identity) -> None:
+    if auth.may(identity, "emergencies.read"):
+        with st.container():  # of its own, as what stands below it would be overwritten
+            _tell(datetime.now(UTC))
+
+
+@st.fragment(run_every=EVERY)
+def _tell(since: datetime) -> None:
+    if datetime.now(UTC) - since < timedelta(seconds=EVERY / 2):
+        return  # the page's own run, which has just read them all
+    with db.scope(guard.watch("emergencies.read")) as scope:
+        raised = emergencies.raised_since(scope, since)
+    if raised:
+        st.error(count("**{n} emergency** was raised since this page was opened.",
+                       "**{n} emergencies** were raised since this page was opened.", raised), icon=":material/emergency:")
+        if st.button(_("Show"), key="emergency_news", icon=":material/refresh:"):
+            st.rerun()
