@@ -26,7 +26,8 @@ if away:
 beginning = st.empty()
 if reading is None:
     with beginning.container():
-        widgets.empty(_("Nothing asked here yet."), icon="forum", hint=_("Ask what a patient would ask, or begin with one of these."))
+        widgets.empty(_("Nothing asked here yet."), icon="forum",
+                      hint=_("Ask what a patient would ask, or begin with one of these."))
     conversation.suggest(patient_id)
     st.stop()
 name = patient.full_name if patient else ""
