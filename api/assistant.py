@@ -121,7 +121,7 @@ def _told(prepared: Prepared) -> Iterator[bytes]:
             yield _event("delta", {"text": event.text})
         elif not ended:
             ended = True
-            yield _event("done", generating.origin(prepared.request, event))
+            yield _event("done", generating.told(prepared, event))
 
 
 def _line(event: Event) -> bytes:

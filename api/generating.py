@@ -77,11 +77,13 @@ class Caller:
 
 @dataclass(frozen=True)
 class Prepared:
-    """`name`: the patient's, for whoever asked; a provider knows a placeholder."""
+    """`name`: the patient's, for whoever asked; a provider knows a placeholder. `given`: the article that fits and those beside
+    it, by the numbers under which a provider cites them."""
 
     request: ai.Request
     name: str
     held: service_spend.Held | None = None
+    given: tuple[articles.Article, ...] = ()
 
     @property
     def place(self) -> ThreadPoolExecutor:
@@ -121,7 +123,7 @@ def prepare(asked: Chat, verdict: Verdict, caller: Caller) -> Prepared:
     article = knowledge.look_up(asked.message, _articles())
     request = ai.Request(asked.message, article, verdict.tier == "U", asked.emergency_number)
     if _count(caller, verdict):
-        return Prepared(replace(request, why_not="busy"), asked.patient.name)
+        return Prepared(replace(request, why_not="busy"), asked.patient.name, given=(article,) if article else ())
     return _with_provider(asked, article, request, caller)
 
 
@@ -137,29 +139,29 @@ def _count(caller: Caller, verdict: Verdict) -> bool:
 
 
 def _with_provider(asked: Chat, article: articles.Article | None, request: ai.Request, caller: Caller) -> Prepared:
-    consultation, name = _consultation(asked, article), asked.patient.name
+    given = (article, *knowledge.beside(asked.message, article)) if article else ()
+    consultation, name = _consultation(asked, given), asked.patient.name
     if consultation is None or consultation.provider is None:
-        return Prepared(request, name)
+        return Prepared(request, name, given=given)
     asking = replace(request, consultation=consultation)
     if not caller.counted:
-        return Prepared(asking, name)
+        return Prepared(asking, name, given=given)
     try:
         held = service_spend.hold(consultation.provider, sum(len(message["content"]) for message in consultation.messages))
     except Unavailable:
-        return Prepared(replace(request, why_not="unavailable"), name)
-    return Prepared(asking, name, held) if held else Prepared(replace(request, why_not="budget"), name)
+        return Prepared(replace(request, why_not="unavailable"), name, given=given)
+    return Prepared(asking, name, held, given) if held else Prepared(replace(request, why_not="budget"), name, given=given)
 
 
-def _consultation(asked: Chat, article: articles.Article | None) -> Consultation | None:
+def _consultation(asked: Chat, given: tuple[articles.Article, ...]) -> Consultation | None:
     """None: what an article answers about nobody in particular, and everything where there is no provider, is answered here."""
     provider = providers.installed()
     alone = not (asked.patient.name or asked.history or asked.notes)
-    if provider is None or (article and alone):
+    if provider is None or (given and alone):
         return None
     redactor = redaction.Redactor(redaction.Subject(asked.patient.name))
     said = _without_alarms(asked)[-prompts.HISTORY:]
     history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
-    given = [article, *knowledge.beside(asked.message, article)] if article else []
     extracts = tuple(Extract(one.title, one.body) for one in given)
     return Consultation(provider, redactor.redact(asked.message),
                         Context(redactor.redact(asked.notes[:LONGEST_QUESTION]), history, extracts, asked.emergency_number))
@@ -195,7 +197,7 @@ def whole(prepared: Prepared) -> dict[str, Any]:
                 deque(rest, 0)
             else:  # behind an emergency's card, its bill is still to come
                 prepared.place.submit(deque, rest, 0)
-            return {"reply": text, **origin(prepared.request, event)}
+            return {"reply": text, **told(prepared, event)}
     raise AssertionError("an answer ends with Done")
 
 
@@ -209,11 +211,11 @@ def events(prepared: Prepared) -> Iterator[Event]:
             done = event if isinstance(event, Done) else done
             yield event
     finally:
-        told = origin(prepared.request, done)
-        metrics.endings.labels(told["route"], told["status"]).inc()
-        metrics.answers.labels(told["route"]).observe(time.monotonic() - began)
+        end = origin(prepared.request, done)
+        metrics.endings.labels(end["route"], end["status"]).inc()
+        metrics.answers.labels(end["route"]).observe(time.monotonic() - began)
         if first:
-            metrics.first_tokens.labels(told["route"]).observe(first)
+            metrics.first_tokens.labels(end["route"]).observe(first)
         if prepared.held:
             service_spend.settle(prepared.held, done)
 
@@ -248,6 +250,20 @@ def _begun(text: str) -> str:
     """The end of a text, where a placeholder has begun in it."""
     end = text[text.rfind("["):] if "[" in text else ""
     return end if end != PLACEHOLDER and PLACEHOLDER.startswith(end) else ""
+
+
+def told(prepared: Prepared, end: Done | Draining) -> dict[str, Any]:
+    """`articles`: where it comes from. A provider cites the first as [1]; a card and fixed words come from none."""
+    route = ai.route(prepared.request)
+    given = {"kb": prepared.given[:1], "provider": prepared.given}.get(route, ())
+    return {**origin(prepared.request, end), "articles": [_cited(one) for one in given]}
+
+
+def _cited(article: articles.Article) -> dict[str, Any]:
+    """`reviewed_on`: None of a draft."""
+    return {"title": article.title, "reviewed_on": article.reviewed_on and article.reviewed_on.isoformat(),
+            "sources": [{"organisation": source.organisation, "title": source.title, "url": source.url,
+                         "read_on": str(source.read_on)} for source in article.sources]}
 
 
 def origin(request: ai.Request, end: Done | Draining) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from lib.db import Scope
 from lib.texts import _
 
 BATCH = 200
+PLACEHOLDER = "[patient]"  # what a provider knew of the name
+FETCHING = str.maketrans({"[": r"\[", "<": r"\<"})
 
 
 def export(scope: Scope, patient_id: UUID | None) -> str:
@@ -23,8 +25,8 @@ def export(scope: Scope, patient_id: UUID | None) -> str:
     audit.record(scope, "export", "chat_thread", thread_id or "", patient_id=patient_id, row_count=len(messages))
     away = archived_months.of_thread(scope, patient_id)
     missing = [archived_months.messages_missing(away, scope.identity)] if away else []
-    text = "\n\n".join([f"# {_line(title)}", *missing, *(_entry(scope, message) for message in messages)]) + "\n"
-    return text.replace("[patient]", _line(title)) if patient_id else text
+    name = _line(title) if patient_id else ""
+    return "\n\n".join([f"# {_line(title)}", *missing, *(_entry(scope, message, name) for message in messages)]) + "\n"
 
 
 def _all(scope: Scope, thread_id: UUID) -> list[Message]:
@@ -36,15 +38,21 @@ def _all(scope: Scope, thread_id: UUID) -> list[Message]:
     return found[::-1]
 
 
-def _entry(scope: Scope, message: Message) -> str:
+def _entry(scope: Scope, message: Message, name: str) -> str:
     identity = scope.identity
     when = format_datetime(message.created_at, "d MMM y, HH:mm", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
     if message.role == "user":
-        return f"## {_line(message.asked_by)}, {when}\n\n{message.content}"
+        return f"## {_line(message.asked_by)}, {when}\n\n{_inert(message.content)}"
     facts = message.metadata
     parts = [facts.get("route"), facts.get("model"), facts.get("title"), message.status if message.status != "ok" else None]
     content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content
+    content = _inert(content.replace(PLACEHOLDER, name or PLACEHOLDER))
     return f"## {_('Assistant')}, {when} ({', '.join(_line(str(part)) for part in parts if part)})\n\n{content}"
+
+
+def _inert(markdown: str) -> str:
+    """No image, link or HTML where somebody opens the file: nothing in it is fetched."""
+    return markdown.translate(FETCHING)
 
 
 def _line(text: str) -> str:

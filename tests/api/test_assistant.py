@@ -76,6 +76,21 @@ def test_it_is_alive_and_imports_no_screen(service):
     assert "streamlit" not in done.stdout.split()
 
 
+def test_an_answer_names_the_articles_it_comes_from(service, fake):
+    alone = post(service, body={"message": "How long does a root canal take?"}).json()
+    consulted = post(service, body={"message": "How long does a root canal take?", "patient": {"name": "Ann Poe"}}).json()
+
+    assert (alone["route"], consulted["route"]) == ("kb", "provider")
+    [quoted], given = alone["articles"], consulted["articles"]
+    assert given[0] == quoted
+    assert quoted["title"] in alone["reply"]
+    assert quoted["reviewed_on"] is None
+    assert all(source["url"].startswith("https://") and source["read_on"] for source in quoted["sources"])
+    assert f"[1] {quoted['title']}" in fake.requests[-1]["messages"][-1]["content"]
+    for number, one in enumerate(given, 1):
+        assert f"[{number}] {one['title']}" in fake.requests[-1]["messages"][-1]["content"]
+
+
 def test_an_article_answers_as_the_published_contract_says(service, fake):
     answer = post(service).json()
 
@@ -150,7 +165,7 @@ def test_an_urgent_message_that_is_too_long_says_the_danger_first(service, fake,
     answer = post(service, path, {"message": TOO_LONG[:length]})
 
     assert answer.status_code == 200
-    assert answer.json() == {"source": "mock", "route": "blocked", "status": "ok", "tier": "U", "reply": "\n\n".join([
+    assert answer.json() == {"source": "mock", "route": "blocked", "status": "ok", "tier": "U", "articles": [], "reply": "\n\n".join([
         advice.urgent_advice("112"), f"A question has room for 4,000 characters; this one has {length:,}.", advice.safety_net("112")])}
     assert fake.requests == []
 
