@@ -19,12 +19,14 @@ from lib.redflag_rules import EVERYWHERE, RULES, Pattern
 
 NOW = frozenset(("now", "present_patient"))
 SOMEBODY = frozenset(("person", "personal"))
-TOLD_OF = frozenset(("person", "title", "present_patient", "personal"))
+TOLD_OF = frozenset(("person", "title", "present_patient", "personal", "~relative"))
 LATER = frozenset(("since", "again"))
 NEGATORS = frozenset(("negator", "negator_after", "refuse", "nothing"))
 LONGEST_QUESTION, BARE = 12, 3
-# Words, besides those of requests: what is told at length is the classifier's. A danger told of somebody may take two more.
-LONGEST, LONGEST_TOLD, LONGEST_HERE = 12, 14, 25
+# Words, besides those of requests: what is told at length is the classifier's. A danger told of somebody may take two more, and
+# three where the message begins with it.
+LONGEST, LONGEST_TOLD, LONGEST_OPENING, LONGEST_HERE = 12, 14, 15, 25
+GREETING = 2  # words that may stand before such a beginning
 # One word that needs a dentist today ("swollen"), said of nobody now: in more words than these half are about something else.
 LONGEST_BARE = 9
 # "My child", "thanks", "asks whether": beside somebody now these say nothing else.
@@ -33,6 +35,8 @@ DETACHED_NOW = RULES.detached - SOFT
 WANTED = frozenset(("~booking", "ambulance"))  # "should I call an ambulance" is no small talk
 DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
 DATING = frozenset(("~long_ago", "~past"))
+WAS = frozenset(("was", "were", "war", "waren"))
+AGED = frozenset(("aged", "is", "hes", "shes", "im", "am", "de", "tiene", "tengo", "con", "a", "ai", "avec", "ist", "bin", "mit"))
 Hit = tuple[Pattern, tuple[int, ...]]
 
 
@@ -120,7 +124,9 @@ def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> i
     if rule.tier == "E":
         if "now" in own.ideas or "setting" in said:
             return LONGEST_HERE
-        return LONGEST_TOLD if _speaks_of_somebody(own.ideas) else LONGEST
+        if not _tells_of_somebody(own):
+            return LONGEST
+        return LONGEST_OPENING if own.start <= own.reading.last_turn + GREETING else LONGEST_TOLD
     return LONGEST if len(rule.parts) > 1 or "present_patient" in said else LONGEST_BARE
 
 
@@ -144,9 +150,14 @@ def _asking(reading: Reading, stretches: Iterable[Stretch]) -> set[int]:
 
 def _is_told_first(own: Stretch) -> bool:
     """ "My wife can't breathe, could it be the crown?": the question comes behind what it is about."""
-    first = own.reading.words[own.start]
-    is_statement = not own.closes and first not in RULES.question_verbs and "present_verb" in own.ideas
-    return is_statement and not own.ideas.isdisjoint(TOLD_OF)
+    return not own.closes and own.reading.words[own.start] not in RULES.question_verbs and _tells_of_somebody(own)
+
+
+def _tells_of_somebody(own: Stretch) -> bool:
+    if "present_verb" not in own.ideas:
+        return False
+    pointed_at = (redflag_muting.is_pointed_at(own.reading, i) for i in range(max(own.start, 1), own.stop))
+    return not own.ideas.isdisjoint(TOLD_OF) or any(pointed_at)
 
 
 def _is_stated(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool:
@@ -206,9 +217,19 @@ def _stretches(reading: Reading) -> Iterator[Stretch]:
 def ideas(reading: Reading, span: range) -> set[str]:
     hints = [*map(redflag_hearing.hints, reading.words[span.start:span.stop])]
     for i in span:
-        if reading.words[i].isdecimal() and _is_birth(reading, i):
+        if _is_age(reading, i) or (reading.words[i].isdecimal() and _is_birth(reading, i)):
             hints[i - span.start] = tuple(hint for hint in hints[i - span.start] if hint not in DATING)
     return reading.names(span).union(*hints)
+
+
+def _is_age(reading: Reading, i: int) -> bool:
+    """ "Our 4 year old", "de 4 años", "il a 54 ans" are not long ago; "hace 4 años" and "il y a 4 ans" are."""
+    if "years" not in reading.concepts[i] or not i or "several" not in reading.concepts[i - 1]:
+        return False
+    words = reading.words
+    before, earlier = words[i - 2] if i > 1 else "", words[i - 3] if i > 2 else ""
+    is_told = words[i + 1:i + 2] in (["old"], ["alt"]) and before not in WAS
+    return is_told or (before in AGED and not (before == "a" and earlier == "y"))
 
 
 def _is_birth(reading: Reading, i: int) -> bool:

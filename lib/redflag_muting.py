@@ -124,10 +124,10 @@ def asks_for_somebody(reading: Reading, sentence: range, before: int) -> bool:
         return False
     condition = next((i for i in sentence if reading.words[i] in RULES.conditionals), sentence.stop)
     is_help = RULES.wondering.isdisjoint(reading.words[sentence.start:condition])
-    return is_help and any(_is_pointed_at(reading, i) for i in range(condition + 1, before))
+    return is_help and any(is_pointed_at(reading, i) for i in range(condition + 1, before))
 
 
-def _is_pointed_at(reading: Reading, i: int) -> bool:
+def is_pointed_at(reading: Reading, i: int) -> bool:
     word, before = reading.words[i], reading.words[i - 1]
     return word in RULES.pronouns or (word in RULES.near_ones and before in RULES.determiners)
 

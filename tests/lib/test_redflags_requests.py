@@ -214,9 +214,25 @@ def test_whatever_somebody_else_wants_besides_takes_nothing_back(language, tier,
 
 @pytest.mark.parametrize("text", [
     "My wife can't breathe, could it be the new crown?", "I can't breathe, could that be the crown?", "Mi marido no puede respirar, ¿será por la corona?",
-    "Mon mari n'arrive plus à respirer, ça vient de la couronne ?", "Mein Mann kann nicht atmen, liegt das an der Krone?"])
+    "Mon mari n'arrive plus à respirer, ça vient de la couronne ?", "Mein Mann kann nicht atmen, liegt das an der Krone?",
+    "Die Dame auf Stuhl 2 kann nicht atmen, liegt das an der neuen Krone?"])
 def test_a_question_behind_a_danger_asks_about_it(text):
     assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "Our 4 year old can't swallow, we are on our way", "Nuestro hijo de 4 años no puede respirar, vamos de camino",
+    "Notre enfant de 4 ans a un gonflement sous la langue, nous arrivons", "Mi padre tiene 84 años y no puede tragar",
+    "Mon père a 84 ans et n'arrive plus à avaler", "The patient in room 3 can't breathe, we paid the invoice last week"])
+def test_an_age_and_an_aside_are_no_earlier_time(text):
+    assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "No podía respirar hace 4 años", "Il y a 4 ans mon fils n'arrivait plus à respirer", "My son was 4 years old when he couldn't breathe in the chair",
+    "Vor 4 Jahren konnte er nicht schlucken"])
+def test_years_ago_are(text):
+    assert redflags.check(text).tier is None
 
 
 @pytest.mark.parametrize("text", [
