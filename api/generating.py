@@ -254,9 +254,10 @@ def _begun(text: str) -> str:
 
 def told(prepared: Prepared, end: Done | Draining) -> dict[str, Any]:
     """`articles`: where it comes from. A provider cites the first as [1]; a card and fixed words come from none."""
-    route = ai.route(prepared.request)
-    given = {"kb": prepared.given[:1], "provider": prepared.given}.get(route, ())
-    return {**origin(prepared.request, end), "articles": [_cited(one) for one in given]}
+    answer = origin(prepared.request, end)
+    is_quoted = answer["route"] == "kb" or (isinstance(end, Done) and end.instead)
+    given = prepared.given[:1] if is_quoted else prepared.given if answer["route"] == "provider" else ()
+    return {**answer, "articles": [_cited(one) for one in given]}
 
 
 def _cited(article: articles.Article) -> dict[str, Any]:

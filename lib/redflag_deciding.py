@@ -35,7 +35,8 @@ DETACHED_NOW = RULES.detached - SOFT
 WANTED = frozenset(("~booking", "ambulance"))  # "should I call an ambulance" is no small talk
 DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
 DATING = frozenset(("~long_ago", "~past"))
-WAS = frozenset(("was", "were", "war", "waren"))
+OLD, WAS = frozenset(("old", "alt")), frozenset(("was", "were", "war", "waren", "when"))
+AGO, FOR_LONG = frozenset(("ago", "her", "atras")), frozenset(("y", "mas", "plus", "than"))  # "il y a", "hace más de"
 AGED = frozenset(("aged", "is", "hes", "shes", "im", "am", "de", "tiene", "tengo", "con", "a", "ai", "avec", "ist", "bin", "mit"))
 Hit = tuple[Pattern, tuple[int, ...]]
 
@@ -224,12 +225,13 @@ def ideas(reading: Reading, span: range) -> set[str]:
 
 def _is_age(reading: Reading, i: int) -> bool:
     """ "Our 4 year old", "de 4 años", "il a 54 ans" are not long ago; "hace 4 años" and "il y a 4 ans" are."""
-    if "years" not in reading.concepts[i] or not i or "several" not in reading.concepts[i - 1]:
-        return False
     words = reading.words
-    before, earlier = words[i - 2] if i > 1 else "", words[i - 3] if i > 2 else ""
-    is_told = words[i + 1:i + 2] in (["old"], ["alt"]) and before not in WAS
-    return is_told or (before in AGED and not (before == "a" and earlier == "y"))
+    if "years" not in reading.concepts[i] or not i or not (words[i - 1].isdecimal() or "several" in reading.concepts[i - 1]):
+        return False
+    before, after = ["", "", *words[max(0, i - 3):i - 1]][-2:], words[i + 1] if i + 1 < len(words) else ""
+    if after in AGO or before[0] in FOR_LONG or not WAS.isdisjoint(before):
+        return False
+    return after in OLD or before[1] in AGED
 
 
 def _is_birth(reading: Reading, i: int) -> bool:

@@ -69,20 +69,20 @@ def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, Non
 
 async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
     line = _Line(put)
-    done = Done(status="stopped", left=False)
+    done: Done | None = None
     try:
         async with asyncio.timeout(providers.FIRST_TOKEN + PATIENCE) as deadline:
             line.put = providers.on_time(put, deadline, providers.IN_ALL + PATIENCE)
             done = await _exchange(body, line)
     except asyncio.CancelledError:
-        done = Done(status="stopped", left=line.sent)
+        pass
     except TimeoutError:
         done = Done(status="timeout", problem="timeout", billed=line.sent, left=line.sent)
     except (httpx.HTTPError, OSError, ValueError) as error:
         log.warning("assistant's service not reached", error=type(error).__name__)
         done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent, left=line.sent)
     finally:
-        put(done)
+        put(done or Done(status="stopped", left=line.sent))
 
 
 @dataclass
@@ -116,7 +116,7 @@ async def _exchange(body: dict[str, Any], line: _Line) -> Done:
                               extensions={"trace": line.note}) as response):
         if response.status_code != 200:
             log.warning("assistant's service refused", status=response.status_code)
-            return Done(status="error_before", problem="unavailable", billed=False)
+            return Done(status="error_before", problem="unavailable", billed=False, left=False)
         async for event in EventSource(response).aiter_sse():
             if event.event == "done":
                 return DONE.validate_json(event.data)

@@ -12,7 +12,7 @@ from lib.texts import _
 
 BATCH = 200
 PLACEHOLDER = "[patient]"  # what a provider knew of the name
-FETCHING = str.maketrans({"[": r"\[", "<": r"\<"})
+FETCHING = str.maketrans({mark: "\\" + mark for mark in "\\[<"})
 
 
 def export(scope: Scope, patient_id: UUID | None) -> str:
@@ -51,9 +51,9 @@ def _entry(scope: Scope, message: Message, name: str) -> str:
 
 
 def _inert(markdown: str) -> str:
-    """No image, link or HTML where somebody opens the file: nothing in it is fetched."""
+    """No image and no HTML where somebody opens the file: nothing in it is fetched."""
     return markdown.translate(FETCHING)
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return _inert(" ".join(text.split()))

@@ -89,9 +89,9 @@ class Answering:
     def keep(self, look: int) -> None:
         """Its text so far, should this process die; and a stop that was asked for elsewhere is heard."""
         assert self.outside
-        text = self.text
+        self.kept_at, text = look, self.text  # its turn is over whatever comes of it
         wanted = self.outside.keep(text)
-        self._kept, self.kept_at = len(text), look
+        self._kept = len(text)
         if wanted and not self.is_ending:
             self.stop("stopped", final=wanted == "gone")
 

@@ -12,7 +12,7 @@ from lib.texts import _
 from ui import alarm, emergency_news, guard, menu, state, widgets
 from ui.markdown import escape
 
-identity = guard.require("emergencies.read")
+identity, opened = guard.require("emergencies.read"), datetime.now(UTC)
 sought = state.emergency_in_address()
 with db.scope(identity) as scope:
     found = emergencies.get(scope, sought) if sought else None
@@ -62,7 +62,7 @@ def turn(name: str, page: Page[Emergency], *, back: str, on: str) -> None:
 
 
 st.title(_("Emergencies"))
-emergency_news.watch(identity)
+emergency_news.watch(identity, opened)
 if not waiting.rows and not answered.rows and not state.cursor("answered"):
     widgets.empty(_("No emergency was ever raised."), icon="verified_user", hint=_(
         "When a question to the assistant describes a danger sign, it appears here until somebody has answered for it."))

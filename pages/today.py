@@ -9,7 +9,7 @@ from lib import assistant_settings, auth, budgets, db, today
 from lib.texts import _
 from ui import emergency_news, guard, today_cards, widgets
 
-identity = guard.require("today.read")
+identity, opened = guard.require("today.read"), datetime.now(UTC)
 reads_chat = auth.may(identity, "chat.ask")
 with db.scope(identity) as scope:
     counts = today.count(scope)
@@ -21,7 +21,7 @@ with db.scope(identity) as scope:
 now = datetime.now(UTC).astimezone(ZoneInfo(identity.time_zone))
 st.title(_("Today"))
 st.caption(widgets.weekday(now.date(), identity))
-emergency_news.watch(identity)
+emergency_news.watch(identity, opened)
 if budget:
     widgets.budget_notice(budget)
 if counts.alerts:

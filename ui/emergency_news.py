@@ -13,12 +13,14 @@ from lib.texts import _, count
 from ui import guard
 
 EVERY = 60.0  # seconds
+SLACK = timedelta(seconds=2)  # the database's clock is another one, and what began before the page was read may end after it
 
 
-def watch(identity: Identity) -> None:
+def watch(identity: Identity, opened: datetime) -> None:
+    """`opened`: before the page read what it shows."""
     if auth.may(identity, "emergencies.read"):
         with st.container():  # of its own, as what stands below it would be overwritten
-            _tell(datetime.now(UTC))
+            _tell(opened - SLACK)
 
 
 @st.fragment(run_every=EVERY)

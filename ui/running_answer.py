@@ -55,6 +55,7 @@ def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
     job, seen = workflows.watch(message.id), 0
     began = checked = time.monotonic()
     with interruption.heard(job.wake if job else None) as wish:
+        state.touch()  # for what was wanted before anybody listened
         for text in _growing(job, wish) if job else _read_again(message, wish):
             if len(text) > seen:
                 seen = len(text)
@@ -110,7 +111,7 @@ def _stop(message_id: UUID) -> None:
 def _still_here() -> bool:
     """Whether it was the Stop button: the tab is connected, and no other run takes this one's place, as after a reload, on
     another page, or for the next question. Streamlit tells nobody, so its session is asked."""
-    time.sleep(0.05)  # the runtime asks the script to stop just before it lets the tab go, or begins the next run
+    time.sleep(0.15)  # the runtime asks the script to stop just before it lets the tab go, or begins the next run
     context = get_script_run_ctx()
     info = get_instance()._session_mgr.get_active_session_info(context.session_id) if context else None
     runner = info.session._scriptrunner if info else None

@@ -154,6 +154,15 @@ def test_a_provider_that_is_down_leaves_the_article(service, fake):
     assert answer["source"] == "mock"
     assert answer["reply"].startswith("The AI service is temporarily unavailable.")
     assert "root canal" in answer["reply"]
+    assert [article["title"] in answer["reply"] for article in answer["articles"]] == [True]
+
+
+def test_a_card_that_a_provider_raised_comes_from_no_article(service, fake):
+    fake.says(chunk("TIER: E\n"), chunk("Call.", finish="stop"), usage(3, 4), END)
+
+    answer = post(service, body={"message": "What is a root canal?", "patient": {"name": "Ann"}}).json()
+
+    assert (answer["route"], answer["articles"]) == ("emergency", [])
 
 
 TOO_LONG = "A child knocked out an adult front tooth half an hour ago. " + "And more about the day. " * 2_000

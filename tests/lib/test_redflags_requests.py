@@ -223,14 +223,15 @@ def test_a_question_behind_a_danger_asks_about_it(text):
 @pytest.mark.parametrize("text", [
     "Our 4 year old can't swallow, we are on our way", "Nuestro hijo de 4 años no puede respirar, vamos de camino",
     "Notre enfant de 4 ans a un gonflement sous la langue, nous arrivons", "Mi padre tiene 84 años y no puede tragar",
-    "Mon père a 84 ans et n'arrive plus à avaler", "The patient in room 3 can't breathe, we paid the invoice last week"])
+    "Mon père a 84 ans et n'arrive plus à avaler", "My father is 84 years old and can't swallow", "Meine Tochter ist 6 Jahre alt und kann nicht atmen", "The patient in room 3 can't breathe, we paid the invoice last week"])
 def test_an_age_and_an_aside_are_no_earlier_time(text):
     assert redflags.check(text).tier == "E"
 
 
 @pytest.mark.parametrize("text", [
     "No podía respirar hace 4 años", "Il y a 4 ans mon fils n'arrivait plus à respirer", "My son was 4 years old when he couldn't breathe in the chair",
-    "Vor 4 Jahren konnte er nicht schlucken"])
+    "Vor 4 Jahren konnte er nicht schlucken", "Sie konnte nicht atmen, das ist 4 Jahre her", "No podía tragar, de eso hace más de 12 años",
+    "When he was only 6 years old he couldn't swallow"])
 def test_years_ago_are(text):
     assert redflags.check(text).tier is None
 
