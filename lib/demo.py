@@ -204,7 +204,8 @@ def metadata(ask: Ask) -> dict[str, Any]:
             "article": ask.article.slug if ask.article else None, "model": _model(ask), "tokens_in": ask.tokens[0],
             "tokens_cached": None, "tokens_out": ask.tokens[1], "tokens_reasoning": None,
             "cost_usd": None if ask.cost is None else format(ask.cost, "f"), "cost_source": ask.cost_source,
-            "saved_usd": None, "problem": "", "finish": "", "billed": True, "redactions": {}, **facts}
+            "saved_usd": None, "problem": "", "finish": "", "billed": True, "redactions": {},
+            "left": ask.route == "provider", "instead": False, **facts}
 
 
 def _write_calls(scope: Scope, planned: Plan, asks: Sequence[Ask]) -> None:
