@@ -139,26 +139,28 @@ def _count(caller: Caller, verdict: Verdict) -> bool:
 
 
 def _with_provider(asked: Chat, article: articles.Article | None, request: ai.Request, caller: Caller) -> Prepared:
+    provider, name = _provider(asked, article), asked.patient.name
+    if provider is None:
+        return Prepared(request, name, given=(article,) if article else ())
     given = (article, *knowledge.beside(asked.message, article)) if article else ()
-    consultation, name = _consultation(asked, given), asked.patient.name
-    if consultation is None or consultation.provider is None:
-        return Prepared(request, name, given=given)
+    consultation = _consultation(asked, provider, given)
     asking = replace(request, consultation=consultation)
     if not caller.counted:
         return Prepared(asking, name, given=given)
     try:
-        held = service_spend.hold(consultation.provider, sum(len(message["content"]) for message in consultation.messages))
+        held = service_spend.hold(provider, sum(len(message["content"]) for message in consultation.messages))
     except Unavailable:
         return Prepared(replace(request, why_not="unavailable"), name, given=given)
     return Prepared(asking, name, held, given) if held else Prepared(replace(request, why_not="budget"), name, given=given)
 
 
-def _consultation(asked: Chat, given: tuple[articles.Article, ...]) -> Consultation | None:
+def _provider(asked: Chat, article: articles.Article | None) -> providers.Provider | None:
     """None: what an article answers about nobody in particular, and everything where there is no provider, is answered here."""
-    provider = providers.installed()
     alone = not (asked.patient.name or asked.history or asked.notes)
-    if provider is None or (given and alone):
-        return None
+    return None if article and alone else providers.installed()
+
+
+def _consultation(asked: Chat, provider: providers.Provider, given: tuple[articles.Article, ...]) -> Consultation:
     redactor = redaction.Redactor(redaction.Subject(asked.patient.name))
     said = _without_alarms(asked)[-prompts.HISTORY:]
     history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
@@ -263,8 +265,7 @@ def told(prepared: Prepared, end: Done | Draining) -> dict[str, Any]:
 def _cited(article: articles.Article) -> dict[str, Any]:
     """`reviewed_on`: None of a draft."""
     return {"title": article.title, "reviewed_on": article.reviewed_on and article.reviewed_on.isoformat(),
-            "sources": [{"organisation": source.organisation, "title": source.title, "url": source.url,
-                         "read_on": str(source.read_on)} for source in article.sources]}
+            "sources": articles.cite([article])}
 
 
 def origin(request: ai.Request, end: Done | Draining) -> dict[str, Any]:

@@ -42,6 +42,12 @@ class Article:
     reviewed_by: str | None
 
 
+def cite(articles: Iterable[Article]) -> list[dict[str, str]]:
+    """Their sources, as an answer names them."""
+    return [{"organisation": source.organisation, "title": source.title, "url": source.url, "read_on": str(source.read_on)}
+            for article in articles for source in article.sources]
+
+
 def read_folder(folder: Path = FOLDER) -> list[Article]:
     """Every article of the folder, by slug. ValueError names the file whose front matter is wrong."""
     return [_read(path) for path in sorted(folder.glob("*.md"))]

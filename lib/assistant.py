@@ -20,6 +20,7 @@ from lib import (
     answer_cache,
     answers,
     article_reviews,
+    articles,
     assistant_settings,
     budgets,
     chats,
@@ -262,8 +263,7 @@ def facts_of(article: Article | None, further: Sequence[Article] = ()) -> dict[s
     given = (article, *further)
     beside = {"further": [{"slug": one.slug, **_state(one)} for one in further]} if further else {}
     return {**_state(article), "source_note": "; ".join(one.source_note for one in given if one.source_note),
-            "sources": [{"organisation": source.organisation, "title": source.title, "url": source.url,
-                         "read_on": str(source.read_on)} for one in given for source in one.sources], **beside}
+            "sources": articles.cite(given), **beside}
 
 
 def _state(article: Article) -> dict[str, Any]:

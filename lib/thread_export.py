@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from lib import advice, archived_months, audit, auth, chats, patients
+from lib import advice, archived_months, audit, auth, chats, patients, redaction
 from lib.chats import Message
 from lib.db import Scope
 from lib.texts import _
 
 BATCH = 200
-PLACEHOLDER = "[patient]"  # what a provider knew of the name
+PLACEHOLDER = redaction.PLACEHOLDERS["name"]  # what a provider knew of the name
 FETCHING = str.maketrans({mark: "\\" + mark for mark in "\\[<"})
 
 
