@@ -3,15 +3,16 @@
 It may raise a tier and never lowers one. scripts/train_redflags.py made the weights (redflag_model).
 """
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lib import redflag_model
+from lib.memo import Memo
 from lib.redflag_hearing import REACH, Heard, features, once
 from lib.redflag_model import NO_ROW, Counts, Floats, Model
 
@@ -22,6 +23,7 @@ TIERS = ("E", "U")
 # By what the rules say: the tiers that are left.
 HIGHER: dict[str | None, tuple[str, ...]] = {None: ("E", "U"), "U": ("E",), "E": ()}
 NOTHING = -100.0
+LAST_BITS = 2**16 - 1
 UNKNOWN, ANY = 0, 1  # among the numbers of words
 BEFORE, AT_THE_START, END = np.array((UNKNOWN, UNKNOWN)), np.zeros(REACH, dtype=np.intp), np.array((NO_ROW,))
 
@@ -97,34 +99,33 @@ def _scaled(found: Counts) -> Floats:
 def _sums(words: Sequence[Heard]) -> Counts:
     """Of each window the rows of its words and of its ideas, added up; two strides are a window, so that no sign drowns in a
     long message."""
-    rows, partners = zip(*map(_weigh, words), strict=True)
+    rows, partners = zip(*map(WEIGHED.__getitem__, words), strict=True)
     alone = np.frombuffer(b"".join(rows), dtype=np.int32).reshape(len(words), -1)
     near = np.frombuffer(b"".join(partners), dtype=np.int32)
-    strides = np.add.reduceat(alone[:, :2 * WIDTH], range(0, len(words), STRIDE), axis=0)
-    strides += np.concatenate((_added(*_grams(alone[:, -2])), _added(*_pairs(near, alone[:, -1]))), axis=1)
+    strides = np.add.reduceat(alone[:, :2 * WIDTH], np.arange(0, len(words), STRIDE), axis=0)
+    strides += _added(_grams(alone[:, -2]), _pairs(near, alone[:, -1]))
     windows: Counts = strides[:-1] + strides[1:] if len(strides) > 1 else strides
     return windows
 
 
-def _added(places: Counts, starts: Counts) -> Counts:
-    """The rows at `places`, added up from each start to the next."""
-    rows = ROWS.take(np.concatenate((places, END)), axis=0)
-    added: Counts = np.add.reduceat(rows, starts, axis=0, dtype=np.int32)
+def _added(grams: tuple[Counts, Counts], pairs: tuple[Counts, Counts]) -> Counts:
+    """The rows at the places of each, added up from each start to the next, side by side."""
+    places, starts = np.concatenate((grams[0], pairs[0], END)), np.concatenate((grams[1], pairs[1] + len(grams[0])))
+    added: Counts = np.add.reduceat(ROWS.take(places, axis=0), starts, axis=0, dtype=np.int32)
     added[:-1][starts[:-1] == starts[1:]] = 0  # reduceat gives the next row where there is none
-    return added
+    return added.reshape(2, -1, WIDTH).swapaxes(0, 1).reshape(-1, 2 * WIDTH)
 
 
 def _grams(numbers: Counts) -> tuple[Counts, Counts]:
     """The places of the rows of words side by side, as redflag_hearing names them, and where those of each stride start."""
     row = np.concatenate((BEFORE, numbers))
-    first, last, word = row[:-2] * BASE**2, row[1:-1] * BASE, row[2:]
-    keys = np.empty((len(numbers), 3), dtype=np.intp)
-    keys[:, 0] = last + (word + ANY * BASE**2)
-    keys[:, 1] = first + (word + ANY * BASE)
-    keys[:, 2] = first + last + word
-    at = GRAMS.searchsorted(keys.ravel())
-    places = np.where(GRAMS.take(at) == keys.ravel(), GRAM_PLACES.take(at), NO_ROW)
-    return places, np.arange(0, places.size, 3 * STRIDE)
+    first, last = row[:-2] * BASE**2, row[1:-1] * BASE + row[2:]
+    keys = np.concatenate((last + ANY * BASE**2, first + (row[2:] + ANY * BASE), first + last)).reshape(3, -1).ravel("F")
+    likely = LIKELY.take(keys & LAST_BITS).nonzero()[0]
+    sought = keys.take(likely)
+    at = GRAMS.searchsorted(sought)
+    known = (GRAMS.take(at) == sought).nonzero()[0]
+    return GRAM_PLACES.take(at.take(known)), likely.take(known).searchsorted(np.arange(0, keys.size, 3 * STRIDE))
 
 
 def _pairs(row: Counts, lengths: Counts) -> tuple[Counts, Counts]:
@@ -137,7 +138,9 @@ def _pairs(row: Counts, lengths: Counts) -> tuple[Counts, Counts]:
     near = (first[:-1] - since).repeat(lengths)
     starts = _starts(near)
     other = np.arange(starts[-1]) + (since.repeat(lengths) - starts[:-1]).repeat(near)
-    return PAIRS.take((row * len(MODEL.pairs)).repeat(near) + row.take(other)), starts.take(first[:-1:STRIDE])
+    places = PAIRS.take((row * len(MODEL.pairs)).repeat(near) + row.take(other))
+    known = (places != NO_ROW).nonzero()[0]
+    return places.take(known), known.searchsorted(starts.take(first[:-1:STRIDE]))
 
 
 def _starts(lengths: Counts) -> Counts:
@@ -147,25 +150,25 @@ def _starts(lengths: Counts) -> Counts:
     return starts
 
 
-@lru_cache(maxsize=20_000)
 def _weigh(heard: Heard) -> tuple[bytes, bytes]:
     """What a word and its ideas say by themselves, the word's number among those of GRAMS, and how many of its ideas make pairs;
     then the numbers of these. As bytes, which are put together faster than arrays."""
-    partners = [MODEL.partners[idea] for idea in heard.ideas if idea in MODEL.partners]
-    of_word = _sum([MODEL.words[name] for name in features(heard.word) if name in MODEL.words])
-    of_ideas = _sum([MODEL.ideas[idea] for idea in heard.ideas if idea in MODEL.ideas])
-    rows = np.concatenate((of_word, of_ideas, (NUMBERS.get(heard.word, UNKNOWN), len(partners))), dtype=np.int32)
-    return rows.tobytes(), np.array(partners, dtype=np.int32).tobytes()
+    words, ideas = _known(MODEL.words, features(heard.word)), _known(MODEL.ideas, heard.ideas)
+    partners = array("i", _known(MODEL.partners, heard.ideas))
+    sums = np.add.reduceat(ROWS.take([*words, NO_ROW, *ideas, NO_ROW], axis=0), (0, len(words) + 1), axis=0, dtype=np.int32)
+    return sums.tobytes() + array("i", (NUMBERS.get(heard.word, UNKNOWN), len(partners))).tobytes(), partners.tobytes()
 
 
-def _sum(places: Sequence[int]) -> Counts:
-    total: Counts = ROWS[places].sum(axis=0, dtype=np.int32) if places else np.zeros(WIDTH, dtype=np.int32)
-    return total
+def _known(places: Mapping[str, int], names: Iterable[str]) -> list[int]:
+    return [place for place in map(places.get, names) if place is not None]
+
+
+WEIGHED = Memo(_weigh)
 
 
 def use(model: Model) -> None:
     """For training and tests."""
-    global MODEL, NUMBERS, BASE, GRAMS, GRAM_PLACES, PAIRS, ROWS, WIDTH, STARTS, THRESHOLDS
+    global MODEL, NUMBERS, BASE, GRAMS, GRAM_PLACES, LIKELY, PAIRS, ROWS, WIDTH, STARTS, THRESHOLDS
     MODEL = model
     grams = {tuple(name.split(" ")): place for name, place in model.words.items() if " " in name}
     NUMBERS = {word: number for number, word in enumerate(dict.fromkeys(("_", *chain.from_iterable(grams))), ANY)}
@@ -173,13 +176,15 @@ def use(model: Model) -> None:
     keys = {_key(gram): place for gram, place in grams.items()}
     GRAMS = np.array([*sorted(keys), BASE**3])  # beyond the last one, whatever is looked for is not
     GRAM_PLACES = np.array([*(keys[key] for key in sorted(keys)), NO_ROW])
+    LIKELY = np.zeros(LAST_BITS + 1, dtype=bool)
+    LIKELY[[key & LAST_BITS for key in keys]] = True
     PAIRS = model.pairs.ravel()
     ROWS = np.pad(model.rows, ((0, 1), (0, 1)), constant_values=1)
     ROWS[NO_ROW] = 0
     WIDTH = ROWS.shape[1]
-    STARTS = [[tier for tier, _ in model.kinds].index(tier) for tier in (*TIERS, "")]
+    STARTS = np.array([[tier for tier, _ in model.kinds].index(tier) for tier in (*TIERS, "")])
     THRESHOLDS = np.array([[model.threshold[tier]] for tier in TIERS])
-    _weigh.cache_clear()
+    WEIGHED.clear()
 
 
 def _key(gram: Sequence[str]) -> int:
@@ -193,9 +198,10 @@ NUMBERS: dict[str, int]
 BASE: int
 GRAMS: Counts
 GRAM_PLACES: Counts
+LIKELY: NDArray[np.bool_]  # by their last bits, as looking all of them up would take longer
 PAIRS: Counts
 ROWS: NDArray[np.int8]
 WIDTH: int
-STARTS: list[int]
+STARTS: Counts
 THRESHOLDS: Floats
 use(redflag_model.load(redflag_model.PATH))

@@ -5,7 +5,7 @@ A clause is cut where a request begins ("swollen gum | how much is a visit"): wh
 back, and a wish for an appointment speaks of somebody now.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -100,10 +100,8 @@ def _affirmed(reading: Reading, stretches: list[Stretch], found: list[tuple[Hit,
 
 def _is_cry(reading: Reading, hit: Hit) -> bool:
     rule, match = hit
-    number = reading.sentence[min(match)]
-    sentence = range(bisect_left(reading.sentence, number), bisect_right(reading.sentence, number))
     return rule.tier == "E" and reading.quoted.isdisjoint(match) and redflag_muting.asks_for_somebody(
-        reading, sentence, max(match))
+        reading, reading.span_of(reading.sentence[min(match)]), max(match))
 
 
 def _stretch_of(stretches: list[Stretch], hit: Hit) -> Stretch:
@@ -134,8 +132,8 @@ def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> i
 def _says_now(own: Stretch) -> bool:
     """In its sentence, and not by "since" or "again" alone: at length these tell how it went on ("since then nothing")."""
     reading = own.reading
-    start = max(reading.last_turn, bisect_left(reading.sentence, own.sentence))
-    beside = reading.concepts[start:bisect_right(reading.sentence, own.sentence)]
+    span = reading.span_of(own.sentence)
+    beside = reading.concepts[max(reading.last_turn, span.start):span.stop]
     return any("now" in names and names.isdisjoint(LATER) for names in beside)
 
 
@@ -240,8 +238,16 @@ def _is_birth(reading: Reading, i: int) -> bool:
 
 
 def _requests(reading: Reading) -> set[int]:
-    """Where one begins: "puede venir" does, "no puede venir" does not."""
-    words, requests = reading.words, RULES.requests
-    return {i for i in compress(range(len(words)), map(requests.__contains__, words)) for tail in requests[words[i]]
-            if words[i + 1:i + 1 + len(tail)] == tail and reading.sentence[i + len(tail)] == reading.sentence[i]
-            and not (i and "negator" in reading.concepts[i - 1] and reading.clause[i - 1] == reading.clause[i])}
+    """Where one begins."""
+    words, following, tails = reading.words, (*reading.words[1:], ""), RULES.requests
+    begun = compress(range(len(words)), map(tails.__contains__, words))
+    return {i for i in begun if (following[i] in tails[words[i]] or "" in tails[words[i]]) and _is_request(reading, i)}
+
+
+def _is_request(reading: Reading, i: int) -> bool:
+    """ "Puede venir" is, "no puede venir" is not."""
+    if i and "negator" in reading.concepts[i - 1] and reading.clause[i - 1] == reading.clause[i]:
+        return False
+    words, sentence, tails = reading.words, reading.sentence, RULES.requests[reading.words[i]]
+    return "" in tails or any(words[i + 2:i + 2 + len(tail)] == tail and sentence[i + 1 + len(tail)] == sentence[i]
+                              for tail in tails[words[i + 1]])

@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from lib import redflag_reading
+from lib.memo import Memo
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, fold
 
@@ -38,7 +39,7 @@ class Heard:
 
 def hear(reading: Reading) -> list[Heard]:
     """What was said, with what it may mean; what was taken back is still a word, but its ideas are others ("-swelling")."""
-    heard = [*map(_said, reading.words, reading.concepts)]
+    heard = [*map(SAID.__getitem__, zip(reading.words, reading.concepts, strict=True))]
     for i in reading.muted:
         heard[i] = _taken_back(reading.words[i], reading.concepts[i])
     quoted = ((i, ('"',)) for i in reading.quoted)
@@ -101,9 +102,12 @@ def hints(word: str) -> tuple[str, ...]:
     return tuple(sorted(f"~{name}" for name in found))
 
 
-@lru_cache(maxsize=20_000)
-def _said(word: str, concepts: frozenset[str]) -> Heard:
+def _said(word_and_concepts: tuple[str, frozenset[str]]) -> Heard:
+    word, concepts = word_and_concepts
     return Heard(word, (*sorted(concepts), *hints(word)))
+
+
+SAID = Memo(_said)
 
 
 @lru_cache(maxsize=20_000)

@@ -69,14 +69,14 @@ def model_of(data: Mapping[str, Any]) -> Model:
     ideas = data["ideas"].split("\n")
     pairs = {one: names.split("\n") for one, names in data["pairs"].items()}
     partners = {name: number for number, name in enumerate(dict.fromkeys(chain(pairs, *pairs.values())))}
-    outputs = np.array(data["outputs"], dtype=np.float32)
+    outputs = np.array(data["outputs"], dtype=np.float64)
     return Model(data["version"], data["digest"], data["threshold"], tuple((tier, category) for tier, category in data["kinds"]),
                  dict(zip(words, range(len(words)), strict=True)),
                  dict(zip(ideas, range(len(words), len(words) + len(ideas)), strict=True)),
                  partners, _places(pairs, partners, len(words) + len(ideas)),
-                 unpack(data["rows"], len(data["scale"])), np.array(data["scale"], dtype=np.float32),
-                 np.array(data["hidden_bias"], dtype=np.float32), outputs,
-                 np.array(data["output_bias"], dtype=np.float32))
+                 unpack(data["rows"], len(data["scale"])), np.array(data["scale"], dtype=np.float64),
+                 np.array(data["hidden_bias"], dtype=np.float64), outputs,
+                 np.array(data["output_bias"], dtype=np.float64))
 
 
 def _places(pairs: Mapping[str, Sequence[str]], partners: Mapping[str, int], first: int) -> NDArray[np.int32]:

@@ -1,7 +1,7 @@
 """Takes back what is denied, over, long ago, a figure of speech or a general question; the rest is affirmed."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 
 from lib import redflag_matching, redflag_reading
 from lib.redflag_reading import Reading
@@ -9,6 +9,7 @@ from lib.redflag_rules import RULES
 
 NEGATION_REACH = 5
 LIST_REACH = 16
+ENDED_REACH = 7
 FIGURE_REACH = 7
 AFTERTHOUGHT = 5
 ABBREVIATED = 3
@@ -23,26 +24,32 @@ DONE_WELL = frozenset(("breathe", "swallow", "breathe_verb"))
 DENIABLE = DONE_WELL | RULES.negatable
 DENIALS = frozenset(("negator", "negator_after", "resolved", "fine"))
 NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
+FRAMING = frozenset((
+    "course_material", "teaching", "in_general", "asking", "impersonal", "past", "past_noun", "figurative"))
 BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
 
 
 def mute(reading: Reading) -> None:
-    """Fills `reading.places` with the concepts that are affirmed, and `reading.muted` with the words of all others."""
+    """Leaves in `reading.places` the concepts that are affirmed, and fills `reading.muted` with the words of all others."""
     _drop_numbers(reading)
-    said = reading.said()
-    _mark_frames(reading, said)
-    is_deniable = not said.isdisjoint(DENIALS)
-    muted = reading.muted = _general(reading)
-    places = reading.places
-    for i, names in enumerate(reading.concepts):
-        if names and i not in muted:
-            affirmed = names
-            if is_deniable and not names.isdisjoint(DENIABLE):
-                affirmed = _affirmed(reading, i, names)
-                if len(affirmed) < len(names):
-                    muted.add(i)
-            for name in affirmed:
-                places[name].append(i)
+    _mark_frames(reading)
+    denials = sorted(i for name in DENIALS for i in reading.where(name))
+    reading.muted = _general(reading)
+    for i in reading.muted:
+        reading.take_back(i, reading.concepts[i])
+    _deny(reading, denials)
+
+
+def _deny(reading: Reading, denials: Sequence[int]) -> None:
+    """Signs are looked at that have a denial within reach."""
+    signs = {i for name in DENIABLE & reading.places.keys() for i in reading.places[name]}
+    for i in signs:
+        if bisect_left(denials, i - LIST_REACH) == bisect_right(denials, i + ENDED_REACH):
+            continue
+        denied = reading.concepts[i] - _affirmed(reading, i, reading.concepts[i])
+        if denied:
+            reading.take_back(i, denied)
+            reading.muted.add(i)
 
 
 def _affirmed(reading: Reading, i: int, names: frozenset[str]) -> frozenset[str]:
@@ -60,7 +67,7 @@ def _drop_numbers(reading: Reading) -> None:
         present = {reading.sentence[i] for i in reading.where("present_verb")}
         for i in years:
             if not _is_date(reading, i, present):
-                reading.concepts[i] -= {"past"}
+                reading.mean(i, reading.concepts[i] - {"past"})
 
 
 def _is_date(reading: Reading, i: int, present: set[int]) -> bool:
@@ -70,16 +77,10 @@ def _is_date(reading: Reading, i: int, present: set[int]) -> bool:
     return bool(before and before[-1] in DATED_BY) or reading.sentence[i] not in present
 
 
-def _mark_frames(reading: Reading, said: set[str]) -> None:
-    """Frames are read before anything is muted, as they decide what is; `said` learns of them."""
-    frames = [frame for frame in RULES.frames if not any(said.isdisjoint(part) for part in frame.parts)]
-    for name in {name for frame in frames for part in frame.parts for name in part} & said:
-        reading.places[name] = reading.where(name)
-    for frame in frames:
-        for match in redflag_matching.matches(reading, frame):
-            reading.concepts[max(match)] |= {frame.name}
-            said.add(frame.name)
-    reading.places = defaultdict(list)
+def _mark_frames(reading: Reading) -> None:
+    """Frames are read before anything is muted, as they decide what is."""
+    for i, name in [(max(match), frame.name) for frame in RULES.frames for match in redflag_matching.matches(reading, frame)]:
+        reading.mean(i, reading.concepts[i] | {name})
 
 
 # General questions, figures of speech and earlier times
@@ -87,7 +88,8 @@ def _mark_frames(reading: Reading, said: set[str]) -> None:
 
 def _general(reading: Reading) -> set[int]:
     muted: set[int] = set()
-    for span in redflag_reading.spans(reading.sentence):
+    framed = {reading.sentence[i] for name in FRAMING & reading.places.keys() for i in reading.places[name]}
+    for span in map(reading.span_of, framed):
         names = reading.names(span)
         muted.update(_general_part(reading, span, names))
         if "impersonal" in names:
@@ -275,7 +277,7 @@ def _is_done_well(reading: Reading, i: int) -> bool:
 
 def _is_resolved(reading: Reading, i: int) -> bool:
     """ "The bleeding stopped", "stopped bleeding"; not "has not stopped", "stopped but started again"."""
-    endings = [j for j in _nearby(reading, i, 3, 7) if "resolved" in reading.concepts[j]]
+    endings = [j for j in _nearby(reading, i, 3, ENDED_REACH) if "resolved" in reading.concepts[j]]
     return any(_ends(reading, i, j) for j in endings) and not any(
         not reading.concepts[j].isdisjoint(("again", "endless")) for j in _nearby(reading, i, 0, 12)
     )

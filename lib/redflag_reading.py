@@ -3,13 +3,14 @@
 import operator
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import chain, compress, pairwise, repeat
+from itertools import chain, compress, pairwise
 
 from lib import redflag_rules
+from lib.memo import Memo
 from lib.redflag_rules import RULES, Pattern
 
 OPENING, CLOSING = "\x01", "\x02"
@@ -21,11 +22,9 @@ QUOTE = re.compile(
 TOKEN = re.compile(r"[\x01\x02]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’‘`´ʼ][^\W\d_]+)*|[.!?;…]|[,:()–—]")
 APOSTROPHE = re.compile(r"['’‘`´ʼ]")
 WORDLESS = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "") | {"🩸": " blood ", "🆘": " emergency "}
-UNUSUAL = re.compile(f"[{''.join(WORDLESS)}]")
 NEGATIONS = {"negator", "denies", "negator_after"}
 NEVER_MASKED = {"pack", "overdose", "hypo", "remedy", "anticoagulant"}
 LONGEST_KEPT = 40
-CHANGEABLE = frozenset(RULES.not_before)
 DOTTED = re.compile(r"\b([^\W\d_])\.\s?([^\W\d_])\.(?!\w)")
 TWO_DOTS = re.compile(r"\.\s?\w\.")
 FRACTURE = re.compile(r"#(?!\s?\d)")
@@ -38,7 +37,8 @@ Part = tuple[tuple[str, ...], tuple[str, ...], tuple[frozenset[str], ...], str]
 
 @dataclass
 class Reading:
-    """The words of all turns in one row; `places` says where each concept was affirmed, `muted` what was taken back.
+    """The words of all turns in one row; `places` says where each concept stands, and once what is not said of a patient now has
+    been taken back (`muted`), where it is affirmed.
 
     `asked` holds the sentences that end with a question mark, `hits` the rules that match and the words they match, `bound` the
     words that are part of a sign ("can't" of "can't breathe"), `quoted` those between quotation marks.
@@ -50,7 +50,7 @@ class Reading:
     clause: list[int] = field(default_factory=list)
     last_turn: int = 0
     concepts: list[frozenset[str]] = field(default_factory=list)
-    places: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    places: dict[str, list[int]] = field(default_factory=dict)
     muted: set[int] = field(default_factory=set)
     asked: set[int] = field(default_factory=set)
     bound: set[int] = field(default_factory=set)
@@ -66,11 +66,34 @@ class Reading:
     def affirmed(self, span: range) -> list[str]:
         return [self.words[i] for i in span if i not in self.muted]
 
-    def said(self) -> set[str]:
-        return self.names(range(len(self.words)))
+    def place(self) -> None:
+        """Finds where each concept stands."""
+        places: dict[str, list[int]] = defaultdict(list)
+        for i, names in enumerate(self.concepts):
+            for name in names:
+                places[name].append(i)
+        self.places = places
 
-    def where(self, concept: str) -> list[int]:
-        return [*compress(range(len(self.words)), map(operator.contains, self.concepts, repeat(concept)))]
+    def where(self, concept: str) -> Sequence[int]:
+        return self.places.get(concept, ())
+
+    def mean(self, i: int, names: frozenset[str]) -> None:
+        """A word turns out to mean something else."""
+        self.take_back(i, self.concepts[i] - names)
+        for name in names - self.concepts[i]:
+            insort(self.places.setdefault(name, []), i)
+        self.concepts[i] = names
+
+    def take_back(self, i: int, names: Iterable[str]) -> None:
+        """The word keeps what it means, and these are not affirmed."""
+        for name in names:
+            row = self.places[name]
+            del row[bisect_left(row, i)]
+            if not row:
+                del self.places[name]
+
+    def span_of(self, sentence: int) -> range:
+        return range(bisect_left(self.sentence, sentence), bisect_right(self.sentence, sentence))
 
     def names(self, span: range) -> set[str]:
         return set().union(*self.concepts[span.start:span.stop])
@@ -83,7 +106,7 @@ def read(turns: Sequence[str]) -> Reading:
     for turn in turns:
         reading.last_turn = len(words)
         sentence, clause = sentence + 1, clause + 1
-        for written, folded, meant, mark in _parts(_spelt_out(turn).split()):
+        for written, folded, meant, mark in chain.from_iterable(map(SPLIT.__getitem__, _spelt_out(turn).split())):
             shown += written
             words += folded
             concepts += meant
@@ -104,12 +127,6 @@ def read(turns: Sequence[str]) -> Reading:
     return reading
 
 
-def _parts(chunks: Sequence[str]) -> Iterator[Part]:
-    """Chunks that go on and on are not worth their room in memory."""
-    split = _split_kept if max(map(len, chunks), default=0) <= LONGEST_KEPT else _split
-    return chain.from_iterable(map(split, chunks))
-
-
 def _split(chunk: str) -> tuple[Part, ...]:
     """What stands between two spaces, cut after each mark; words are as they are written, folded, and with what they mean."""
     if chunk == "-":
@@ -118,20 +135,20 @@ def _split(chunk: str) -> tuple[Part, ...]:
     for piece in (*TOKEN.findall(chunk), ""):
         if piece[:1].isalnum():
             shown += _pieces(piece)
-        else:
+        elif piece or shown:
             words = tuple(map(redflag_rules.fold, shown))
             parts.append((tuple(shown), words, tuple(map(redflag_rules.concepts_of, words)), piece))
             shown = []
     return tuple(parts)
 
 
-_split_kept = lru_cache(maxsize=20_000)(_split)
+SPLIT = Memo(_split, is_kept=lambda chunk: len(chunk) <= LONGEST_KEPT)
 
 
 def _spelt_out(turn: str) -> str:
     """Staff write "mandible #" for a fracture, "bleeding ++" for much of it, dots within "k.o.", "swelling? none", and a sentence
     in each line."""
-    plain = turn if turn.isascii() else unicodedata.normalize("NFKC", UNUSUAL.sub(lambda found: WORDLESS[found[0]], turn))
+    plain = turn if turn.isascii() else unicodedata.normalize("NFKC", _without_marks(turn))
     if "?" in plain:
         plain = ANSWERED.sub(" ", plain)
     plain = QUOTE.sub(lambda found: f"{OPENING}{found[found.lastindex or 0]}{CLOSING}", plain)
@@ -140,6 +157,12 @@ def _spelt_out(turn: str) -> str:
     if TWO_DOTS.search(plain):
         plain = DOTTED.sub(r"\1\2 ", plain)
     return plain.replace("++", " severely ").replace("\n", " ; ")
+
+
+def _without_marks(turn: str) -> str:
+    for mark, word in WORDLESS.items():
+        turn = turn.replace(mark, word)
+    return turn
 
 
 def spans(groups: Sequence[int], within: range | None = None) -> Iterator[range]:
@@ -157,8 +180,9 @@ def _pieces(token: str) -> list[str]:
 
 
 def _mark(reading: Reading) -> None:
+    reading.place()
     for i in _mark_phrases(reading):
-        reading.concepts[i] &= NEVER_MASKED
+        reading.mean(i, reading.concepts[i] & NEVER_MASKED)
     _drop_names(reading)
     _drop_what_the_next_word_changes(reading)
     _split_at_conjunctions(reading)
@@ -177,7 +201,7 @@ def _mark_phrases(reading: Reading) -> set[int]:
             if concept == "mask":
                 masked.update(range(i, end + 1))
             else:
-                reading.concepts[end] |= {concept}
+                reading.mean(end, reading.concepts[end] | {concept})
                 reading.bound.update(range(i, end + (concept not in NEGATIONS)))
     return masked
 
@@ -186,9 +210,8 @@ def _drop_names(reading: Reading) -> None:
     """Frau Blut is a name, and so are both words of "señora Dolores Sangrador"; "meine Frau blutet" is none.
 
     In German every noun has a capital: of "Frau Schmidt Atemnot" only the first is a name."""
-    titles = reading.where("title")
-    german = reading.where("title_de") if titles else ()
-    for i in titles:
+    german = {*reading.where("title_de")}
+    for i in [*reading.where("title")]:
         following = i + 1
         if following == len(reading.words) or (i and "possessive" in reading.concepts[i - 1]) or _addressed(reading, i):
             continue
@@ -196,7 +219,7 @@ def _drop_names(reading: Reading) -> None:
         for k in range(following, min(following + names_at_most, len(reading.words))):
             if not reading.shown[k].istitle() or reading.clause[k] != reading.clause[following]:
                 break
-            reading.concepts[k] = frozenset()
+            reading.mean(k, frozenset())
             reading.words[k] = ""  # nor are its letters those of a sign
 
 
@@ -207,10 +230,9 @@ def _addressed(reading: Reading, i: int) -> bool:
 
 def _drop_what_the_next_word_changes(reading: Reading) -> None:
     """ "20 ibuprofen" is a number of tablets, "20 minutes" is none; "it has gone" is over, "he has gone pale" is not."""
-    is_fixed = map(CHANGEABLE.isdisjoint, reading.concepts[:-1])
-    for i in compress(range(len(reading.words)), map(operator.not_, is_fixed)):
-        following = reading.concepts[i + 1]
-        reading.concepts[i] = frozenset(name for name in reading.concepts[i] if RULES.not_before.get(name) not in following)
+    for name, changing in RULES.not_before.items():
+        for i in {*reading.where(name)}.intersection(i - 1 for i in reading.where(changing)):
+            reading.mean(i, reading.concepts[i] - {name})
 
 
 def _split_at_conjunctions(reading: Reading) -> None:

@@ -71,7 +71,7 @@ class RuleSet:
     determiners: frozenset[str]
     near_ones: frozenset[str]
     wondering: frozenset[str]
-    requests: Mapping[str, list[list[str]]]
+    requests: Mapping[str, Mapping[str, list[list[str]]]]
     not_before: Mapping[str, str]
     frames: tuple[Pattern, ...]
     signs: tuple[Pattern, ...]
@@ -169,13 +169,13 @@ def _learn(lexicon: Lexicon, concept: str, term: str) -> None:
         lexicon.exact[term].add(concept)
 
 
-def _requests(terms: str) -> Mapping[str, list[list[str]]]:
-    """By their first word the words that follow."""
-    phrases: dict[str, list[list[str]]] = defaultdict(list)
+def _requests(terms: str) -> Mapping[str, Mapping[str, list[list[str]]]]:
+    """By their first word and their second ("" where it is the only one) the words that follow."""
+    phrases: dict[str, dict[str, list[list[str]]]] = defaultdict(lambda: defaultdict(list))
     for term in map(fold, terms.split()):
-        first, *tail = term.split("_")
-        phrases[first].append(tail)
-    return dict(phrases)
+        first, second, *tail = [*term.split("_"), ""]
+        phrases[first][second].append(tail[:-1])
+    return {first: dict(tails) for first, tails in phrases.items()}
 
 
 def _rules(tiers: Mapping[str, Mapping[str, Iterable[Mapping[str, Any]]]]) -> Iterator[Pattern]:

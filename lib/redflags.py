@@ -97,7 +97,7 @@ def _add_sign(reading: Reading, sign: Pattern) -> None:
     found = {max(match) for match in matches}
     if found:
         reading.bound.update(*matches)
-        reading.places[sign.name] = sorted(found.union(reading.places[sign.name]))
+        reading.places[sign.name] = sorted(found.union(reading.where(sign.name)))
 
 
 def by_rules(reading: Reading) -> Iterator[Finding]:
