@@ -1,6 +1,6 @@
 """What forty conversations with a slow provider cost everybody else: page runs of ten other tabs, alone and beside them.
 
-    .venv/bin/python -m benchmarks.beside [--rounds 4] [--seconds 20]
+    .venv/bin/python -m benchmarks.beside [--rounds 9] [--seconds 20]
 
 A real server process, driven over Streamlit's own protocol (streamlit_load.py, see benchmarks/reruns.py). The conversations and
 their provider are a third process (benchmarks/conversing.py). The rounds alternate, so that a machine that is busy with something
@@ -31,7 +31,7 @@ THINK = (0.5, 1.5)  # seconds between two pages of one tab
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Other tabs alone and beside forty slow conversations")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
     with conversing(options.seconds) as pipe:

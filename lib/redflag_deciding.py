@@ -153,7 +153,7 @@ def _is_told_first(own: Stretch) -> bool:
 
 
 def _tells_of_somebody(own: Stretch) -> bool:
-    if "present_verb" not in own.ideas:
+    if "present_verb" not in own.ideas and RULES.telling.isdisjoint(own.reading.words[own.start:own.stop]):
         return False
     pointed_at = (redflag_muting.is_pointed_at(own.reading, i) for i in range(max(own.start, 1), own.stop))
     return not own.ideas.isdisjoint(TOLD_OF) or any(pointed_at)

@@ -130,8 +130,11 @@ def asks_for_somebody(reading: Reading, sentence: range, before: int) -> bool:
 
 
 def is_pointed_at(reading: Reading, i: int) -> bool:
-    word, before = reading.words[i], reading.words[i - 1]
-    return word in RULES.pronouns or (word in RULES.near_ones and before in RULES.determiners)
+    """ "She", "my wife", "unser 4-jähriger"."""
+    words, before = reading.words, i - 1
+    if words[before].isdecimal() and before:
+        before -= 1
+    return words[i] in RULES.pronouns or (words[i] in RULES.near_ones and words[before] in RULES.determiners)
 
 
 def _impersonal(reading: Reading, sentence: range) -> Iterator[int]:

@@ -67,6 +67,7 @@ class RuleSet:
     frames_everywhere: frozenset[str]
     question_verbs: frozenset[str]
     conditionals: frozenset[str]
+    telling: frozenset[str]
     pronouns: frozenset[str]
     determiners: frozenset[str]
     near_ones: frozenset[str]
@@ -132,6 +133,7 @@ def _load(path: Path) -> RuleSet:
         frames_everywhere=frozenset(data["frames_everywhere"].split()),
         question_verbs=frozenset(map(fold, data["question_verbs"].split())),
         conditionals=frozenset(data["conditionals"].split()),
+        telling=frozenset(map(fold, data["telling"].split())),
         pronouns=frozenset(map(fold, data["pronouns"].split())),
         determiners=frozenset(data["determiners"].split()),
         near_ones=frozenset(map(fold, data["near_ones"].split())),

@@ -237,6 +237,21 @@ def test_years_ago_are(text):
 
 
 @pytest.mark.parametrize("text", [
+    "The lady in chair 2 blacked out, could it be the new crown?", "Hola, mi madre ha tenido una convulsión. Su próxima cita es el martes.",
+    "Mi cuñado no para de sangrar, ¿será por la corona nueva?", "Meine Mutter hatte einen Krampfanfall, liegt das an der neuen Krone?",
+    "Bonjour, ma mère fait une réaction allergique, ça vient de la nouvelle couronne ?", "Unser 4-jähriger kann nicht atmen, liegt das an der neuen Krone?"])
+def test_other_verbs_tell_of_somebody_too(text):
+    assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "The kid who had a seizure here in 2019 is fine, could it be the crown?", "Mi hijo ha crecido mucho, ¿se puede desmayar con la anestesia?",
+    "Unser 4-jähriger hat Angst, kann er bei der Spritze ohnmächtig werden?"])
+def test_and_not_of_what_is_over_or_feared(text):
+    assert redflags.check(text).tier is None
+
+
+@pytest.mark.parametrize("text", [
     "Can chest pain come from a tooth, could it be a crown?", "If somebody has a broken jaw, can they come in?", "No puede venir, le duele un poco",
     "Une infection peut-elle s'étendre au cou ?", "Kann sie nach der Narkose nicht atmen, oder geht das vorbei?"])
 def test_what_might_be_is_no_danger_however_it_is_asked(text):
