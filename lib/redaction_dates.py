@@ -8,7 +8,7 @@ from lib.redaction_reading import Reading, Span
 
 _ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"]
 _MARK = r"(?: {0,2}[./\-_,·] {0,2}| {1,2}|\s?[年月日년월일]\s?)"
-_ORDINAL = r"(?:st|nd|rd|th|er|ere|o|a|\.)?"
+_ORDINAL = r"(?:st|nd|rd|th|er|ere|ro|ero|te[nrsm]?|o|a|\.)?"
 _GAP = r"[\s.,\-/']{0,3}(?:(?:de|del|of|the|den|der|le|el)[\s.]{1,2}){0,2}"
 _CUE = re.compile(r"""
     \b(?: born | birth\ ?da(?:y|te) | date\ of\ birth | d\.?o\.?b\b | nacid[oa] | nacio | nacimiento | cumpleanos
@@ -31,13 +31,14 @@ class DateFinder:
             rf"(?<!\d){day.year}{_GAP}(?:{day_and_month})(?![^\W_])",
         ]))
         numbers = rf"0?{day.day}[./\-]0?{day.month}|0?{day.month}[./\-]0?{day.day}"
-        self._without_year = re.compile(rf"(?<![^\W_])(?:{day_and_month}|{numbers})(?![^\W_]|[./\- ]{{0,3}}\d)")
+        spaced = rf"0?{day.day} 0?{day.month} {day.year % 100:02}|0?{day.month} 0?{day.day} {day.year % 100:02}"
+        self._cued = re.compile(rf"(?<![^\W_])(?:{day_and_month}|{numbers}|{spaced})(?![^\W_]|[./\- ]{{0,3}}\d)")
 
     def find(self, reading: Reading) -> list[Span]:
-        """The day without its year counts behind a word for birth only: visits have days, too."""
+        """The day without its year, and three short numbers, count behind a word for birth only: visits have days, too."""
         folded = reading.folded
         return [match.span() for match in self._full.finditer(folded)] + [
-            match.span() for match in self._without_year.finditer(folded)
+            match.span() for match in self._cued.finditer(folded)
             if _CUE.search(folded[max(0, match.start() - _REACH):match.start()])]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from lib.redaction_reading import Reading, Span
 from lib.search_words import spellings
@@ -46,7 +47,8 @@ class NameFinder:
         single = {way for parts in names for part in parts for way in _ways(part) if len(way) > 1 and way not in PARTICLES}
         if not single:
             single = {"".join(parts) for parts in names}
-        whole = [_joined(parts) for parts in [*names, *chunks] if len(parts) > 1 and max(map(len, parts)) > 1]
+        together = [*names, *chunks, *(pair for parts in names for pair in _pairs(parts))]
+        whole = [_joined(parts) for parts in together if len(parts) > 1 and max(map(len, parts)) > 1]
         unspaced = [part for part in single if _UNSPACED.search(part)]
         self._words = _words(whole, [part for part in single if part not in unspaced])
         self._unspaced = _either([*whole, *map(_joined, unspaced)]) if unspaced else None
@@ -73,6 +75,14 @@ class NameFinder:
 
 def _split(name: str) -> list[str]:
     return [part for part in re.split(r"[\s\-'.,·・()\[\]\"„“”«»/;_\0]+", name) if part][:MOST_PARTS]
+
+
+def _pairs(parts: list[str]) -> Iterator[tuple[str, str]]:
+    """ "Hanspeter" of Hans Peter Weber, "JohnSmith" of Smith, John; no two words that are words of messages, too."""
+    turned = [(parts[1], parts[0])] if len(parts) == 2 else []
+    for one, other in [*pairwise(parts), *turned]:
+        if PARTICLES.isdisjoint((one, other)) and not COMMON.issuperset((one, other)):
+            yield one, other
 
 
 def _ways(part: str) -> Iterator[str]:

@@ -95,6 +95,17 @@ def test_a_name_that_is_a_common_word_is_one_where_it_is_capitalised(name, text,
     assert named(name, text) == expected
 
 
+@pytest.mark.parametrize(("name", "text"), [
+    ("Hans Peter Weber", "Hanspeter hat Fieber"), ("Hans Peter Weber", "PeterWeber hat Fieber"), ("Anna Lena Müller", "Annalena's swollen"),
+    ("Maria José García", "Mariajosé tiene fiebre"), ("Smith, John", "JohnSmith called"), ("Jean Pierre Dupont", "jeanpierre a mal")])
+def test_two_names_written_as_one_are_replaced(name, text):
+    assert redact(text, Subject(name)).split()[0].startswith("[patient]")
+
+
+def test_words_of_messages_side_by_side_are_no_name():
+    assert redact("it may rose and the bluetooth works", Subject("Ana May Rose Blue Tooth")) == "it may rose and the bluetooth works"
+
+
 def test_placeholders_pass_a_second_time_as_they_are():
     subject = Subject("Patient Date Phone Email Id Number", date(1985, 3, 7))
     once = redact("Patient Date, 7.3.1985, x@y.de, 0301234567", subject)
@@ -107,7 +118,8 @@ def test_placeholders_pass_a_second_time_as_they_are():
 DATES = """1985-03-07|1985/03/07|1985.3.7|07/03/1985|03/07/1985|3/7/85|7/3/85|07-03-85|7.3.1985|7. 3. 1985|07 03 1985|07.03.85|1985_03_07
 19850307|07031985|7. März 1985|7. Maerz 1985|7 mrz 1985|March 7th, 1985|Mar. 7, 1985|March 7 1985|7th of March, 1985|7 Mar 85
 7-Mar-1985|7MAR1985|1985 March 7|7 mars 1985|7 de marzo de 1985|7 de mar. de 1985|7 del marzo del 1985|MARCH 7TH 1985|7.III.1985
-1985年3月7日|1985년 3월 7일|７／３／１９８５|7.\u200b3.1985|1985-03-07T00:00:00|85-03-07|March 7, '85""".replace("\n", "|").split("|")
+1985年3月7日|1985년 3월 7일|７／３／１９８５|7.\u200b3.1985|1985-03-07T00:00:00|85-03-07|March 7, '85|07 03 85|7 3 85|03 07 85
+7ten März 1985|7te März 1985|7ro de marzo de 1985|7º de marzo de 1985""".replace("\n", "|").split("|")
 
 
 @pytest.mark.parametrize("written", DATES)
