@@ -252,6 +252,27 @@ def test_and_not_of_what_is_over_or_feared(text):
 
 
 @pytest.mark.parametrize("text", [
+    "he has an allergic reaction what do we do", "choking what should we do", "code blue", "get the defib", "traed el desfibrilador",
+    "défibrillateur vite", "defi schnell"])
+def test_a_call_for_help_is_heard(text):
+    assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "me quiero matar", "je veux plus vivre", "ich mach Schluss mit meinem Leben", "cuántas pastillas hacen falta para morir",
+    "combien de comprimés pour mourir", "wieviel Paracetamol ist tödlich ich halte das nicht mehr aus",
+    "what is the lethal dose of paracetamol im done with this pain"])
+def test_who_speaks_of_dying_is_heard(text):
+    assert ("E", "self_harm") in {(found.tier, found.category) for found in redflags.check(text).findings}
+
+
+@pytest.mark.parametrize("text", [
+    "collapsed bite, wants new dentures", "will I be unconscious for the op", "husband has a phobia and says he would rather die than come in"])
+def test_words_that_only_sound_so_are_no_emergency(text):
+    assert redflags.check(text).tier is None
+
+
+@pytest.mark.parametrize("text", [
     "Can chest pain come from a tooth, could it be a crown?", "If somebody has a broken jaw, can they come in?", "No puede venir, le duele un poco",
     "Une infection peut-elle s'étendre au cou ?", "Kann sie nach der Narkose nicht atmen, oder geht das vorbei?"])
 def test_what_might_be_is_no_danger_however_it_is_asked(text):
