@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain, compress, pairwise
 
 from lib import redflag_hearing, redflag_muting, redflag_reading
-from lib.redflag_muting import BORN, NEGATION_REACH
+from lib.redflag_muting import BODY, BORN, NEGATION_REACH
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, RULES, Pattern
 
@@ -26,6 +26,9 @@ LONGEST_QUESTION, BARE = 12, 3
 # Words, besides those of requests: what is told at length is the classifier's. A danger told of somebody may take two more, and
 # three where the message begins with it.
 LONGEST, LONGEST_TOLD, LONGEST_OPENING, LONGEST_HERE = 12, 14, 15, 25
+SHORTEST_REQUEST = 3
+ARTICLES = frozenset(("the", "el", "la", "l", "le", "der", "die", "den", "dem"))
+LINKING = RULES.conditionals | {"that", "que", "dass", "when", "quand", "cuando", "wenn", "and", "y", "et", "und"}
 GREETING = 2  # words that may stand before such a beginning
 # One word that needs a dentist today ("swollen"), said of nobody now: in more words than these half are about something else.
 LONGEST_BARE = 9
@@ -208,7 +211,7 @@ def _around(stretches: Iterable[Stretch]) -> dict[int, set[str]]:
 
 def _stretches(reading: Reading) -> Iterator[Stretch]:
     requests = _requests(reading)
-    starts = sorted(requests.union(span.start for span in redflag_reading.spans(reading.clause)))
+    starts = sorted(requests.union(_goings_on(reading, requests), (span.start for span in redflag_reading.spans(reading.clause))))
     for start, stop in pairwise((*starts, len(reading.words))):
         yield Stretch(reading, start, stop, start in requests)
 
@@ -235,6 +238,26 @@ def _is_age(reading: Reading, i: int) -> bool:
 def _is_birth(reading: Reading, i: int) -> bool:
     """The year of a birth ("Jahrgang 2015") is not long ago."""
     return not BORN.isdisjoint(reading.words[max(0, i - 3):i])
+
+
+def _goings_on(reading: Reading, requests: Iterable[int]) -> Iterator[int]:
+    """Where somebody is told of behind a request, without any punctuation: "are you open | my husband has chest pain"."""
+    first = {reading.clause[start]: start for start in sorted(requests, reverse=True)}
+    for clause, start in first.items():
+        behind = range(start + SHORTEST_REQUEST, bisect_right(reading.clause, clause) - 1)
+        yield from (i for i in behind if reading.words[i - 1] not in LINKING and _is_told_of(reading, i))
+
+
+def _is_told_of(reading: Reading, i: int) -> bool:
+    """ "My husband has", "ma mâchoire est", "tengo"."""
+    words = reading.words
+    if words[i] == "tengo":
+        return True
+    if words[i] not in RULES.determiners or i + 2 >= len(words):
+        return False
+    is_mine = words[i] not in ARTICLES and not BODY.isdisjoint(reading.concepts[i + 1])
+    tells = "present_verb" in reading.concepts[i + 2] or words[i + 2] in RULES.telling
+    return tells and (is_mine or words[i + 1] in RULES.near_ones)
 
 
 def _requests(reading: Reading) -> set[int]:

@@ -273,6 +273,21 @@ def test_words_that_only_sound_so_are_no_emergency(text):
 
 
 @pytest.mark.parametrize("text", [
+    "are you open my husband has chest pain", "are you open today my jaw is broken", "what are your prices my throat is closing",
+    "was kostet ein notfall mein kiefer ist gebrochen", "cuanto cuesta una urgencia tengo la mandibula rota",
+    "combien coûte une urgence ma mâchoire est cassée"])
+def test_a_danger_behind_a_request_is_heard_without_any_punctuation(text):
+    assert redflags.check(text).tier == "E"
+
+
+@pytest.mark.parametrize("text", [
+    "what do you charge if my jaw is broken", "do you see people when the patient has a broken jaw",
+    "can you tell me whether my jaw is broken on the x-ray", "what do i do my husband has a cleaning tomorrow"])
+def test_and_a_case_in_a_request_is_none(text):
+    assert redflags.check(text).tier is None
+
+
+@pytest.mark.parametrize("text", [
     "Can chest pain come from a tooth, could it be a crown?", "If somebody has a broken jaw, can they come in?", "No puede venir, le duele un poco",
     "Une infection peut-elle s'étendre au cou ?", "Kann sie nach der Narkose nicht atmen, oder geht das vorbei?"])
 def test_what_might_be_is_no_danger_however_it_is_asked(text):
