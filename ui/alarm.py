@@ -9,7 +9,7 @@ from lib.emergencies import Emergency
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
-from ui import guard, kept, state, widgets
+from ui import guard, kept, state, thread_tools, widgets
 from ui.markdown import escape
 
 
@@ -22,16 +22,22 @@ def card(text: str, raised: Emergency | None, identity: Identity) -> None:
         elif raised and auth.may(identity, "emergencies.read"):
             with st.container(horizontal=True):
                 acknowledge_button(raised.id)
-                if raised.user_id == identity.user_id:
-                    st.button(_("General question, not a patient now"), key=f"general_{raised.id}", on_click=_declare_general,
-                              args=(raised.id,), help=_("Recorded in your name; the question is then answered."))
+                general = raised.user_id == identity.user_id and st.button(
+                    _("General question, not a patient now"), key=f"general_{raised.id}",
+                    help=_("Recorded in your name; the question is then answered."))
+            if general and _declare_general(raised.id):
+                state.first_page(thread_tools.place(raised.patient_id))
+                st.rerun()
 
 
-def _declare_general(emergency_id: UUID) -> None:
+def _declare_general(emergency_id: UUID) -> bool:
+    """False: it stays without an answer, and the card says why."""
     try:
         workflows.declare_general(guard.act("emergencies.read"), emergency_id)
     except AppError as error:
-        state.refuse(str(error))
+        st.error(escape(str(error)), icon=":material/info:")
+        return False
+    return True
 
 
 def acknowledge_button(emergency_id: UUID) -> None:

@@ -11,16 +11,16 @@ from lib.chats import Message
 from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
-from ui import clipboard, guard, kept, state
+from ui import clipboard, guard, kept, state, thread_tools
 from ui.markdown import escape
 
 
 def offer(message: Message, identity: Identity, name: str, *, again: bool) -> None:
     """One menu below each finished answer; an emergency has its own buttons, and here only what was
-    sent before a provider saw it."""
-    if message.running:
+    sent before a provider saw it, and another answer once it was stated to be a general question."""
+    options = {} if message.running else _options(message, identity, again)
+    if not options:
         return
-    options = _options(message, identity, again)
     chosen = st.menu_button(_("More"), list(options), key=f"act_{message.id}", icon=_icon(message), type="tertiary",
                             format_func=lambda name: options.get(name, name))
     if chosen == "copy":
@@ -37,21 +37,24 @@ def _icon(message: Message) -> str:
 def _options(message: Message, identity: Identity, again: bool) -> dict[str, str]:
     left = message.metadata.get("route") == "provider" and message.metadata.get("left", True)
     sent = {"sent": _(":material/outgoing_mail: What was sent …")} if left else {}
+    another = {"again": _(":material/refresh: Another answer")} if again else {}
     if message.metadata.get("emergency"):
-        return sent
+        return another | sent
     offered = {
-        "again": _(":material/refresh: Another answer") if again else "",
         "good": _(":material/thumb_up: Helpful"),
         "bad": _(":material/thumb_down: Not helpful …"),
         "copy": _(":material/content_copy: Copy"),
         "notes": _(":material/note_add: Save to notes")
         if message.patient_id and auth.may(identity, "patients.notes") else "",
     }
-    return {name: label for name, label in offered.items() if label} | sent
+    return another | {name: label for name, label in offered.items() if label} | sent
 
 
 def _again(message: Message) -> None:
-    _attempt(lambda: workflows.ask_again(guard.require(_permission(message)), message.id), "")
+    def ask() -> None:
+        workflows.ask_again(guard.require(_permission(message)), message.id)
+        state.first_page(thread_tools.place(message.patient_id))  # where the new answer is
+    _attempt(ask, "")
 
 
 def _good(message: Message) -> None:

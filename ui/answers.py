@@ -15,14 +15,15 @@ from lib.identity import Identity
 from lib.texts import _
 from ui import alarm, markdown, widgets
 from ui.markdown import escape
+from ui.today_cards import shorten
 
 ASKED, ANSWERED = ":material/person:", ":material/dentistry:"
 
 
 def show(message: Message, identity: Identity, raised: Emergency | None = None, name: str = "",
-         below: Callable[[], None] = lambda: None) -> None:
+         below: Callable[[], None] = lambda: None, asked: str = "") -> None:
     """Few elements for each message: a thread is redrawn on every rerun. `name`: the patient's. `below`: what else an answer
-    offers."""
+    offers. `asked`: its question, where that does not stand directly above it."""
     if message.role == "user":
         with st.chat_message("user", avatar=ASKED):
             when = widgets.moment(message.created_at, identity)
@@ -30,15 +31,23 @@ def show(message: Message, identity: Identity, raised: Emergency | None = None, 
                     f"<div class='typed' dir='auto'>{html.escape(message.content)}</div>")
     elif message.metadata.get("emergency"):
         with st.chat_message("assistant", avatar=":material/emergency:"):
+            _answers_to(asked)
             alarm.card(message.content, raised, identity)
             if message.metadata.get("route") == "provider":  # which saw the danger, so it was asked, and paid
                 st.markdown(_footnote(message, identity))
-                below()
+            below()
     else:
         with st.chat_message("assistant", avatar=ANSWERED):
+            _answers_to(asked)
             content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content
             st.markdown(f"{text(content, name)}\n\n{_footnote(message, identity)}")
             below()
+
+
+def _answers_to(asked: str) -> None:
+    if asked:
+        question = f"<bdi>“{html.escape(shorten(asked, 70))}”</bdi>"
+        st.html(f"<p class='asked'>{_('To: {question}').format(question=question)}</p>")
 
 
 def text(content: str, name: str) -> str:

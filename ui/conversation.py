@@ -1,7 +1,7 @@
 """A thread on the screen: its messages, the box to ask in, and whom it is about."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
@@ -83,7 +83,8 @@ def ask_box(patient: Patient | None) -> None:
                   on_submit=_ask, args=(patient_id, box))
 
 
-def _ask(patient_id: UUID | None, box: str) -> None:
+def _ask(patient_id: UUID | None, box: str, *, typed: bool = True) -> None:
+    """`typed`: not a suggestion, which leaves what is in the box, and its draft, as they are."""
     text = state.shown(box)
     if not text:
         return
@@ -93,12 +94,13 @@ def _ask(patient_id: UUID | None, box: str) -> None:
         state.first_page(_place(patient_id))
     except AppError as error:
         refusal = str(error)
-    if refusal:
-        state.refuse(refusal)
+    if not refusal:
+        question_draft.discard(identity, patient_id, text)
+        return
+    state.refuse(refusal)
+    if typed:
         state.show(box, text)
         question_draft.keep(identity, patient_id, text)
-    else:
-        question_draft.discard(identity, patient_id, text)
 
 
 def suggest(patient_id: UUID | None, asked: Sequence[str] = ()) -> None:
@@ -111,7 +113,7 @@ def suggest(patient_id: UUID | None, asked: Sequence[str] = ()) -> None:
 
 
 def _ask_suggested(patient_id: UUID | None, key: str) -> None:
-    _ask(patient_id, key)
+    _ask(patient_id, key, typed=False)
     state.show(key, None)
 
 
@@ -128,21 +130,34 @@ def _suggestions(patient_id: UUID | None) -> list[str]:
 
 @dataclass(frozen=True)
 class Reading:
-    """A page of a thread, for one run. `running`: the answers that stand below it, where they are being written."""
+    """A page of a thread, for one run. `running`: the answers that stand below it, where they are being written. `asked`: the
+    question of each answer that stands apart from it, by the answer."""
 
     page: Page[Message]
     alarms: dict[UUID, Emergency]
     provider_on: bool
+    asked: dict[UUID, str] = field(default_factory=dict)
 
     @property
     def running(self) -> list[Message]:
         return [message for message in reversed(self.page.rows) if message.running]
 
+    def raised(self, message: Message) -> Emergency | None:
+        return self.alarms.get(message.question_id) if message.question_id else None
+
+    def again(self, message: Message) -> bool:
+        """Another answer may differ from this one; or there is none yet, to what was stated to be a general question."""
+        if not message.metadata.get("emergency"):
+            return self.provider_on or message.status != "ok"
+        raised = self.raised(message)
+        later = [row for row in self.page.rows if row.question_id == message.question_id and row.id > message.id]
+        return bool(raised and raised.general and not later)
+
 
 def read(scope: Scope, patient_id: UUID | None, thread_id: UUID) -> Reading:
     page = chats.history(scope, thread_id, before=state.cursor(_place(patient_id)))
     alarms = emergencies.of_questions(scope, thread_id, _alarming(page.rows))
-    return Reading(page, alarms, assistant_settings.get(scope).provider_on)
+    return Reading(page, alarms, assistant_settings.get(scope).provider_on, _asked(scope, thread_id, page.rows))
 
 
 def history(patient_id: UUID | None, thread_id: UUID, identity: Identity, reading: Reading, name: str = "") -> None:
@@ -156,16 +171,15 @@ def _history(patient_id: UUID | None, thread_id: UUID, running: Sequence[UUID],
              handed: list[tuple[Identity, Reading, str]]) -> None:
     identity, reading, name = handed.pop() if handed else _read_anew(patient_id, thread_id)
     if {message.id for message in reading.running} - set(running):
-        st.rerun()  # a button in here began another answer, which the page follows
+        st.rerun()  # somebody began another answer meanwhile, which the page follows
     page, place = reading.page, _place(patient_id)
     if page.more:
         st.button(_("Show earlier"), icon=":material/expand_less:", type="tertiary", key="earlier",
                   on_click=state.turn_page, args=(place, page.rows[-1].id))
     for message in reversed(page.rows):
         if message.id not in running:
-            raised = reading.alarms.get(message.question_id) if message.question_id else None
-            again = reading.provider_on or message.status != "ok"
-            answers.show(message, identity, raised, name, partial(answer_actions.offer, message, identity, name, again=again))
+            offer = partial(answer_actions.offer, message, identity, name, again=reading.again(message))
+            answers.show(message, identity, reading.raised(message), name, offer, reading.asked.get(message.id, ""))
     for _running in running:  # the answer below takes a place of this page, so what stood last in it would stay there, greyed
         st.empty()
     if state.cursor(place):
@@ -182,6 +196,30 @@ def _read_anew(patient_id: UUID | None, thread_id: UUID) -> tuple[Identity, Read
 
 def _place(patient_id: UUID | None) -> str:
     return thread_tools.place(patient_id)
+
+
+def _asked(scope: Scope, thread_id: UUID, messages: Sequence[Message]) -> dict[UUID, str]:
+    here = {message.id: message.content for message in messages}
+    return {answer_id: here.get(question_id) or _asked_earlier(scope, thread_id, question_id)
+            for answer_id, question_id in _apart(messages).items()}
+
+
+def _asked_earlier(scope: Scope, thread_id: UUID, question_id: UUID) -> str:
+    """From the page it is on; "" for one that is archived."""
+    last = chats.history(scope, thread_id, before=UUID(int=question_id.int + 1), limit=1).rows
+    return next((message.content for message in last if message.id == question_id), "")
+
+
+def _apart(messages: Sequence[Message]) -> dict[UUID, UUID]:
+    """The answers that would be taken for one to what stands above them, each with its question."""
+    apart: dict[UUID, UUID] = {}
+    above = None
+    for message in reversed(messages):
+        if message.question_id is None:
+            above = message.id
+        elif message.question_id != above:
+            apart[message.id], above = message.question_id, None
+    return apart
 
 
 def _alarming(messages: Sequence[Message]) -> list[UUID]:

@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from lib import advice, answers, auth, chats, db, drafts, team, workers, workflows
+from lib import advice, answers, auth, chats, db, drafts, rate_limits, team, workers, workflows
 from lib.calls import Call, Ending
 from lib.db import Page
-from lib.errors import Invalid
+from lib.errors import Invalid, TooMany
 from lib.events import FREE, Done
 from lib.settings import ROOT
 from tests.lib.asking import settled
@@ -173,6 +173,58 @@ def test_an_emergency_shows_the_card_and_is_acknowledged_by_name(alice, pat, vis
     assert "Acknowledged by Alice Adams" in words(visit(alice, pat))
 
 
+def press(at, label):
+    next(button for button in at.button if button.label == label).click()
+    return at.run()
+
+
+def used_up(monkeypatch):
+    """The limit of questions is reached."""
+    def spend(kind, _who):
+        if kind == "chats":
+            raise TooMany(60, "chats")
+    monkeypatch.setattr(rate_limits, "spend", spend)
+
+
+def menus(at) -> list[str]:
+    """What each answer on the screen offers."""
+    return [" ".join(menu.proto.options) for menu in at.get("menu_button")]
+
+
+def test_an_emergency_stated_to_be_general_says_where_one_clicked_why_it_gets_no_answer(alice, pat, visit):
+    at = send(visit(alice, pat), "He can't breathe. " + "x" * 4001)
+    at = press(at, "General question, not a patient now")
+    assert not at.exception
+    assert "4,000 characters" in at.chat_message[1].error[0].value
+
+
+def test_an_emergency_stated_to_be_general_and_not_answered_offers_another_answer(alice, pat, visit, monkeypatch):
+    at = send(visit(alice, pat), "He can't breathe and his tongue is swollen")
+    assert menus(at) == []
+    with monkeypatch.context() as limited:
+        used_up(limited)
+        press(at, "General question, not a patient now")
+    at = visit(alice, pat)
+    assert "Stated by Alice Adams" in words(at)
+    assert ["Another answer" in menu for menu in menus(at)] == [True]
+    at = choose(at, "again", monkeypatch)
+    assert len(at.chat_message) == 3
+    assert not [menu for menu in menus(at) if "Another answer" in menu]  # the built-in one would be the same again
+
+
+def choose(at, action, monkeypatch, which=0):
+    """From the menu of the answer that stands there as number `which`."""
+    with monkeypatch.context() as once:
+        drawn = []
+
+        def menu(label, *_rest, **_more):
+            drawn.append(label)
+            return action if len(drawn) == which + 1 else None
+        once.setattr(st, "menu_button", menu)
+        try_again = at.run()
+    return try_again.run()
+
+
 def test_a_question_that_is_too_long_stays_in_the_box_and_says_why(alice, visit):
     at = send(visit(alice), "x" * 4001)
     assert "4,001" in " ".join(error.value for error in at.error)
@@ -199,6 +251,39 @@ def test_older_messages_are_one_click_away(alice, visit):
     assert "Which planet number 0?" in questions(at)
     next(button for button in at.button if button.label == "Show later").click()
     assert "Which planet number 6?" in questions(at.run())
+
+
+def test_another_answer_on_an_earlier_page_leads_to_the_page_where_it_is(alice, visit, monkeypatch):
+    for n in range(7):
+        settled(workflows.ask(alice, None, f"Which planet number {n}?"))
+    at = press(visit(alice), "Show earlier")
+    assert "Which planet number 0?" in questions(at)
+    monkeypatch.setattr(conversation.Reading, "again", lambda *_: True)
+    at = choose(at, "again", monkeypatch)
+    assert "Which planet number 6?" in questions(at)
+    assert "attempt 2" in words(at)
+
+
+def test_an_answer_that_stands_apart_from_its_question_names_it(alice, pat, visit):
+    first = settled(workflows.ask(alice, pat, f"What is a filling? {EVIL}"))
+    settled(workflows.ask(alice, pat, "What is a root canal?"))
+    assert "To: " not in words(visit(alice, pat))
+    settled(workflows.ask_again(alice, first.answer_id))
+    at = visit(alice, pat)
+    named = [element.proto.body for element in at.get("html") if "To: " in element.proto.body]
+    assert len(named) == 1
+    assert "What is a filling?" in named[0]
+    assert "<img" not in named[0]
+    assert named[0] in [element.proto.body for element in at.chat_message[-1].get("html")]
+
+
+def test_a_question_on_an_earlier_page_is_named_as_well(alice, visit):
+    asked = [settled(workflows.ask(alice, None, f"Which planet number {n}?")) for n in range(6)]
+    settled(workflows.ask_again(alice, asked[0].answer_id))
+    shown = words(visit(alice))
+    assert "“Which planet number 0?”" in shown  # the last answer's
+    assert "“Which planet number 1?”" in shown  # the first answer's, whose question is the last of the page before
+    assert shown.count("To: ") == 2
 
 
 def test_what_a_crash_left_open_says_so(alice, owner, visit):
@@ -355,6 +440,16 @@ def test_questions_are_suggested_and_one_that_was_asked_no_more(alice, visit):
     assert suggested(at) == [offered[0], *offered[2:]]
     at.pills[0].set_value(offered[0]).run()
     assert offered[0] in questions(at)
+
+
+def test_a_suggestion_that_was_refused_leaves_what_is_typed_in_the_box(visit, alice, pat, monkeypatch):
+    leave(alice, pat, "Does ibuprofen")
+    at = visit(alice, pat)
+    used_up(monkeypatch)
+    at.pills[0].set_value(suggested(at)[0]).run()
+    assert at.error
+    with db.scope(alice) as scope:
+        assert drafts.load_texts(scope, [f"question:{pat}"])[f"question:{pat}"].text == "Does ibuprofen"
 
 
 def suggested(at) -> list[str]:
