@@ -1,5 +1,6 @@
 """A whole thread as a text that a person reads: who asked what and when, what was answered, from where, and how it ended."""
 
+import re
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,8 @@ from lib.texts import _
 BATCH = 200
 PLACEHOLDER = redaction.PLACEHOLDERS["name"]  # what a provider knew of the name
 FETCHING = str.maketrans({mark: "\\" + mark for mark in "\\[<"})
+# What would begin a heading of its own, underline one, or swallow those that follow, in a list or a quotation too.
+FORGING = re.compile(r"^(?:[ \t>]*(?=(?:=+|-+)[ \t]*$)|[ \t>*+\-.)\d]*(?=#|```|~~~))", re.MULTILINE)
 
 
 def export(scope: Scope, patient_id: UUID | None) -> str:
@@ -42,12 +45,19 @@ def _entry(scope: Scope, message: Message, name: str) -> str:
     identity = scope.identity
     when = format_datetime(message.created_at, "d MMM y, HH:mm", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
     if message.role == "user":
-        return f"## {_line(message.asked_by)}, {when}\n\n{_inert(message.content)}"
+        return f"## {_line(message.asked_by)}, {when}\n\n{_content(message.content)}"
     facts = message.metadata
-    parts = [facts.get("route"), facts.get("model"), facts.get("title"), message.status if message.status != "ok" else None]
+    attempt = _("attempt {n}").format(n=message.attempt) if message.attempt > 1 else None
+    ended = message.status if message.status != "ok" else None
+    parts = [facts.get("route"), facts.get("model"), facts.get("title"), attempt, ended]
     content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content
-    content = _inert(content.replace(PLACEHOLDER, name or PLACEHOLDER))
+    content = _content(content.replace(PLACEHOLDER, name or PLACEHOLDER))
     return f"## {_('Assistant')}, {when} ({', '.join(_line(str(part)) for part in parts if part)})\n\n{content}"
+
+
+def _content(markdown: str) -> str:
+    """Lines that can't pass for an entry: only this file says who wrote what."""
+    return FORGING.sub(r"\g<0>\\", "\n".join(_inert(markdown).splitlines()))
 
 
 def _inert(markdown: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 JOINER = "\u2060"  # takes no room and is no letter
 SPECIAL = str.maketrans({letter: "\\" + letter for letter in "\\`*_{}[]()<>#+-.!|~:$&\"'"})
-FETCHING = str.maketrans({letter: "\\" + letter for letter in "[]<>$`~"})
+FETCHING = str.maketrans({letter: "\\" + letter for letter in "\\[]<>$`~&"})
 # Streamlit looks for these after Markdown has taken the backslashes away: bare addresses, icons, dashes and arrows.
 LATE = re.compile(r"""(://|www\.|@|:(?=material|streamlit)|[-<>=!~](?=[-<>=~]))""", re.IGNORECASE)
 

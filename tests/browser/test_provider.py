@@ -20,7 +20,8 @@ from tests.lib.test_assistant import switch
 QUESTION = "Which planet has the most moons?"
 HOSTILE = ("Look: ![pixel](https://evil.example/p.png) <img src=https://evil.example/i.png> [click](https://evil.example/l) "
            "www.evil.example https://evil.example/bare <script>fetch('https://evil.example/s')</script> $$\\href{https://evil.example}{x}$$ "
-           ":material/evil: ![](data:image/png;base64,AAAA) <style>@import 'https://evil.example/c.css'</style> [1]")
+           ":material/evil: ![](data:image/png;base64,AAAA) <style>@import 'https://evil.example/c.css'</style> "
+           "\\[Open your record\\](//evil.example/login) https:&#47;/evil.example/entity [1]")
 
 
 @pytest.fixture(scope="module")
