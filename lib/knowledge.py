@@ -66,9 +66,16 @@ def _nearest(question: str, index: Index[Article], own: Sequence[T], weigh: Weig
     of_the_clinic, general = _own(question, private), _general(question, index, weigh)
     if of_the_clinic and (general is None or of_the_clinic.sure >= general.sure - NEARLY):
         return of_the_clinic.article
+    if general and general.article.slug == COSTS and (prices := _price_list(question, private)):
+        return prices
     if called := private.called(question) or index.called(question):
         return called
     return general.article if general else private.mentioned(question) or index.mentioned(question)
+
+
+def _price_list(question: str, index: Index[T]) -> T | None:
+    """Of the clinic, whatever treatments it names: it knows what they cost there, the built-in article does not."""
+    return index.on(PRICE) if PRICE in index.read(question) else None
 
 
 def _own(question: str, index: Index[T]) -> Match[T] | None:

@@ -6,7 +6,7 @@ inflected, mistyped or translated. Words that few articles are named for weigh m
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler
 
-from lib.question_words import ASKING, ELSEWHERE, EVERYDAY, IDLE, SAME, WELL_KNOWN, WORD, fold, split, stems
+from lib.question_words import ASKING, ELSEWHERE, EVERYDAY, IDLE, IDLE_IN_OWN, SAME, WELL_KNOWN, WORD, fold, split, stems
 
 MOST_WORDS = 40  # a longer story has many matters
 TYPO_LENGTH = 5  # of the word that was meant
@@ -101,7 +101,8 @@ class Index(Generic[T]):
     """Articles made ready to be ranked: the `general` ones, or the few of one clinic, whose words weigh what they weigh there."""
 
     def __init__(self, articles: Iterable[T], general: "Index[Any] | None" = None) -> None:
-        self.entries = [_entry(article) for article in articles]
+        self.silent = IDLE if general is None else IDLE_IN_OWN
+        self.entries = [_entry(article, self.silent) for article in articles]
         self.named = frozenset[str]().union(*(entry.named for entry in self.entries))
         self.weights: Mapping[str, float] = _weights(self.entries) if general is None else {
             word: weight for word, weight in general.weights.items() if word in general.named}
@@ -111,7 +112,7 @@ class Index(Generic[T]):
         self.spelt = sorted({fold(word) for words in self.spellings.values() for word in words if len(word) >= TYPO_LENGTH})
         self.written = frozenset(self.spelt)
         self.names = {" ".join(split(name)): entry.article for entry in self.entries for name in _names(entry.article)}
-        self.idle = {name: article for name, article in self.names.items() if IDLE.issuperset(name.split())}
+        self.idle = {name: article for name, article in self.names.items() if self.silent.issuperset(name.split())}
 
     def read(self, question: str) -> list[str]:
         """The stem of every word, mistyped ones put right, and "" in the place of those that say nothing of the matter."""
@@ -129,6 +130,10 @@ class Index(Generic[T]):
         """The article whose title or other name the question is, but for a letter or two."""
         near = process.extractOne(" ".join(split(question)), self.names.keys(), scorer=fuzz.ratio, score_cutoff=SAME_NAME)
         return self.names[near[0]] if near else None
+
+    def on(self, word: str) -> T | None:
+        """The article with a name that says this and no more: a price list is on all prices."""
+        return next((entry.article for entry in self.entries if frozenset([word]) in entry.names), None)
 
     def mentioned(self, question: str) -> T | None:
         """The article with a name in the question that has no word of its own: "what to bring"."""
@@ -151,7 +156,7 @@ class Index(Generic[T]):
         return joined
 
     def _read(self, word: str) -> tuple[str, ...]:
-        if word in IDLE or len(word) == 1 or word.isdecimal():
+        if word in self.silent or len(word) == 1 or word.isdecimal():
             return ("",)
         read = stems(word)
         if len(word) < SHORTEST_TYPED or not self.known.isdisjoint(read) or not WELL_KNOWN.isdisjoint(read):
@@ -185,19 +190,20 @@ class Index(Generic[T]):
         return self.weights.get(word, STRANGE)
 
 
-def _entry(article: T) -> _Entry[T]:
+def _entry(article: T, silent: Collection[str]) -> _Entry[T]:
     names: dict[frozenset[str], float] = {}
     for name in _names(article):
-        stemmed = frozenset(_words(name))
+        stemmed = frozenset(_words(name, silent))
         whole = name == article.title or ASKING.isdisjoint(split(name))
         if whole or len(stemmed) > 1 or not stemmed <= EVERYDAY:
             names[stemmed] = max(names.get(stemmed, 0), 1 if whole else SHORTENED)
-    named = frozenset(_words(" ".join(_names(article))))
-    return _Entry(article, frozenset(_words(article.title)), names, named, frozenset(_words(" ".join(_keywords(article)))))
+    title, named = (frozenset(_words(text, silent)) for text in (article.title, " ".join(_names(article))))
+    return _Entry(article, title, names, named, frozenset(_words(" ".join(_keywords(article)))))
 
 
-def _words(text: str) -> list[str]:
-    return [stemmed for word in split(text) if word not in IDLE and len(word) > 1 for stemmed in _stems(word)]
+def _words(text: str, silent: Collection[str] = IDLE) -> list[str]:
+    words = [word for word in split(text) if word not in silent and len(word) > 1 and not word.isdecimal()]
+    return [stemmed for word in words for stemmed in _stems(word)]
 
 
 def _names(article: Listed) -> list[str]:

@@ -269,6 +269,47 @@ def test_where_the_clinic_says_nothing_the_built_in_article_stays(question, slug
     assert knowledge.look_up(question, ARTICLES, (HOURS, PRICES)).slug == slug
 
 
+PRICE_LISTS = ["Price list", "Price list 2026", "Fee schedule", "Preisliste", "Unsere Preise", "Lista de precios", "Tarifs du cabinet"]
+
+
+@pytest.mark.parametrize("question", ["what does a crown cost", "was kostet eine krone", "cuanto cuesta una corona", "combien coûte un implant",
+                                      "how much do you charge"])
+@pytest.mark.parametrize("title", PRICE_LISTS)
+def test_the_clinics_price_list_is_asked_for_every_price(title, question):
+    own = OwnArticle(title, body="Ask at the desk.")
+    assert knowledge.look_up(question, ARTICLES, (HOURS, own)) == own
+
+
+@pytest.mark.parametrize(("question", "slug"), [("does a crown hurt", "crowns"), ("how long do implants last", "implants"), ("price of gold", None)])
+@pytest.mark.parametrize("title", PRICE_LISTS)
+def test_a_price_list_answers_nothing_but_prices(title, question, slug):
+    found = knowledge.look_up(question, ARTICLES, (OwnArticle(title, body="Ask at the desk."),))
+    assert (found.slug if found else None) == slug
+
+
+def test_the_price_of_one_treatment_is_no_answer_to_that_of_another():
+    own = OwnArticle("Whitening prices", body="From 200.")
+    assert knowledge.look_up("what does a crown cost", ARTICLES, (own,)).slug == "costs"
+    assert knowledge.look_up("what does whitening cost", ARTICLES, (own,)) == own
+
+
+@pytest.mark.parametrize(("title", "question"), [
+    ("Refund policy", "refund"), ("Refund policy", "do you give refunds"), ("Cancellation policy", "cancellation fee"),
+    ("Cancellation policy", "can i cancel"), ("Cancellation policy", "how do i cancel an appointment"), ("Payment methods", "payment"),
+    ("Payment methods", "how can I pay"), ("Opening hours", "what are your hours"), ("Opening hours", "what time do you close"),
+    ("Privacy policy", "privacy"), ("Insurance list", "do you take my insurance"),
+])
+def test_a_clinics_rules_are_found_without_the_word_for_a_rule(title, question):
+    own = OwnArticle(title, body="An appointment that is cancelled late costs 40.")
+    assert knowledge.look_up(question, ARTICLES, (own,)) == own
+
+
+def test_a_cancellation_policy_is_about_the_clinics_appointments_only():
+    own = OwnArticle("Cancellation policy", body="An appointment that is cancelled late costs 40.")
+    assert knowledge.look_up("how do I cancel a hotel", ARTICLES, (own,)) is None
+    assert knowledge.look_up("how do I make an appointment", ARTICLES, (own,)).slug == "appointments"
+
+
 def test_the_clinics_own_article_is_no_answer_to_everything():
     assert knowledge.look_up("what is the capital of France", ARTICLES, OWN) is None
     assert knowledge.look_up("price of gold", ARTICLES, OWN) is None
