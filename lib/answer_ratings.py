@@ -26,3 +26,14 @@ def rate(scope: Scope, answer_id: UUID, *, helpful: bool, reason: str = "") -> N
         """, message_id=answer_id, me=scope.identity.user_id, helpful=helpful, reason=reason)
     audit.record(scope, "rate", "chat_message", answer_id, patient_id=answer.patient_id,
                  fields=["helpful", "reason"] if reason else ["helpful"])
+
+
+def my_reason(scope: Scope, answer_id: UUID) -> str:
+    """What this member said of the answer before; "" for nothing."""
+    return scope.value("""
+        select reason
+        from answer_ratings
+        where clinic_id = :clinic_id
+          and message_id = :message_id
+          and user_id = :me
+        """, message_id=answer_id, me=scope.identity.user_id) or ""

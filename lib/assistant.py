@@ -31,7 +31,6 @@ from lib import (
     patients,
     prices,
     prompts,
-    providers,
     redaction_articles,
     settings,
     workers,
@@ -212,8 +211,10 @@ def _cache_key(question: Question, consultation: Consultation) -> bytes | None:
 
 
 def _price(scope: Scope, decided: AssistantSettings) -> Price | None:
-    """Without unsealing a key: a price needs an address and a model."""
-    provider = Provider(decided.base_url, "", decided.model) if decided.base_url and decided.model else providers.installed()
+    """Without unsealing a key: a price needs an address and a model. None where the assistant's own service is asked: whom it
+    asks is known when it has answered."""
+    own = Provider(decided.base_url, "", decided.model) if decided.base_url and decided.model else None
+    provider = own or assistant_settings.installed()
     return prices.find(scope, provider.name, provider.model, budgets.day_of(scope)) if provider else None
 
 

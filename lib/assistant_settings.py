@@ -1,5 +1,6 @@
 """What an owner decided about the assistant: whether anything leaves the clinic, to whom, and for how much a day."""
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from lib.providers import Provider
 from lib.texts import _
 
 FIELDS = ("provider_on", "baa_on_file", "base_url", "model", "api_key", "daily_budget_usd")
+KEY = re.compile(r"[!-~]+")  # what an HTTP header can carry, without blanks
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ def provider(decided: AssistantSettings) -> Provider | None:
     read any more."""
     if decided.base_url and decided.api_key and decided.model:
         return Provider(decided.base_url, vault.unseal(decided.api_key), decided.model)
+    return installed()
+
+
+def installed() -> Provider | None:
+    """Who is asked for a clinic without a provider of its own; None: the assistant's own service, or nobody."""
     return None if settings.get().ai_service_url else providers.installed()
 
 
@@ -98,10 +105,11 @@ def _own(wanted: AssistantSettings, before: AssistantSettings) -> AssistantSetti
     addresses.check(wanted.base_url or "")
     if not wanted.model or len(wanted.model) > 200:
         raise Invalid(_("Name the model, such as {example}.").format(example=providers.MODEL))
-    if wanted.api_key and not wanted.api_key.strip().isascii():
+    key = (wanted.api_key or "").strip()
+    if key and not KEY.fullmatch(key):
         raise Invalid(_("A key has plain letters and digits only. Copy it again from your account there."))
-    if wanted.api_key and wanted.api_key != before.api_key:
-        return replace(wanted, api_key=vault.seal(wanted.api_key.strip()))
+    if key and key != before.api_key:
+        return replace(wanted, api_key=vault.seal(key))
     if not before.api_key or before.base_url != wanted.base_url:
         raise Invalid(_("Enter the key for this address."))
     return replace(wanted, api_key=before.api_key)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from lib import backup, db, disks, jobs, migrations, providers, remote, settings, startup
+from lib import backup, breakers, db, disks, jobs, migrations, providers, remote, settings, startup
 from lib.errors import AppError
 
 OK = "ok"
@@ -75,7 +75,7 @@ def disk(folders: list[Path]) -> str:
 def provider() -> str:
     """Of the installation, not of a clinic: after five failures in a row it is left alone for half a minute at a time."""
     offered = providers.installed()
-    return "does not answer" if offered and providers.is_resting(providers.breaker(offered)) else OK
+    return "does not answer" if offered and breakers.is_resting(providers.breaker(offered)) else OK
 
 
 def service() -> str:

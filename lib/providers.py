@@ -9,7 +9,6 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -17,9 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 from httpx_sse import EventSource
-from pybreaker import STATE_OPEN, CircuitBreaker, CircuitBreakerError
+from pybreaker import CircuitBreaker, CircuitBreakerError
 
-from lib import addresses, prices, quarantine, settings
+from lib import addresses, breakers, prices, quarantine, settings
 from lib.errors import Invalid
 from lib.events import Delta, Done, Draining, Event, Stop
 from lib.streams import Stream
@@ -29,7 +28,6 @@ log = structlog.get_logger()
 
 FIRST_TOKEN, IN_ALL = 15.0, 60.0  # seconds; one attempt, because a retry burnt a quota elsewhere
 MOST_CHARACTERS = 5_000_000  # of a whole reply as it comes over the wire
-FAILURES, REST = 5, 30  # in a row, until nobody is kept waiting for this many seconds
 BROKEN = ("unavailable", "timeout", "network")
 # Who stops charging when the line is cut (https://openrouter.ai/docs/api-reference/streaming names OpenRouter's).
 STOPS_BILLING = {"openai", "anthropic"}
@@ -73,12 +71,15 @@ def converse(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop)
     if quarantine.is_on():
         yield Tally(provider.name, provider.model).failed("unavailable", billed=False).done()
         return
-    done = Tally(provider.name, provider.model).failed("unavailable").done()
+    done, one = Tally(provider.name, provider.model).failed("unavailable").done(), breaker(provider)
     try:
-        with breaker(provider).calling():
+        with one.calling():
             done = yield from _listen(provider, messages, stop)
+            before = one.fail_counter, one.current_state
             if done.problem in BROKEN:
                 raise _Broken
+        if done.status == "stopped" and not done.tokens_out:
+            breakers.put_back(one, *before)
     except (CircuitBreakerError, _Broken):  # it rests, or has just given up: `done` says which
         log.info("provider is not answering", provider=provider.name, problem=done.problem)
     yield done
@@ -92,23 +93,21 @@ class _Broken(Exception):
 def breaker(provider: Provider) -> CircuitBreaker:
     """One per endpoint, key and model, so that nobody's wrong key keeps others waiting; in each process. Its `current_state` is
     closed while all is well, open or half-open otherwise."""
-    return make_breaker()
-
-
-def make_breaker() -> CircuitBreaker:
-    return CircuitBreaker(fail_max=FAILURES, reset_timeout=REST, exclude=[GeneratorExit], throw_new_error_on_trip=False)
-
-
-def is_resting(one: CircuitBreaker) -> bool:
-    """Whether nobody is asked just now: it calls itself open until the next call, however long after its rest that comes."""
-    opened, rest = one._state_storage.opened_at, timedelta(seconds=one.reset_timeout)
-    return one.current_state == STATE_OPEN and opened is not None and datetime.now(UTC) < opened + rest
+    return breakers.make()
 
 
 def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) -> Generator[Event, None, Done]:
     """Returns the `Done` instead of yielding it."""
-    stream: Stream[Event] = Stream(lambda put: _talk(provider, messages, put))
-    stop.listen(lambda final: stream.hang_up() if final or provider.cancel_stops_billing else stream.put(Draining()))
+    tally = Tally(provider.name, provider.model, sum(len(message["content"]) for message in messages))
+    stream: Stream[Event] = Stream(lambda put: _talk(provider, messages, stop, tally, put))
+
+    def end(final: bool) -> None:
+        """The bill runs on for what was sent, and for nothing else."""
+        if final or provider.cancel_stops_billing or not tally.sent:
+            stream.hang_up()
+        else:
+            stream.put(Draining())
+    stop.listen(end)
     try:
         for event in stream:
             if isinstance(event, Done):
@@ -117,18 +116,23 @@ def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) 
                 yield event
     finally:
         stream.hang_up()
-    return Tally(provider.name, provider.model, left=True).failed("network").done()
+    return tally.failed("network").done()
 
 
-async def _talk(provider: Provider, messages: Sequence[dict[str, str]], put: Callable[[Event], None]) -> None:
-    tally = Tally(provider.name, provider.model, sum(len(message["content"]) for message in messages))
+def _stopped(tally: Tally) -> Tally:
+    tally.stopped, tally.billed = True, tally.billed and tally.sent
+    return tally
+
+
+async def _talk(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop, tally: Tally,
+                put: Callable[[Event], None]) -> None:
     try:
         async with asyncio.timeout(FIRST_TOKEN) as deadline:
-            await _exchange(provider, messages, tally, on_time(put, deadline, IN_ALL))
+            await _exchange(provider, messages, stop, tally, on_time(put, deadline, IN_ALL))
     except TimeoutError:
         tally.failed("timeout")
     except asyncio.CancelledError:
-        tally.stopped = True
+        _stopped(tally)
     except (httpx.HTTPError, OSError) as error:
         log.warning("provider not reached", host=urlsplit(provider.base_url).hostname, error=type(error).__name__)
         tally.failed("network")
@@ -169,7 +173,8 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], tally: Tally, put: Callable[[Event], None]) -> None:
+async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop, tally: Tally,
+                    put: Callable[[Event], None]) -> None:
     """Once more without a field that the endpoint refuses by name; that is remembered."""
     destination = await addresses.resolve(provider.base_url.rstrip("/") + "/chat/completions")
     known = _refused.setdefault((provider.base_url, provider.model), set())
@@ -179,7 +184,7 @@ async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], tall
             request = client.build_request(
                 "POST", destination.url, json=body,
                 headers={"Host": destination.host, "Authorization": f"Bearer {provider.api_key}", "Accept": "text/event-stream"},
-                extensions={"sni_hostname": destination.name, "trace": partial(_note_sent, tally)})
+                extensions={"sni_hostname": destination.name, "trace": partial(_note_sent, stop, tally)})
             response = await client.send(request, stream=True)
             try:
                 refused = await _read(response, body.keys() - FIXED, tally, put)
@@ -191,10 +196,13 @@ async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], tall
             tally.sent = False
 
 
-async def _note_sent(tally: Tally, step: str, _facts: object) -> None:
-    """From the first byte of the request on, it may be answered, and billed. What was refused for a field did leave."""
-    tally.sent = tally.sent or step.endswith("send_request_headers.started")
-    tally.left = tally.left or tally.sent
+async def _note_sent(stop: Stop, tally: Tally, step: str, _facts: object) -> None:
+    """From the first byte of the request on, it may be answered, and billed. What was refused for a field did leave.
+    Nothing leaves after Stop, the second try without that field included."""
+    if step.endswith("send_request_headers.started"):
+        if stop.wanted:
+            raise asyncio.CancelledError
+        tally.sent = tally.left = True
 
 
 def _body(provider: Provider, messages: Sequence[dict[str, str]], refused: set[str]) -> dict[str, Any]:

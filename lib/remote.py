@@ -14,7 +14,7 @@ from httpx_sse import EventSource
 from pybreaker import CircuitBreaker, CircuitBreakerError
 from pydantic import TypeAdapter
 
-from lib import providers, quarantine, settings
+from lib import breakers, providers, quarantine, settings
 from lib.events import Delta, Done, Draining, Event, Stop
 from lib.prompts import Context
 from lib.streams import Stream
@@ -27,16 +27,19 @@ DELTA, DONE = TypeAdapter(Delta), TypeAdapter(Done)  # on the line between the t
 
 
 def converse(question: str, context: Context, stop: Stop) -> Iterator[Event]:
-    """As `providers.converse`. A stopped answer is always read to its end: only the service knows whether its bill runs on."""
+    """As `providers.converse`. What was sent before Stop is read to its end: only the service knows whether its bill runs on."""
     if quarantine.is_on():
         yield Done(status="error_before", problem="unavailable", billed=False, left=False)
         return
-    done = Done(status="error_before", problem="unavailable", billed=False, left=False)
+    done, one = Done(status="error_before", problem="unavailable", billed=False, left=False), breaker()
     try:
-        with breaker().calling():
+        with one.calling():
             done = yield from _listen(question, context, stop)
+            before = one.fail_counter, one.current_state
             if done.problem in providers.BROKEN and done.provider is None:  # it was the service, and nobody behind it
                 raise _Broken
+        if done.status == "stopped" and done.provider is None:
+            breakers.put_back(one, *before)
     except (CircuitBreakerError, _Broken):  # it rests, or has just given up: `done` says which
         log.info("assistant's service is not answering", problem=done.problem)
     yield done
@@ -49,13 +52,14 @@ class _Broken(Exception):
 @cache
 def breaker() -> CircuitBreaker:
     """In each process, as a provider's."""
-    return providers.make_breaker()
+    return breakers.make()
 
 
 def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, None, Done]:
     """Returns the `Done` instead of yielding it."""
-    stream: Stream[Event] = Stream(lambda put: _talk({"message": question, "context": asdict(context)}, put))
-    stop.listen(lambda final: stream.hang_up() if final else stream.put(Draining()))
+    line = _Line(stop)
+    stream: Stream[Event] = Stream(lambda put: _talk({"message": question, "context": asdict(context)}, line, put))
+    stop.listen(lambda final: stream.hang_up() if final or not line.sent else stream.put(Draining()))
     try:
         for event in stream:
             if isinstance(event, Done):
@@ -67,13 +71,11 @@ def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, Non
     return Done(status="error_before", problem="network")
 
 
-async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
-    line = _Line(put)
+async def _talk(body: dict[str, Any], line: "_Line", put: Callable[[Event], None]) -> None:
     done: Done | None = None
     try:
         async with asyncio.timeout(providers.FIRST_TOKEN + PATIENCE) as deadline:
-            line.put = providers.on_time(put, deadline, providers.IN_ALL + PATIENCE)
-            done = await _exchange(body, line)
+            done = await _exchange(body, line, providers.on_time(put, deadline, providers.IN_ALL + PATIENCE))
     except asyncio.CancelledError:
         pass
     except TimeoutError:
@@ -82,23 +84,22 @@ async def _talk(body: dict[str, Any], put: Callable[[Event], None]) -> None:
         log.warning("assistant's service not reached", error=type(error).__name__)
         done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent, left=line.sent)
     finally:
-        put(done or Done(status="stopped", left=line.sent))
+        put(done or Done(status="stopped", billed=line.sent, left=line.sent))
 
 
 @dataclass
 class _Line:
-    """How far it came: what was sent may be billed, and what it costs is then unknown."""
+    """How far it came: what was sent may be billed, and what it costs is then unknown. Nothing is sent after Stop."""
 
-    put: Callable[[Event], None]
+    stop: Stop
     sent: bool = False
     said: bool = False
 
     async def note(self, step: str, _facts: object) -> None:
-        self.sent = self.sent or step.endswith("send_request_headers.started")
-
-    def say(self, piece: Delta) -> None:
-        self.said = True
-        self.put(piece)
+        if step.endswith("send_request_headers.started"):
+            if self.stop.wanted:
+                raise asyncio.CancelledError
+            self.sent = True
 
 
 @cache
@@ -106,7 +107,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _exchange(body: dict[str, Any], line: _Line) -> Done:
+async def _exchange(body: dict[str, Any], line: _Line, put: Callable[[Event], None]) -> Done:
     configured = settings.get()
     key = configured.ai_service_key.get_secret_value() if configured.ai_service_key else ""
     timeout = httpx.Timeout(None, connect=CONNECT)
@@ -120,7 +121,9 @@ async def _exchange(body: dict[str, Any], line: _Line) -> Done:
         async for event in EventSource(response).aiter_sse():
             if event.event == "done":
                 return DONE.validate_json(event.data)
-            line.say(DELTA.validate_json(event.data))
+            piece = DELTA.validate_json(event.data)
+            line.said = True
+            put(piece)
     return Done(status="truncated", problem="network")
 
 

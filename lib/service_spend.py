@@ -34,10 +34,10 @@ def hold(provider: Provider, prompt_characters: int) -> Held | None:
 
 def settle(held: Held, done: Done) -> None:
     """What nobody can price counts as what was held for it; and so does, until the day is over, what can't be settled now."""
-    price = held.price or (prices.find_now(done.provider, done.model) if done.provider and done.model else None)
-    done = prices.charge(done, price)
-    cost = held.amount_usd if done.cost_usd is None else done.cost_usd
     try:
+        price = held.price or (prices.find_now(done.provider, done.model) if done.provider and done.model else None)
+        done = prices.charge(done, price)
+        cost = held.amount_usd if done.cost_usd is None else done.cost_usd
         db.ask(SimpleNamespace, "select app.settle_service(:day, :held, :cost)", day=held.day, held=held.amount_usd, cost=cost)
     except Unavailable:
         log.error("service's call not settled", day=str(held.day))

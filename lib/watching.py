@@ -10,7 +10,7 @@ from uuid import uuid4
 from prometheus_client import Counter, Histogram
 from prometheus_client.samples import Sample
 
-from lib import db, disks, metrics, providers, remote
+from lib import breakers, db, disks, metrics, providers, remote
 
 LIMITS = {"reruns": 2.0, "requests": 2.0, "answers": 15.0}  # seconds; each a bucket's bound in lib/metrics.py
 OF_OTHERS = ("/generate", "/api/chat/generate", "/api/v1/health")  # a provider's time, and a balancer's steady knocking
@@ -52,8 +52,8 @@ def states(folders: Iterable[Path], backups_full: float = 0.0) -> dict[str, tupl
     """What is so at this moment, as a part of a whole: the fullest disk, that of the backups where it is another one, and whether
     a breaker of the installation keeps questions away."""
     offered = providers.installed()
-    breakers = [remote.breaker(), *([providers.breaker(offered)] if offered else [])]
-    is_away = any(map(providers.is_resting, breakers))
+    asked = [remote.breaker(), *([providers.breaker(offered)] if offered else [])]
+    is_away = any(map(breakers.is_resting, asked))
     return {"disk": (100, max(map(disks.full, folders)) * 100), "backups": (100, backups_full * 100), "provider": (1, is_away)}
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from lib.calls import Ending
 from lib.errors import Unavailable
-from lib.events import Delta, Done, Draining, Event, Stop
+from lib.events import FREE, Delta, Done, Draining, Event, Stop
 
 log = structlog.get_logger()
 
@@ -98,7 +98,7 @@ class Answering:
     def turn_away(self) -> None:
         """No place for it outside: what is built in answers."""
         assert self.outside
-        self.events, self.outside = self.outside.crowded, None
+        self.events, self.outside, self.known = self.outside.crowded, None, FREE
 
     def run(self) -> None:
         """To the end, whatever happens: the row is written in any case."""

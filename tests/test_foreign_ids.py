@@ -95,6 +95,7 @@ ACTIONS = {
     "archived_months.of_views": Drive(NOBODY, lambda scope, of: archived_months.of_views(scope, of.patient)),
     "chats.thread": Drive(CLINICAL, lambda scope, of: chats.thread(scope, of.thread)),
     "answer_ratings.rate": Drive(CLINICAL, lambda scope, of: answer_ratings.rate(scope, of.answer, helpful=True)),
+    "answer_ratings.my_reason": Drive(NOBODY, lambda scope, of: answer_ratings.my_reason(scope, of.answer)),
     "assistant.begin": Drive(CLINICAL, lambda scope, of: type(assistant.begin(scope, assistant.Question(
         of.question, of.thread, of.patient, "x", None, "test"), 0.0))),
     "calls.begin": Drive(NOBODY, lambda scope, of: calls.begin(scope, of.answer, CALL)),

@@ -68,7 +68,10 @@ def _bad(message: Message) -> None:
 @st.dialog(_("What was wrong with this answer?"), on_dismiss="rerun")
 def _ask_why(message_id: UUID, permission: str) -> None:
     field = f"rate:{message_id}"
-    kept.begin(guard.require(permission), {field: ""})
+    identity = guard.require(permission)
+    with db.scope(identity) as scope:
+        said = answer_ratings.my_reason(scope, message_id)
+    kept.begin(identity, {field: said})
     with st.form(f"rate_{message_id}", border=False):
         reason = st.text_area(_("Reason"), max_chars=1000, key=kept.key(field),
                               placeholder=_("Wrong, unclear, too long, beside the question …"))

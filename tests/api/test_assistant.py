@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api import assistant
-from lib import advice, providers, remote, settings, workflows
+from lib import advice, breakers, providers, remote, settings, workflows
 from lib.settings import ROOT
 from tests.lib import fake_provider
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
@@ -313,7 +313,7 @@ def test_a_service_that_keeps_failing_is_left_alone_and_comes_back(through_the_s
         settings.get.cache_clear()
         for number in range(7):
             ask(alice, f"Which moon is number {number}?")
-    assert len(broken.requests) == providers.FAILURES
+    assert len(broken.requests) == breakers.FAILURES
     assert remote.breaker().current_state == "open"
 
     monkeypatch.setenv("AI_SERVICE_URL", service)

@@ -138,6 +138,19 @@ def test_a_database_that_is_away_spends_nothing(app, fake, monkeypatch):
     assert fake.requests == []
 
 
+def test_a_database_that_goes_away_meanwhile_loses_no_answer(app, fake, spend, monkeypatch):
+    """Of a model without a price, which is looked for again when the answer names it."""
+    def away(*_args, **_values):
+        raise Unavailable
+    answer = fake.answer
+    fake.answer = lambda handler: (monkeypatch.setattr(db, "ask", away), answer(handler))
+
+    answered = ask(app)
+
+    assert (answered.status_code, answered.json()["reply"][:12]) == (200, "Hello there.")
+    assert spend() == (0, prices.UNPRICED)
+
+
 def listen_and_leave():
     async def leave():
         prepared = await assistant._prepared(generating.Chat(message=UNKNOWN), HERE)

@@ -179,6 +179,10 @@ def test_what_somebody_thinks_of_an_answer_stays_in_sight_and_may_change(fake, s
     expect(page.get_by_role("button", name="More").last.get_by_text("thumb_down")).to_be_visible()
     assert rated(alice) == (False, "Too long <b>")
 
+    page.get_by_role("button", name="More").last.click()
+    page.get_by_text("Not helpful").click()
+    expect(page.get_by_label("Reason")).to_have_value("Too long <b>")
+
 
 def rated(identity) -> tuple[bool, str]:
     with db.scope(identity) as scope:

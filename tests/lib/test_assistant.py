@@ -926,6 +926,29 @@ def test_failure_14_another_service_flushes_it(switched_on, alice, bob, rita, mo
     assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
+def test_behind_the_service_the_price_is_that_of_the_model_it_asked(switched_on, alice, monkeypatch):
+    """The app's own provider stands beside it with a price of its own, and is not asked."""
+    find = prices.find
+    monkeypatch.setattr(prices, "find", lambda scope, provider, *rest: FLASH if provider == "127.0.0.1" else find(scope, provider, *rest))
+    monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
+    said = ('event: delta\ndata: {"text": "Hello."}\n\nevent: done\ndata: {"status": "ok", "provider": "openai", "model": "%s", '
+            '"tokens_in": 300, "tokens_out": 150, "usage_source": "provider"}\n\n')
+    with fake_provider.serving() as (service, address):
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        settings.get.cache_clear()
+        service.says((said % "gpt-4o").encode())
+        known = call_of(alice, ask(alice, "Which moon is number 1?"))
+        service.says((said % "nobody-knows-1").encode())
+        unknown = call_of(alice, ask(alice, "Which moon is number 2?"))
+        article = call_of(alice, ask(alice, "What is a root canal treatment?"))
+
+    assert (known.price["provider"], known.price["model"], known.cost_source) == ("openai", "gpt-4o", "price_table")
+    assert (known.cost_usd, known.reserved_usd) == (Decimal("0.00225"), prices.UNPRICED)
+    assert (unknown.price, unknown.cost_usd) == (None, None)
+    assert (article.route, article.saved_usd) == ("kb", None)
+    assert switched_on.requests == []
+
+
 def test_failure_14_what_a_red_flag_was_found_in_is_neither_kept_nor_answered_from_it(switched_on, alice, bob):
     for who in (alice, bob):
         settled(workflows.declare_general(who, raised_by(who, ask(who, EMERGENCY)).id))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import gauges, health, providers, remote, watching
+from lib import breakers, gauges, health, providers, remote, watching
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_provider_is_away_while_its_breaker_rests_and_back_after_it(broken):
 
 
 def test_the_assistants_own_service_is_seen_alike(fake, monkeypatch):
-    breaker = providers.make_breaker()
+    breaker = breakers.make()
     monkeypatch.setattr(remote, "breaker", lambda: breaker)
     breaker.open()
     assert watching.states([Path("/")])["provider"] == (1, True)

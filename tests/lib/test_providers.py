@@ -1,6 +1,7 @@
 """Each numbered failure of a provider that users of other products met, against a provider that fails in just that way."""
 
 import json
+import socket
 import threading
 import time
 from decimal import Decimal
@@ -187,6 +188,51 @@ def test_failure_5_where_it_stops_the_line_is_cut_at_once(fake, monkeypatch):
     while fake.open and time.monotonic() < deadline:
         time.sleep(0.05)
     assert fake.cut
+
+
+@pytest.mark.parametrize("stops_billing", [True, False])
+def test_failure_5_stop_during_the_look_up_sends_nothing_and_costs_nothing(fake, monkeypatch, stops_billing):
+    monkeypatch.setattr(Provider, "cancel_stops_billing", stops_billing)
+    asked, let_go, find = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def slow(*args, **options):
+        asked.set()
+        let_go.wait(5)
+        return find(*args, **options)
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", slow)
+    stop = Stop()
+    threading.Thread(target=lambda: (asked.wait(5), stop.ask(), let_go.set())).start()
+
+    *before, done = providers.converse(fake.provider, MESSAGES, stop)
+
+    assert (before, done.status, done.billed, done.left) == ([], "stopped", False, False)
+    assert (done.tokens_in, done.tokens_out, done.usage_source) == (None, None, None)
+    time.sleep(0.2)
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize("stops_billing", [True, False])
+def test_failure_5_what_was_stopped_before_its_turn_is_never_sent(fake, monkeypatch, stops_billing):
+    """However soon."""
+    monkeypatch.setattr(Provider, "cancel_stops_billing", stops_billing)
+    stop = Stop()
+    stop.ask()
+
+    for _ in range(100):
+        text, done = hear(fake, stop)
+        assert (text, done.status, done.billed, done.left) == ("", "stopped", False, False)
+    assert fake.requests == []
+
+
+def test_failure_5_a_refused_field_is_no_reason_to_ask_again_after_stop(fake):
+    fake.scripts = [[400, 0.6, b'{"error": {"message": "Unknown parameter: stream_options"}}'], list(WHOLE)]
+    stop = Stop()
+    threading.Timer(0.3, stop.ask).start()
+
+    *before, done = providers.converse(fake.provider, MESSAGES, stop)
+
+    assert [type(one) for one in before] == [Draining]
+    assert (done.status, done.billed, done.left, len(fake.requests)) == ("stopped", False, True, 1)
 
 
 # 6 and 7: errors inside 200, and what is whole
@@ -541,12 +587,49 @@ def test_after_five_failures_in_a_row_nobody_is_kept_waiting_until_it_has_rested
     assert providers.breaker(fake.provider).current_state == "closed"
 
 
+def hear_stopped(fake):
+    """Hung up on after a moment, whatever has come by then."""
+    stop = Stop()
+    threading.Timer(0.2, stop.ask, (True,)).start()
+    text, done = hear(fake, stop)
+    assert done.status == "stopped"
+    return text
+
+
 def test_a_busy_provider_and_a_stopped_answer_break_nothing(fake):
     fake.says(b"{}", status=429)
     for _ in range(7):
         hear(fake)
+    fake.says(chunk("Hello "), 0.5)
+    for _ in range(7):
+        assert hear_stopped(fake) == "Hello "
 
-    assert providers.breaker(fake.provider).current_state == "closed"
+    one = providers.breaker(fake.provider)
+    assert (one.current_state, one.fail_counter) == ("closed", 0)
+
+
+def test_an_answer_that_is_stopped_before_anything_came_heals_nothing_either(fake):
+    one = providers.breaker(fake.provider)
+    fake.says(b"{}", status=500)
+    for _ in range(4):
+        hear(fake)
+    fake.says(0.5)
+    assert hear_stopped(fake) == ""
+    assert (one.current_state, one.fail_counter) == ("closed", 4)
+    fake.says(b"{}", status=500)
+    hear(fake)
+    assert one.current_state == "open"
+
+    one.reset_timeout = 0
+    fake.says(0.5)
+    assert hear_stopped(fake) == ""
+    assert one.current_state == "half-open"
+    fake.says(b"{}", status=500)
+    hear(fake)
+    assert one.current_state == "open"
+    fake.says(chunk("Hello "), 0.5)
+    assert hear_stopped(fake) == "Hello "
+    assert (one.current_state, one.fail_counter) == ("closed", 0)
 
 
 # 22 of SECURITY.md: where calls may go
@@ -568,8 +651,16 @@ def test_finding_22_private_hosts_are_called_only_when_they_are_named(database, 
     assert (done.problem, done.billed) == ("network", False)
 
 
-def test_finding_22_a_named_host_is_reached_by_its_name(fake):
-    assert hear(fake, provider=Provider(fake.provider.base_url, "sk", "m"))[1].status == "ok"
+def test_finding_22_a_named_host_is_reached_by_its_name(fake, monkeypatch):
+    monkeypatch.setenv("AI_ALLOWED_HOSTS", "localhost")
+    settings.get.cache_clear()
+    find, hosts, answer = socket.getaddrinfo, [], fake.answer
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda _host, *rest, **options: find("127.0.0.1", *rest, **options))
+    fake.answer = lambda handler: (hosts.append(handler.headers["host"]), answer(handler))
+    url = fake.provider.base_url.replace("127.0.0.1", "localhost")
+
+    assert hear(fake, provider=Provider(url, "sk", "m"))[1].status == "ok"
+    assert hosts == [url.removeprefix("http://").removesuffix("/v1")]
 
 
 def test_finding_22_a_redirect_is_not_followed(fake):

@@ -1,5 +1,7 @@
 """The assistant's own service, when it is slow: its silence has the deadlines of a provider's."""
 
+import socket
+import threading
 import time
 
 import pytest
@@ -84,3 +86,43 @@ def test_failure_10_its_silence_is_said_for_what_it_is_and_help_follows(service,
     assert found.content.startswith(f"{advice.apology('timeout')}\n\nWhat helps nearly everybody")
     assert (call.status, call.cost_usd) == ("timeout", None)
     assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (call.reserved_usd, 0)
+
+
+# stopped
+
+
+def end_of(stop):
+    *before, done = remote.converse(UNKNOWN, Context(), stop)
+    return before, done.status, done.billed, done.left
+
+
+def test_stop_before_the_service_is_asked_sends_nothing_and_costs_nothing(service, monkeypatch):
+    asked, let_go, find = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def slow(_host, *args, **options):
+        asked.set()
+        let_go.wait(5)
+        return find("127.0.0.1", *args, **options)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setenv("AI_SERVICE_URL", settings.get().ai_service_url.replace("127.0.0.1", "localhost"))
+    settings.get.cache_clear()
+    stop = Stop()
+    threading.Thread(target=lambda: (asked.wait(5), stop.ask(), let_go.set())).start()
+
+    assert end_of(stop) == ([], "stopped", False, False)
+    assert asked.is_set()
+    for _ in range(100):  # also where Stop came first
+        assert end_of(stop) == ([], "stopped", False, False)
+    assert service.requests == []
+
+
+def test_a_call_of_the_service_that_is_stopped_before_anything_came_heals_nothing(service):
+    service.says(b"{}", status=500)
+    for _ in range(4):
+        hear()
+    service.says(1.0)
+    stop = Stop()
+    threading.Timer(0.1, stop.ask, (True,)).start()
+
+    assert end_of(stop) == ([], "stopped", True, True)
+    assert (remote.breaker().current_state, remote.breaker().fail_counter) == ("closed", 4)

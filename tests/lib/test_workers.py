@@ -63,7 +63,13 @@ def test_a_place_is_free_again_when_its_answer_has_ended(switched_on, alice, mon
 def test_who_is_turned_away_can_still_stop(switched_on, alice, monkeypatch):
     monkeypatch.setattr(workers, "OF_ONE_CLINIC", 0)
     monkeypatch.setattr(workers, "CROWDED", 0)
+    let_go, apology = threading.Event(), advice.apology
+    monkeypatch.setattr(advice, "apology", lambda problem: let_go.wait(20) and apology(problem))
     asked = workflows.ask(alice, None, UNKNOWN)
     workflows.stop(alice, asked.answer_id)
+    let_go.set()
 
-    assert answer_of(alice, settled(asked)).status in ("stopped", "rate_limited")
+    found = answer_of(alice, settled(asked))
+    assert (found.status, found.content) == ("stopped", "")
+    assert switched_on.requests == []
+    assert (found.metadata["cost_usd"], found.metadata["billed"]) == ("0", True)
