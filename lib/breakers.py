@@ -13,6 +13,8 @@ def make() -> CircuitBreaker:
 
 def put_back(one: CircuitBreaker, failures: int, state: str) -> None:
     """As it was before a call that was stopped before anything came: that tells neither of health nor of failure."""
+    if state == STATE_OPEN:  # another call's doing meanwhile
+        one.open()
     if state == STATE_HALF_OPEN:
         one.half_open()
     for _failure in range(failures):

@@ -1,9 +1,11 @@
 """Which article may answer a message that tells of a danger to life, once who wrote it has stated that no patient is in it
 now: one about that very danger. "Can't breathe" is no question about bad breath, however near the words are."""
 
+import re
 from collections.abc import Collection, Iterable
 
 from lib import redflags
+from lib.redflag_rules import fold
 
 EVERY = "after-hours"  # says for which signs to call the emergency services
 ARTICLES = {
@@ -13,7 +15,9 @@ ARTICLES = {
     "allergy": {"medicine-allergies"},
 }
 MISTAKEN = {"airway": {"bad-breath"}}
-ANY = "other"  # the category of an emergency without a name
+# Titles of an article about emergencies as such, folded.
+EMERGENCIES = re.compile(r"(?:medical |medizinische |the )?(?:emergenc(?:y|ies)|notfalle?|urgences?|urgencias?|emergencias?)"
+                         r"(?: (?:medicales?|medicas?|plan|protocol|in the practice|im haus))*")
 TEACHING = frozenset({"teaching", "on_condition"})  # concepts of lib/redflags.toml: protocol, policy; if, when
 
 
@@ -30,10 +34,15 @@ def is_about(slug: str, signs: Collection[str]) -> bool:
 
 
 def names(titles: Iterable[str], signs: Collection[str]) -> bool:
-    """A clinic's own, by its titles: a title tells of no patient, so every rule counts whose words it has. One about emergencies
-    as such is about all."""
-    found = {rule.category for title in titles for rule, _match in redflags.read(_without_teaching(title)).hits}
-    return not found.isdisjoint({*signs, ANY})
+    """A clinic's own, by its titles: a title tells of no patient, so a rule for emergencies counts whose words it has, and one
+    for bleeding that is not the gums'. One about emergencies as such is about all."""
+    return any(EMERGENCIES.fullmatch(fold(title)) or not _dangers(title).isdisjoint(signs) for title in titles)
+
+
+def _dangers(title: str) -> set[str]:
+    reading = redflags.read(_without_teaching(title))
+    of_gums = "brushing" in reading.places
+    return {rule.category for rule, _match in reading.hits if rule.tier == "E" or (rule.category == "bleeding" and not of_gums)}
 
 
 def _without_teaching(title: str) -> str:

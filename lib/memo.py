@@ -19,7 +19,8 @@ class Memo(dict[Key, Value]):
         self.older: dict[Key, Value] = {}
 
     def __missing__(self, key: Key) -> Value:
-        value = self.older[key] if key in self.older else self.compute(key)
+        older = self.older  # which another thread may exchange
+        value = older[key] if key in older else self.compute(key)
         if self.is_kept(key):
             self._keep(key, value)
         return value

@@ -119,11 +119,6 @@ def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) 
     return tally.failed("network").done()
 
 
-def _stopped(tally: Tally) -> Tally:
-    tally.stopped, tally.billed = True, tally.billed and tally.sent
-    return tally
-
-
 async def _talk(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop, tally: Tally,
                 put: Callable[[Event], None]) -> None:
     try:
@@ -132,7 +127,7 @@ async def _talk(provider: Provider, messages: Sequence[dict[str, str]], stop: St
     except TimeoutError:
         tally.failed("timeout")
     except asyncio.CancelledError:
-        _stopped(tally)
+        tally.stopped, tally.billed = True, tally.billed and tally.sent
     except (httpx.HTTPError, OSError) as error:
         log.warning("provider not reached", host=urlsplit(provider.base_url).hostname, error=type(error).__name__)
         tally.failed("network")

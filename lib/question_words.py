@@ -85,6 +85,7 @@ FAR_AWAY = _listed("elsewhere")
 ASKING = _listed("asking") - _listed("stop") - FAR_AWAY
 IDLE = ASKING | _listed("stop") - FAR_AWAY
 IDLE_IN_OWN = IDLE - _listed("own") | _listed("titles")
+OWN_MATTERS = frozenset(map(stem, _listed("own")))
 EVERYDAY = frozenset(map(stem, _listed("everyday")))
 ELSEWHERE = frozenset(map(stem, FAR_AWAY))
 WELL_KNOWN = EVERYDAY | ELSEWHERE | set(FIRST.values())

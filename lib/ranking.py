@@ -14,7 +14,20 @@ from typing import Any, Generic, Protocol, TypeVar
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler
 
-from lib.question_words import ASKING, ELSEWHERE, EVERYDAY, IDLE, IDLE_IN_OWN, SAME, WELL_KNOWN, WORD, fold, split, stems
+from lib.question_words import (
+    ASKING,
+    ELSEWHERE,
+    EVERYDAY,
+    IDLE,
+    IDLE_IN_OWN,
+    OWN_MATTERS,
+    SAME,
+    WELL_KNOWN,
+    WORD,
+    fold,
+    split,
+    stems,
+)
 
 MOST_WORDS = 40  # a longer story has many matters
 TYPO_LENGTH = 5  # of the word that was meant
@@ -82,10 +95,11 @@ class _Entry(Generic[T]):
     names: Mapping[frozenset[str], float]
     named: frozenset[str]
     keyed: frozenset[str]
+    silent: Collection[str]
 
     @cached_property
     def told(self) -> frozenset[str]:
-        return frozenset(_words(self.article.body))
+        return frozenset(_words(self.article.body, self.silent))
 
     @property
     def words(self) -> frozenset[str]:
@@ -101,7 +115,8 @@ class Index(Generic[T]):
     """Articles made ready to be ranked: the `general` ones, or the few of one clinic, whose words weigh what they weigh there."""
 
     def __init__(self, articles: Iterable[T], general: "Index[Any] | None" = None) -> None:
-        self.silent = IDLE if general is None else IDLE_IN_OWN
+        articles = list(articles)
+        self.silent = IDLE if general is None else _silent_in_own(articles)
         self.entries = [_entry(article, self.silent) for article in articles]
         self.named = frozenset[str]().union(*(entry.named for entry in self.entries))
         self.weights: Mapping[str, float] = _weights(self.entries) if general is None else {
@@ -112,7 +127,7 @@ class Index(Generic[T]):
         self.spelt = sorted({fold(word) for words in self.spellings.values() for word in words if len(word) >= TYPO_LENGTH})
         self.written = frozenset(self.spelt)
         self.names = {" ".join(split(name)): entry.article for entry in self.entries for name in _names(entry.article)}
-        self.idle = {name: article for name, article in self.names.items() if self.silent.issuperset(name.split())}
+        self.idle = {name: article for name, article in self.names.items() if IDLE.issuperset(name.split())}
 
     def read(self, question: str) -> list[str]:
         """The stem of every word, mistyped ones put right, and "" in the place of those that say nothing of the matter."""
@@ -176,7 +191,7 @@ class Index(Generic[T]):
     def _asked(self, words: frozenset[str], explained: Mapping[str, float]) -> dict[str, float]:
         """Everyday words ask nothing of an article that does not know them, and those of another world all the more."""
         return {word: self._weight(word) * (FAR if word in ELSEWHERE and word not in explained else 1)
-                for word in words if word in explained or word not in EVERYDAY}
+                for word in words if word in explained or word not in EVERYDAY | OWN_MATTERS}
 
     def _named(self, name: frozenset[str], words: frozenset[str]) -> float:
         there = name & words
@@ -198,7 +213,13 @@ def _entry(article: T, silent: Collection[str]) -> _Entry[T]:
         if whole or len(stemmed) > 1 or not stemmed <= EVERYDAY:
             names[stemmed] = max(names.get(stemmed, 0), 1 if whole else SHORTENED)
     title, named = (frozenset(_words(text, silent)) for text in (article.title, " ".join(_names(article))))
-    return _Entry(article, title, names, named, frozenset(_words(" ".join(_keywords(article)))))
+    return _Entry(article, title, names, named, frozenset(_words(" ".join(_keywords(article)))), silent)
+
+
+def _silent_in_own(articles: Iterable[Listed]) -> frozenset[str]:
+    """A name that says no more than "clinic policies" is known by these words."""
+    names = [split(name) for article in articles for name in _names(article)]
+    return IDLE_IN_OWN - {word for words in names if IDLE_IN_OWN.issuperset(words) for word in words} | IDLE_IN_OWN & IDLE
 
 
 def _words(text: str, silent: Collection[str] = IDLE) -> list[str]:

@@ -27,7 +27,7 @@ LONGEST_QUESTION, BARE = 12, 3
 # three where the message begins with it.
 LONGEST, LONGEST_TOLD, LONGEST_OPENING, LONGEST_HERE = 12, 14, 15, 25
 SHORTEST_REQUEST = 3
-ARTICLES = frozenset(("the", "el", "la", "l", "le", "der", "die", "den", "dem"))
+ARTICLES = frozenset(("the", "a", "an", "el", "la", "un", "una", "l", "le", "une", "der", "die", "den", "dem", "ein", "eine"))
 LINKING = RULES.conditionals | {"that", "que", "dass", "when", "quand", "cuando", "wenn", "and", "y", "et", "und"}
 GREETING = 2  # words that may stand before such a beginning
 # One word that needs a dentist today ("swollen"), said of nobody now: in more words than these half are about something else.
@@ -156,7 +156,7 @@ def _is_told_first(own: Stretch) -> bool:
 
 
 def _tells_of_somebody(own: Stretch) -> bool:
-    if "present_verb" not in own.ideas and RULES.telling.isdisjoint(own.reading.words[own.start:own.stop]):
+    if not any(_tells(own.reading, i) for i in range(own.start, own.stop)):
         return False
     pointed_at = (redflag_muting.is_pointed_at(own.reading, i) for i in range(max(own.start, 1), own.stop))
     return not own.ideas.isdisjoint(TOLD_OF) or any(pointed_at)
@@ -244,7 +244,7 @@ def _goings_on(reading: Reading, requests: Iterable[int]) -> Iterator[int]:
     """Where somebody is told of behind a request, without any punctuation: "are you open | my husband has chest pain"."""
     first = {reading.clause[start]: start for start in sorted(requests, reverse=True)}
     for clause, start in first.items():
-        behind = range(start + SHORTEST_REQUEST, bisect_right(reading.clause, clause) - 1)
+        behind = range(start + SHORTEST_REQUEST, bisect_right(reading.clause, clause) - 2)
         yield from (i for i in behind if reading.words[i - 1] not in LINKING and _is_told_of(reading, i))
 
 
@@ -253,11 +253,18 @@ def _is_told_of(reading: Reading, i: int) -> bool:
     words = reading.words
     if words[i] == "tengo":
         return True
-    if words[i] not in RULES.determiners or i + 2 >= len(words):
+    if words[i] not in RULES.determiners or not _tells(reading, i + 2):
         return False
     is_mine = words[i] not in ARTICLES and not BODY.isdisjoint(reading.concepts[i + 1])
-    tells = "present_verb" in reading.concepts[i + 2] or words[i + 2] in RULES.telling
-    return tells and (is_mine or words[i + 1] in RULES.near_ones)
+    return is_mine or (words[i + 1] in RULES.near_ones and words[i - 2] not in ARTICLES)  # "the report | my husband has"
+
+
+def _tells(reading: Reading, i: int) -> bool:
+    """Whether the word is a verb that says how somebody is: "para" is after "no", and "for" otherwise."""
+    words = reading.words
+    if words[i] == "para":
+        return i > 0 and words[i - 1] == "no"
+    return "present_verb" in reading.concepts[i] or words[i] in RULES.telling
 
 
 def _requests(reading: Reading) -> set[int]:

@@ -34,11 +34,11 @@ def converse(question: str, context: Context, stop: Stop) -> Iterator[Event]:
     done, one = Done(status="error_before", problem="unavailable", billed=False, left=False), breaker()
     try:
         with one.calling():
-            done = yield from _listen(question, context, stop)
+            done, said = yield from _listen(question, context, stop)
             before = one.fail_counter, one.current_state
             if done.problem in providers.BROKEN and done.provider is None:  # it was the service, and nobody behind it
                 raise _Broken
-        if done.status == "stopped" and done.provider is None:
+        if done.status == "stopped" and not said:
             breakers.put_back(one, *before)
     except (CircuitBreakerError, _Broken):  # it rests, or has just given up: `done` says which
         log.info("assistant's service is not answering", problem=done.problem)
@@ -55,20 +55,20 @@ def breaker() -> CircuitBreaker:
     return breakers.make()
 
 
-def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, None, Done]:
-    """Returns the `Done` instead of yielding it."""
+def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, None, tuple[Done, bool]]:
+    """Returns the `Done` instead of yielding it, and whether any text came."""
     line = _Line(stop)
     stream: Stream[Event] = Stream(lambda put: _talk({"message": question, "context": asdict(context)}, line, put))
     stop.listen(lambda final: stream.hang_up() if final or not line.sent else stream.put(Draining()))
     try:
         for event in stream:
             if isinstance(event, Done):
-                return event
+                return event, line.said
             if not stop.wanted or isinstance(event, Draining):
                 yield event
     finally:
         stream.hang_up()
-    return Done(status="error_before", problem="network")
+    return Done(status="error_before", problem="network"), line.said
 
 
 async def _talk(body: dict[str, Any], line: "_Line", put: Callable[[Event], None]) -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from lib import assistant_settings, budgets, db, drafts, providers, remote, trials
+from lib import assistant_settings, breakers, budgets, db, drafts, providers, remote, trials
 from lib.assistant_settings import AssistantSettings
 from lib.errors import AppError, Changed
 from lib.texts import _
@@ -75,10 +75,10 @@ def standing() -> None:
     except AppError as error:  # its key can't be read any more: a new one can be entered below
         st.error(escape(str(error)), icon=":material/key_off:")
         return
-    if not provider and providers.is_resting(remote.breaker()):
+    if not provider and breakers.is_resting(remote.breaker()):
         st.warning(_("The assistant's service failed several times in a row. It is left alone for half a minute at a time; until "
                      "it answers again, the knowledge base answers."), icon=":material/power_off:")
-    if provider and providers.is_resting(providers.breaker(provider)):
+    if provider and breakers.is_resting(providers.breaker(provider)):
         st.warning(_("The provider failed several times in a row. It is left alone for half a minute at a time; until it answers "
                      "again, the knowledge base answers."), icon=":material/power_off:")
 

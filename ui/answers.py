@@ -31,20 +31,20 @@ def show(message: Message, identity: Identity, raised: Emergency | None = None, 
                     f"<div class='typed' dir='auto'>{html.escape(message.content)}</div>")
     elif message.metadata.get("emergency"):
         with st.chat_message("assistant", avatar=":material/emergency:"):
-            _answers_to(asked)
+            name_question(asked)
             alarm.card(message.content, raised, identity)
             if message.metadata.get("route") == "provider":  # which saw the danger, so it was asked, and paid
                 st.markdown(_footnote(message, identity))
             below()
     else:
         with st.chat_message("assistant", avatar=ANSWERED):
-            _answers_to(asked)
+            name_question(asked)
             content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content
             st.markdown(f"{text(content, name)}\n\n{_footnote(message, identity)}")
             below()
 
 
-def _answers_to(asked: str) -> None:
+def name_question(asked: str) -> None:
     if asked:
         question = f"<bdi>“{html.escape(shorten(asked, 70))}”</bdi>"
         st.html(f"<p class='asked'>{_('To: {question}').format(question=question)}</p>")

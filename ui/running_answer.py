@@ -26,11 +26,13 @@ SOON_OVER = 1.0  # seconds after which an answer that still runs gets a button t
 TOGETHER = 0.05  # seconds in which several pieces make one message to the browser
 
 
-def follow(message: Message, identity: Identity, name: str = "") -> None:
-    """Show the answer as it grows. Stop ends it; leaving the page, or closing the tab, does not."""
+def follow(message: Message, identity: Identity, name: str = "", asked: str = "") -> None:
+    """Show the answer as it grows. Stop ends it; leaving the page, or closing the tab, does not. `asked`: its question, where
+    that does not stand directly above it."""
     logs.note(kind="answer")  # and lasts as long as one
     mine = message.user_id == identity.user_id
     with st.chat_message("assistant", avatar=answers.ANSWERED):
+        answers.name_question(asked)
         place, button = st.empty(), st.empty()
         place.markdown(f":small[:gray[{_('Writing …')}]]")
         try:

@@ -251,6 +251,22 @@ IMPLANTS = OwnArticle("Implants at our clinic", ("implants here",), body="Dr Bro
 OWN = (HOURS, PRICES, IMPLANTS)
 
 
+@pytest.mark.parametrize(("title", "body", "question"), [
+    ("Appointments", "To cancel an appointment, call us a day before.", "can I cancel my appointment"),
+    ("Insurance", "We bill your insurance.", "can I pay with my insurance"), ("Implants", "Dr Brown places them.", "how can I pay for implants"),
+    ("Clinic policies", "Be kind.", "what are your clinic's policies"), ("Our clinic", "High Street 1.", "where is your clinic"),
+    ("Our schedule", "We open at eight.", "what is your schedule")])
+def test_a_clinics_own_article_is_found_by_its_plain_title(title, body, question):
+    own = OwnArticle(title, body=body)
+    assert knowledge.look_up(question, ARTICLES, [own]) == own
+
+
+@pytest.mark.parametrize(("title", "question"), [
+    ("Guide", "tour guide in Rome"), ("Policy", "foreign policy of France"), ("List", "shopping list for a party"), ("Rules", "rules of chess")])
+def test_and_answers_no_question_of_another_world(title, question):
+    assert knowledge.look_up(question, ARTICLES, [OwnArticle(title)]) is None
+
+
 @pytest.mark.parametrize(("question", "article"), [
     ("what are your opening hours?", HOURS), ("Are you open on Sundays?", HOURS), ("habt ihr heute geöffnet", HOURS), ("wie sind die Öffnungszeiten", HOURS), ("cuál es su horario", HOURS), ("horaires ?", HOURS),
     ("how much is a crown", PRICES), ("combien coûte un implant", PRICES), ("what does a cleaning cost", PRICES),

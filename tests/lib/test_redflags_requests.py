@@ -267,7 +267,8 @@ def test_who_speaks_of_dying_is_heard(text):
 
 
 @pytest.mark.parametrize("text", [
-    "collapsed bite, wants new dentures", "will I be unconscious for the op", "husband has a phobia and says he would rather die than come in"])
+    "Endlich Schluss mit meinem Provisorium, danke!", "On ne peut plus vivre sans dents, combien coûte un dentier ?", "where is the crash cart now",
+    "Hoja para el paciente sobre reacción alérgica, ¿cuál uso?", "collapsed bite, wants new dentures", "will I be unconscious for the op", "husband has a phobia and says he would rather die than come in"])
 def test_words_that_only_sound_so_are_no_emergency(text):
     assert redflags.check(text).tier is None
 
@@ -281,6 +282,7 @@ def test_a_danger_behind_a_request_is_heard_without_any_punctuation(text):
 
 
 @pytest.mark.parametrize("text", [
+    "can you send me the report my husband has about his broken jaw", "can you give me the form my son has to fill about chest pain",
     "what do you charge if my jaw is broken", "do you see people when the patient has a broken jaw",
     "can you tell me whether my jaw is broken on the x-ray", "what do i do my husband has a cleaning tomorrow"])
 def test_and_a_case_in_a_request_is_none(text):
