@@ -19,6 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import hypothesis
 import pytest
 import structlog
 from sqlalchemy import Connection, Engine, event, text
@@ -38,6 +39,9 @@ from tests.statements import asked_by_a_test, check_of_the_house, check_once
 
 SHARED = Path(os.environ.get("CHAIRSIDE_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 PASSWORD = "correct horse staple 9"
+# The machine is shared: how long one example takes there says nothing of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
