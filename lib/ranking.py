@@ -219,7 +219,8 @@ def _entry(article: T, silent: Collection[str]) -> _Entry[T]:
 def _silent_in_own(articles: Iterable[Listed]) -> frozenset[str]:
     """A name that says no more than "clinic policies" is known by these words."""
     names = [split(name) for article in articles for name in _names(article)]
-    return IDLE_IN_OWN - {word for words in names if IDLE_IN_OWN.issuperset(words) for word in words} | IDLE_IN_OWN & IDLE
+    known_by = {word for words in names if IDLE_IN_OWN.issuperset(words) for word in words}
+    return IDLE_IN_OWN - (known_by - IDLE)
 
 
 def _words(text: str, silent: Collection[str] = IDLE) -> list[str]:
