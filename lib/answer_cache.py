@@ -37,6 +37,15 @@ def find(scope: Scope, key: bytes) -> Kept | None:
         """, key=key, hours=HOURS)
 
 
+def forget_other_models(scope: Scope, model: str) -> None:
+    """The assistant's own service asks another one by now than when they were kept, and no key tells."""
+    scope.run("""
+        delete from answer_cache
+        where clinic_id = :clinic_id
+          and metadata ->> 'model' is distinct from :model
+        """, model=model)
+
+
 def keep(scope: Scope, key: bytes, kept: Kept) -> None:
     """Bounded: what is too old or too much goes first."""
     scope.run("""

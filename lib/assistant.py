@@ -23,6 +23,7 @@ from lib import (
     articles,
     assistant_settings,
     budgets,
+    calls,
     chats,
     clinic_articles,
     first_aid,
@@ -183,7 +184,7 @@ def _with_provider(scope: Scope, question: Question, decided: AssistantSettings,
     if held_on is None:
         return _built_in(scope, question, article, decided, why_not="budget")
     call = _call(scope, question, "provider", article)
-    call = replace(call, provider=provider.name if provider else "service", model=provider.model if provider else None,
+    call = replace(call, provider=provider.name if provider else calls.SERVICE, model=provider.model if provider else None,
                    redactions=known.redactor.counts, budget_day=held_on, reserved_usd=amount)
     request = Request(question.text, article, question.tier == "U", scope.identity.emergency_number, consultation,
                       declared=question.declared)

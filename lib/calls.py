@@ -15,6 +15,8 @@ from lib.events import Done
 
 log = structlog.get_logger()
 
+SERVICE = "service"  # the provider's name until the assistant's own service has told whom it asked
+
 
 @dataclass(frozen=True)
 class Call:

@@ -72,14 +72,12 @@ def _gather(reading: Reading, pattern: Pattern, anchor: int, rows: Sequence[Sequ
 
 def _nearest(reading: Reading, pattern: Pattern, anchor: int, row: Sequence[int]) -> int | None:
     at = bisect_left(row, anchor)
-    near = [place for _, place in sorted([(abs(place - anchor), place) for place in row[max(0, at - 1):at + 2]])]
+    near: Sequence[int] = row[max(0, at - 1):at + 2]
     if pattern.reach < EVERYWHERE:
-        near = [place for place in near if _is_close(reading, pattern, anchor, place)] or _in_other_turn(reading, anchor, row)
-    return near[0] if near else None
-
-
-def _is_close(reading: Reading, pattern: Pattern, anchor: int, place: int) -> bool:
-    return abs(place - anchor) <= pattern.reach and reading.sentence[place] == reading.sentence[anchor]
+        sentence, reach = reading.sentence, pattern.reach
+        near = [place for place in near if -reach <= place - anchor <= reach and sentence[place] == sentence[anchor]]
+        near = near or _in_other_turn(reading, anchor, row)
+    return min(near, key=lambda place: abs(place - anchor), default=None)
 
 
 def _in_other_turn(reading: Reading, anchor: int, row: Sequence[int]) -> list[int]:

@@ -1,7 +1,7 @@
 """The end of an answer: its words, its bill and the budget, each written once; and until then its text so far."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from lib import answer_cache, answers, budgets, db, emergencies, prices, prompts, usage
+from lib import answer_cache, answers, budgets, calls, db, emergencies, prices, prompts, usage
 from lib.ai import Request
 from lib.calls import Call, Ending
 from lib.db import Scope
@@ -62,8 +62,8 @@ class Settlement:
     def settle(self, ending: Ending, scope: Scope) -> None:
         ending = replace(ending, done=_billed(scope, ending, self.plan))
         message, _bill = self._write(scope, ending)
-        if message and self.plan.cache_key and ending.done.status == "ok" and not ending.done.raised:
-            _keep_for_others(scope, self.plan.cache_key, ending)
+        for step in _caching(self.plan, ending) if message else ():
+            _try(scope, step)
 
     def _save(self, ending: Ending, scope: Scope) -> None:
         """Only what can't fail again: its cost is unknown."""
@@ -110,11 +110,21 @@ def settle_budget(scope: Scope, call: Call, done: Done, limit_usd: Decimal) -> b
     return True
 
 
-def _keep_for_others(scope: Scope, key: bytes, ending: Ending) -> None:
+def _caching(plan: Plan, ending: Ending) -> Iterator[Callable[[Scope], None]]:
+    """What an answer changes in the cache."""
+    done = ending.done
+    if plan.call.provider == calls.SERVICE and done.model:
+        yield partial(answer_cache.forget_other_models, model=done.model)
+    if plan.cache_key and done.status == "ok" and not done.raised:
+        kept = answer_cache.Kept(ending.content, {"model": done.model}, done.cost_usd)
+        yield partial(answer_cache.keep, key=plan.cache_key, kept=kept)
+
+
+def _try(scope: Scope, step: Callable[[Scope], None]) -> None:
     """In a savepoint: what can't be cached is no reason to lose the answer."""
     try:
         with db.translated(), scope.connection.begin_nested():
-            answer_cache.keep(scope, key, answer_cache.Kept(ending.content, {"model": ending.done.model}, ending.done.cost_usd))
+            step(scope)
     except Exception as error:  # whatever it is, the answer itself stands
         log.error("answer not cached", error=type(error).__name__)
 

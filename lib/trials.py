@@ -90,7 +90,7 @@ def _book(scope: Scope, provider: Provider | None, decided: AssistantSettings) -
     held_on = budgets.reserve(scope, amount, decided.daily_budget_usd)
     if held_on is None:
         return None
-    call = Call("trial", None, "", None, scope.identity.language, provider.name if provider else "service",
+    call = Call("trial", None, "", None, scope.identity.language, provider.name if provider else calls.SERVICE,
                 provider.model if provider else None, budget_day=held_on, reserved_usd=amount)
     return _Booked(calls.begin_trial(scope, call), call, price, decided.daily_budget_usd)
 

@@ -926,6 +926,24 @@ def test_failure_14_another_service_flushes_it(switched_on, alice, bob, rita, mo
     assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
+def test_failure_14_another_model_behind_the_service_flushes_it_as_soon_as_it_is_heard(switched_on, alice, bob, pat, monkeypatch):
+    monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
+    said = ('event: delta\ndata: {"text": "By %s."}\n\nevent: done\n'
+            'data: {"status": "ok", "provider": "x", "model": "%s"}\n\n')
+    with fake_provider.serving() as (service, address):
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        settings.get.cache_clear()
+        service.says((said % ("old", "old")).encode())
+        ask(alice)
+        kept = ask(bob)
+        service.says((said % ("new", "new")).encode())
+        ask(alice, "Which moon does she like?", pat)
+        anew = ask(bob)
+
+    assert [call_of(bob, asked).route for asked in (kept, anew)] == ["cache", "provider"]
+    assert answer_of(bob, anew).content.startswith("By new.")
+
+
 def test_behind_the_service_the_price_is_that_of_the_model_it_asked(switched_on, alice, monkeypatch):
     """The app's own provider stands beside it with a price of its own, and is not asked."""
     find = prices.find
