@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
 
-from lib import advice, prompts, providers, remote
+from lib import advice, prompts, providers, remote, tiers
 from lib.events import FREE, Delta, Done, Draining, Event, Stop
 from lib.providers import Provider
 
@@ -17,10 +17,6 @@ PIECES = 24
 PAUSE = 0.012
 BUILT_IN = ("kb", "fallback", "cache")  # the routes of what is answered here and whole, by nobody else
 READ_ON = 5.0  # seconds for the usage of a reply that turned out to be about an emergency
-# The provider's reply begins with the tier it sees (lib/prompts.py asks for it).
-MARKUP = " \t\r\n*_#>`"
-TIER = re.compile(rf"[{MARKUP}]*TIER\s*:\s*(E|U|NONE)\b[*_`.]*[ \t]*\n*", re.IGNORECASE)
-TIER_LENGTH = 40  # characters held back at most, where a reply begins as a tier does and then has no line
 
 
 class Article(Protocol):
@@ -172,8 +168,8 @@ def consult(request: Request) -> Iterator[Event]:
     line = Stop()
     request.stop.listen(line.ask)
     hang_up = _timer(line)
-    for event in _with_tier(_reply(request, line)):
-        if isinstance(event, Tier):
+    for event in tiers.told(_reply(request, line)):
+        if isinstance(event, tiers.Tier):
             tier = "U" if request.declared else event.name
             yield from _raise(tier, request)
             if tier == "E":
@@ -229,44 +225,6 @@ def _raise(tier: str, request: Request) -> Iterator[Event]:
 def _instead(request: Request, done: Done) -> Delta:
     rest = f"**{request.article.title}**\n\n{request.article.body.strip()}" if request.article else advice.general()
     return Delta(f"{advice.apology(done.problem)}\n\n{rest}", beside=True)
-
-
-@dataclass(frozen=True)
-class Tier:
-    """What the provider says it sees: "E" or "U"."""
-
-    name: str
-
-
-def _with_tier(events: Iterator[Event]) -> Iterator[Event | Tier]:
-    """The first line, where it names a tier, becomes one; everything else passes."""
-    held: str | None = ""
-    for event in events:
-        if held is None or not isinstance(event, Delta | Done):
-            yield event
-            continue
-        held += event.text if isinstance(event, Delta) else ""
-        if isinstance(event, Delta) and _may_be_tier(held):
-            continue
-        yield from _split(held)
-        held = None
-        if isinstance(event, Done):
-            yield event
-
-
-def _may_be_tier(text: str) -> bool:
-    """Not enough came yet to tell."""
-    begun = text.lstrip(MARKUP)
-    return "\n" not in begun and len(begun) < TIER_LENGTH and "TIER".startswith(begun[:4].upper())
-
-
-def _split(text: str) -> Iterator[Event | Tier]:
-    found = TIER.match(text)
-    if found and found[1].upper() != "NONE":
-        yield Tier(found[1].upper())
-    rest = text[found.end():] if found else text
-    if rest:
-        yield Delta(rest)
 
 
 ANSWERERS: dict[str, Answerer] = {"emergency": warn, "blocked": refuse, "cache": repeat, "kb": quote, "fallback": own_up,

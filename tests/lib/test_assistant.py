@@ -523,7 +523,7 @@ def test_a_provider_may_raise_a_question_to_urgent(switched_on, alice):
     assert found.metadata["tier"] == "U"
 
 
-@pytest.mark.parametrize("line", ["**TIER: E**", "## TIER: E", "TIER : E", "`TIER: E`"])
+@pytest.mark.parametrize("line", ["**TIER: E**", "**TIER:** E", "## TIER: E", "TIER : E", "`TIER: E`"])
 def test_a_decorated_tier_is_one_too(switched_on, alice, line):
     switched_on.says(chunk(f"{line}\nThis may be serious."), chunk(finish="stop"), END)
 
