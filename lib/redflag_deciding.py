@@ -13,7 +13,8 @@ from functools import cached_property
 from itertools import chain, compress, pairwise
 
 from lib import redflag_hearing, redflag_muting, redflag_reading
-from lib.redflag_muting import BODY, BORN, NEGATION_REACH
+from lib.redflag_denial import NEGATION_REACH
+from lib.redflag_muting import BODY, BORN
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, RULES, Pattern
 
@@ -46,12 +47,13 @@ Hit = tuple[Pattern, tuple[int, ...]]
 
 @dataclass
 class Stretch:
-    """Part of a clause; `is_request` where it begins with a request."""
+    """Part of a clause; `is_request` where it begins with a request, `is_routine` where that asks what the practice does then."""
 
     reading: Reading
     start: int
     stop: int
     is_request: bool
+    is_routine: bool
 
     @property
     def sentence(self) -> int:
@@ -205,29 +207,40 @@ def _around(stretches: Iterable[Stretch]) -> dict[int, set[str]]:
     """By sentence what may detach a sign in it: no errands, as these detach the clause they stand in only."""
     ideas: dict[int, set[str]] = defaultdict(set)
     for stretch in stretches:
-        ideas[stretch.sentence] |= stretch.ideas - RULES.errands
+        ideas[stretch.sentence] |= set() if stretch.is_routine else stretch.ideas - RULES.errands
     return ideas
 
 
 def _stretches(reading: Reading) -> Iterator[Stretch]:
-    requests = _requests(reading)
-    starts = sorted(requests.union(_goings_on(reading, requests), (span.start for span in redflag_reading.spans(reading.clause))))
+    routines = _asked_routines(reading)
+    requests = _requests(reading) | routines.keys()
+    ends = (end for end in routines.values() if end < len(reading.words))
+    clauses = (span.start for span in redflag_reading.spans(reading.clause))
+    starts = sorted(requests.union(_goings_on(reading, requests), ends, clauses))
     for start, stop in pairwise((*starts, len(reading.words))):
-        yield Stretch(reading, start, stop, start in requests)
+        yield Stretch(reading, start, stop, start in requests, start in routines)
+
+
+def _asked_routines(reading: Reading) -> dict[int, int]:
+    """Where such a question begins, and where it ends."""
+    sentences = {reading.sentence[i] for i in reading.where("routine")}
+    asked = [redflag_muting.asked_routine(reading, reading.span_of(sentence)) for sentence in sentences]
+    return {words.start: words.stop for words in asked if words}
 
 
 def ideas(reading: Reading, span: range) -> set[str]:
-    hints = [*map(redflag_hearing.hints, reading.words[span.start:span.stop])]
-    for i in span:
-        if _is_age(reading, i) or (reading.words[i].isdecimal() and _is_birth(reading, i)):
-            hints[i - span.start] = tuple(hint for hint in hints[i - span.start] if hint not in DATING)
-    return reading.names(span).union(*hints)
+    words, concepts = reading.words[span.start:span.stop], reading.concepts[span.start:span.stop]
+    hints = [*map(redflag_hearing.hints, words)]
+    for i, (word, names) in enumerate(zip(words, concepts, strict=True)):
+        if ("years" in names and _is_age(reading, span.start + i)) or (word.isdecimal() and _is_birth(reading, span.start + i)):
+            hints[i] = tuple(hint for hint in hints[i] if hint not in DATING)
+    return set().union(*concepts, *hints)
 
 
 def _is_age(reading: Reading, i: int) -> bool:
     """ "Our 4 year old", "de 4 años", "il a 54 ans" are not long ago; "hace 4 años" and "il y a 4 ans" are."""
     words = reading.words
-    if "years" not in reading.concepts[i] or not i or not (words[i - 1].isdecimal() or "several" in reading.concepts[i - 1]):
+    if not i or not (words[i - 1].isdecimal() or "several" in reading.concepts[i - 1]):
         return False
     before, after = ["", "", *words[max(0, i - 3):i - 1]][-2:], words[i + 1] if i + 1 < len(words) else ""
     if after in AGO or before[0] in FOR_LONG or not WAS.isdisjoint(before):

@@ -1,63 +1,53 @@
-"""Takes back what is denied, over, long ago, a figure of speech or a general question; the rest is affirmed."""
+"""Takes back what is long ago, a figure of speech or a general question, and then what is denied or over (redflag_denial); the
+rest is affirmed."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from lib import redflag_matching, redflag_reading
+from lib import redflag_denial, redflag_matching, redflag_reading
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES
 
-NEGATION_REACH = 5
-LIST_REACH = 16
-ENDED_REACH = 7
 FIGURE_REACH = 7
 AFTERTHOUGHT = 5
-ABBREVIATED = 3
 LONGEST_CRY = 16
-AND = frozenset(("and", "y", "et", "und"))
 DATED_BY = frozenset((
     "in", "en", "im", "em", "de", "du", "del", "since", "seit", "desde", "depuis", "jahr", "jahre", "ano", "annee", "early",
     "late", "anfang", "ende", "hat", "habe", "haben", "hatte"))
 BORN = frozenset((
     "born", "dob", "geboren", "geb", "jahrgang", "nacido", "nacida", "nacio", "ne", "nee", "naissance", "nacimiento"))
-DONE_WELL = frozenset(("breathe", "swallow", "breathe_verb"))
-DENIABLE = DONE_WELL | RULES.negatable
-DENIALS = frozenset(("negator", "negator_after", "resolved", "fine"))
-NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
 FRAMING = frozenset((
-    "course_material", "teaching", "in_general", "asking", "impersonal", "past", "past_noun", "figurative"))
+    "course_material", "teaching", "in_general", "asking", "impersonal", "past", "past_noun", "figurative", "last_time",
+    "any_treatment"))
+NARROW = [frame for frame in RULES.frames if frame.name == "narrow"]
+EVENTS = frozenset(("collapse", "lose"))
+# Before "last time": it is compared with, or counted from, or there will be no other.
+COMPARED = frozenset((
+    "like", "as", "than", "unlike", "since", "from", "same", "for", "after", "following", "wie", "als", "seit", "vom", "zum",
+    "nach", "como", "que", "desde", "igual", "por", "tras", "despues", "comme", "depuis", "pour", "apres", "suite"))
+NOT_OVER = frozenset(("now", "setting", "again", "still", "endless"))
+OWN = frozenset(("now", "setting", "personal", "present_patient", "after", "hours", "endless"))
+INDEFINITE = frozenset(("a", "an", "any", "some", "un", "una", "une", "ein", "eine", "einer", "einem"))
+INTERROGATIVES = frozenset((
+    "what", "whats", "which", "how", "cual", "que", "como", "quel", "quelle", "wie", "was", "welche", "welches", "welcher"))
+# Behind "our protocol": what it is for, so that nobody has it; and words that make a case of a patient, or a topic of a sign.
+TOPIC = frozenset(("for", "about", "when", "if", "para", "sobre", "si", "cuando", "pour", "quand", "cas", "bei", "fur", "wenn"))
+CASES = RULES.conditionals | {"when", "cuando", "quand", "about", "regarding", "sobre", "uber"}
+ASKED_REACH, TAIL, WHETHER, OPENING = 4, 3, 3, 2
+PATIENT = frozenset(("pt", "pat", "pac", "px"))
 BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
 
 
 def mute(reading: Reading) -> None:
     """Leaves in `reading.places` the concepts that are affirmed, and fills `reading.muted` with the words of all others."""
     _drop_numbers(reading)
+    _drop_surnames(reading)
+    _drop_narrow(reading)
     _mark_frames(reading)
-    denials = sorted(i for name in DENIALS for i in reading.where(name))
+    denials = redflag_denial.places(reading)
     reading.muted = _general(reading)
     for i in reading.muted:
         reading.take_back(i, reading.concepts[i])
-    _deny(reading, denials)
-
-
-def _deny(reading: Reading, denials: Sequence[int]) -> None:
-    """Signs are looked at that have a denial within reach."""
-    signs = {i for name in DENIABLE & reading.places.keys() for i in reading.places[name]}
-    for i in signs:
-        if bisect_left(denials, i - LIST_REACH) == bisect_right(denials, i + ENDED_REACH):
-            continue
-        denied = reading.concepts[i] - _affirmed(reading, i, reading.concepts[i])
-        if denied:
-            reading.take_back(i, denied)
-            reading.muted.add(i)
-
-
-def _affirmed(reading: Reading, i: int, names: frozenset[str]) -> frozenset[str]:
-    if not names.isdisjoint(DONE_WELL) and _is_done_well(reading, i):
-        return frozenset()
-    if names.isdisjoint(RULES.negatable) or not (_is_negated(reading, i) or _is_resolved(reading, i)):
-        return names
-    return names - RULES.negatable
+    redflag_denial.deny(reading, denials)
 
 
 def _drop_numbers(reading: Reading) -> None:
@@ -75,6 +65,32 @@ def _is_date(reading: Reading, i: int, present: set[int]) -> bool:
     if not BORN.isdisjoint(before) or (before and before[-1][:1].isdecimal()):
         return False
     return bool(before and before[-1] in DATED_BY) or reading.sentence[i] not in present
+
+
+def _drop_surnames(reading: Reading) -> None:
+    """ "frau blut hat abgesagt": without its capital it is a name beside what desks do, not "frau blut im mund"."""
+    for k in [*reading.where("surname")]:
+        if _is_named(reading, k):
+            _unsay(reading, k)
+
+
+def _is_named(reading: Reading, k: int) -> bool:
+    if not k or "title" not in reading.concepts[k - 1] or (k > 1 and "possessive" in reading.concepts[k - 2]):
+        return False
+    beside = set().union(*(reading.concepts[i] for i in reading.span_of(reading.sentence[k]) if i != k))
+    return "desk" in reading.names(range(k + 2, k + 3)) and beside.isdisjoint(BODY | RULES.live)
+
+
+def _drop_narrow(reading: Reading) -> None:
+    for match in [match for frame in NARROW for match in redflag_matching.matches(reading, frame)]:
+        for i in match:
+            _unsay(reading, i)
+
+
+def _unsay(reading: Reading, i: int) -> None:
+    """Neither what the word means nor its letters are those of a sign."""
+    reading.mean(i, frozenset())
+    reading.words[i] = ""
 
 
 def _mark_frames(reading: Reading) -> None:
@@ -96,6 +112,8 @@ def _general(reading: Reading) -> set[int]:
             muted.update(_impersonal(reading, span))
         if names & {"past", "past_noun"}:
             muted.update(_past(reading, span))
+        if "last_time" in names:
+            muted.update(_last_time(reading, span))
         if "figurative" in names:
             muted.update(_figures_of_speech(reading, span))
     return muted
@@ -103,8 +121,10 @@ def _general(reading: Reading) -> set[int]:
 
 def _general_part(reading: Reading, span: range, names: set[str]) -> range:
     """The part of a sentence that teaches, asks or administers, where nobody is ill now."""
-    if asks_for_somebody(reading, span, span.stop):
+    if asks_for_somebody(reading, span, span.stop) or asked_routine(reading, span):
         return range(0)
+    if "any_treatment" in names and _asks_of_any(reading, span, names):
+        return span
     if "course_material" in names and not names & {"now", "present_patient"}:
         return span
     if "teaching" in names and not names & {"now", "setting", "present_patient"}:
@@ -127,6 +147,45 @@ def asks_for_somebody(reading: Reading, sentence: range, before: int) -> bool:
     condition = next((i for i in sentence if reading.words[i] in RULES.conditionals), sentence.stop)
     is_help = RULES.wondering.isdisjoint(reading.words[sentence.start:condition])
     return is_help and any(is_pointed_at(reading, i) for i in range(condition + 1, before))
+
+
+def asked_routine(reading: Reading, sentence: range) -> range:
+    """The question of "pt has chest pain, what is our protocol": beside what is told of somebody it asks for help. "What is our
+    protocol for chest pain" and "when a patient has chest pain" teach."""
+    for k in (i for i in reading.where("routine") if i in sentence and i >= reading.last_turn):
+        asks = [i for i in range(max(sentence.start, k - ASKED_REACH), k) if reading.words[i] in INTERROGATIVES]
+        behind = range(k + 1, sentence.stop)
+        if not asks or not TOPIC.isdisjoint(reading.words[k + 1:sentence.stop]):
+            continue
+        if len(behind) <= TAIL and _is_told_of_one(reading, range(reading.last_turn, asks[0])):
+            return range(asks[0], sentence.stop)
+        if _is_told_of_one(reading, behind):
+            return range(asks[0], k + 1)
+    return range(0)
+
+
+def _is_told_of_one(reading: Reading, span: range) -> bool:
+    """Of "pt", "she", "Patientin"; not of "a patient", nor in a case ("if the patient"), nor what they ask about."""
+    if len(span) > LONGEST_CRY or not CASES.isdisjoint(reading.words[span.start:span.stop]):
+        return False
+    return any(_is_one(reading, i) for i in span)
+
+
+def _is_one(reading: Reading, i: int) -> bool:
+    word, before = reading.words[i], reading.words[max(0, i - 1):i]
+    if word in RULES.near_ones:
+        return INDEFINITE.isdisjoint(before)
+    return word in PATIENT or word in RULES.pronouns or "title" in reading.concepts[i]
+
+
+def _asks_of_any(reading: Reading, sentence: range, names: set[str]) -> bool:
+    """ "Est-ce que ça saigne beaucoup, un implant", "blutet ein Implantat": without a question mark, too."""
+    if names & OWN:
+        return False
+    first, second = reading.concepts[sentence.start], reading.words[sentence.start + 1]
+    if second in ("ein", "eine") and "present_verb" in first and not first.isdisjoint(RULES.negatable):
+        return True
+    return "whether" in reading.names(range(sentence.start, sentence.start + WHETHER))
 
 
 def is_pointed_at(reading: Reading, i: int) -> bool:
@@ -169,6 +228,24 @@ def _past(reading: Reading, sentence: range) -> Iterator[int]:
                 yield from clauses[i - 1][0]
 
 
+def _last_time(reading: Reading, sentence: range) -> Iterator[int]:
+    """ "She fainted last time": the clause that says so, where something happened, or where it begins so and nothing is; not
+    "faints like last time"."""
+    for span in redflag_reading.spans(reading.clause, sentence):
+        then = [i for i in range(max(sentence.start, span.start - 1), span.stop) if "last_time" in reading.concepts[i]]
+        if not then or (then[0] < span.start and reading.words[span.start] != "que"):
+            continue
+        names, is_first = reading.names(span), then[0] <= span.start + OPENING
+        is_told = names & EVENTS or (is_first and names & redflag_denial.DENIABLE and not _is_present(reading, span))
+        if is_told and names.isdisjoint(NOT_OVER) and COMPARED.isdisjoint(reading.words[span.start:then[0]]):
+            yield from span
+
+
+def _is_present(reading: Reading, clause: range) -> bool:
+    """ "À" is "a" without its accent."""
+    return any("present_verb" in reading.concepts[i] and reading.words[i] != "a" for i in clause)
+
+
 def _figures_of_speech(reading: Reading, sentence: range) -> Iterator[int]:
     """ "The bill is killing me": the image only, and only beside its topic; with a part of the body it is no image."""
     for span in redflag_reading.spans(reading.clause, sentence):
@@ -185,115 +262,3 @@ def _has_topic(reading: Reading, clause: range, i: int) -> bool:
     """Near the image; "is bleeding and wants to know the price" is none."""
     near = range(max(clause.start, i - FIGURE_REACH), min(clause.stop, i + FIGURE_REACH + 1))
     return any("figure_topic" in reading.concepts[k] and "want" not in reading.names(range(i, k)) for k in near)
-
-
-# Negation
-
-
-def _is_negated(reading: Reading, i: int) -> bool:
-    return _is_negated_before(reading, i) or _is_negated_after(reading, i)
-
-
-def _is_negated_before(reading: Reading, i: int) -> bool:
-    """A negator at most five words earlier, with nothing but small words and other signs between."""
-    listed = False
-    steps = 0
-    for j in range(i - 1, max(-1, i - LIST_REACH), -1):
-        names = reading.concepts[j]
-        if reading.sentence[j] != reading.sentence[i] or "contrast" in names:
-            return False
-        if reading.clause[j] != reading.clause[i] and not listed:
-            listed = _ends_list_item(reading, i) and not _is_said_anew(reading, j, i)
-            if not listed:
-                return False
-        if "negator" in names:
-            return _is_negator(reading, j) and (not listed or _is_list(reading, j, i))
-        if reading.words[j] in AND and not _is_said_anew(reading, j, i):
-            listed = True
-            continue
-        is_sign = not names.isdisjoint(RULES.negatable)
-        is_unknown = (listed and (not names or len(reading.words[j]) <= ABBREVIATED)) or (not names and j in reading.bound)
-        steps += not is_sign
-        if steps >= NEGATION_REACH or not (is_sign or is_unknown or names & {"filler", "or", "face"}):
-            return False
-    return False
-
-
-def _is_said_anew(reading: Reading, j: int, i: int) -> bool:
-    """ "Denies fever and has bleeding", "verneint Schmerzen, blutet aber": with a verb of its own it is no item of a list."""
-    return any("present_verb" in reading.concepts[k] for k in range(j + 1, i + 1))
-
-
-def _is_negator(reading: Reading, j: int) -> bool:
-    """Neither "no idea why it is swollen" nor "n'arrête pas de saigner" takes the sign back."""
-    return "not_negator" not in reading.concepts[j + 1] and not (j and "stop" in reading.concepts[j - 1])
-
-
-def _ends_list_item(reading: Reading, i: int) -> bool:
-    following = i + 1
-    if following == len(reading.words) or reading.clause[following] != reading.clause[i]:
-        return True
-    return "or" in reading.concepts[following] or reading.words[following] in AND
-
-
-def _is_list(reading: Reading, start: int, i: int) -> bool:
-    """ "Denies fever, trismus" and "no fever, trismus or pain" deny all; "no fever, swelling" denies the fever only."""
-    if "denies" in reading.concepts[start]:
-        return True
-    ahead = range(start, min(i + 5, len(reading.words)))
-    return any("or" in reading.concepts[k] and reading.sentence[k] == reading.sentence[i] for k in ahead)
-
-
-def _is_negated_after(reading: Reading, i: int) -> bool:
-    """ "Blutet nicht mehr", "saigne pas", "swelling: none", "geschwollen ist gar nichts"."""
-    for j in range(i + 1, min(i + 4, len(reading.words))):
-        names = reading.concepts[j]
-        if reading.sentence[j] != reading.sentence[i]:
-            return False
-        if "negator_after" in names:
-            ahead = range(j + 1, min(j + 3, len(reading.words)))
-            following = set().union(*(reading.concepts[k] for k in ahead if reading.clause[k] == reading.clause[j]))
-            return not following & {"not_negator", "stop", "resolved"} and not _denies_the_next(reading, i, j)
-        if "filler" not in names:
-            return False
-    return False
-
-
-def _denies_the_next(reading: Reading, i: int, j: int) -> bool:
-    """ "Geschwollen, kein Fieber": the negator opens a clause of its own."""
-    following = j + 1
-    return (reading.clause[j] != reading.clause[i] and following < len(reading.words)
-            and reading.clause[following] == reading.clause[j])
-
-
-def _is_done_well(reading: Reading, i: int) -> bool:
-    """ "Breathing fine", "schlucken geht"; not "no respira bien" or "schlucken geht kaum"."""
-    clause = reading.clause[i]
-    ahead = [k for k in range(i + 1, min(i + 3, len(reading.words))) if reading.clause[k] == clause]
-    around = [k for k in range(max(0, i - 4), min(i + 9, len(reading.words))) if reading.clause[k] == clause]
-    return (any("fine" in reading.concepts[k] for k in ahead)
-            and all(reading.concepts[k].isdisjoint(NOT_WELL) for k in around))
-
-
-# What is over
-
-
-def _is_resolved(reading: Reading, i: int) -> bool:
-    """ "The bleeding stopped", "stopped bleeding"; not "has not stopped", "stopped but started again"."""
-    endings = [j for j in _nearby(reading, i, 3, ENDED_REACH) if "resolved" in reading.concepts[j]]
-    return any(_ends(reading, i, j) for j in endings) and not any(
-        not reading.concepts[j].isdisjoint(("again", "endless")) for j in _nearby(reading, i, 0, 12)
-    )
-
-
-def _ends(reading: Reading, i: int, j: int) -> bool:
-    return (
-        (j > i or "resolved_before" in reading.concepts[j])
-        and not any("negator" in reading.concepts[k] for k in _nearby(reading, j, 3, 1))
-        and not any("onward" in reading.concepts[k] for k in _nearby(reading, j, 0, 2))
-    )
-
-
-def _nearby(reading: Reading, i: int, before: int, after: int) -> Iterator[int]:
-    window = range(max(0, i - before), min(len(reading.words), i + after + 1))
-    return (j for j in window if reading.sentence[j] == reading.sentence[i])
