@@ -1,6 +1,5 @@
 """What an owner decided about the assistant: whether anything leaves the clinic, to whom, and for how much a day."""
 
-import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -11,7 +10,6 @@ from lib.providers import Provider
 from lib.texts import _
 
 FIELDS = ("provider_on", "baa_on_file", "base_url", "model", "api_key", "daily_budget_usd")
-KEY = re.compile(r"[!-~]+")  # what an HTTP header can carry, without blanks
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def _own(wanted: AssistantSettings, before: AssistantSettings) -> AssistantSetti
     if not wanted.model or len(wanted.model) > 200:
         raise Invalid(_("Name the model, such as {example}.").format(example=providers.MODEL))
     key = (wanted.api_key or "").strip()
-    if key and not KEY.fullmatch(key):
+    if key and not settings.KEY.fullmatch(key):
         raise Invalid(_("A key has plain letters and digits only. Copy it again from your account there."))
     if key and key != before.api_key:
         return replace(wanted, api_key=vault.seal(key))

@@ -4,7 +4,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -78,6 +78,14 @@ class Price:
 def most(price: Price | None, prompt_characters: int) -> Decimal:
     """USD that a call may cost: what a budget holds for it."""
     return price.cost(usage.tokens(prompt_characters), LONGEST_ANSWER) if price else UNPRICED
+
+
+def of_answer(done: Done, price: Price | None, find: Callable[[str, str], Price | None]) -> Price | None:
+    """That of the model which has answered, known only now: a name may stand for one version after the other, and the
+    assistant's own service asks whom it will."""
+    if not (done.provider and done.model) or (price and price.model == names_of(done.model)[0]):
+        return price
+    return find(done.provider, done.model) or price
 
 
 def charge(done: Done, price: Price | None) -> Done:

@@ -7,27 +7,25 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence, Set
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from httpx_sse import EventSource
 from pybreaker import CircuitBreaker, CircuitBreakerError
 
-from lib import addresses, breakers, prices, quarantine, settings
+from lib import addresses, breakers, prices, quarantine, replies, settings
 from lib.errors import Invalid
-from lib.events import Delta, Done, Draining, Event, Stop
+from lib.events import Done, Draining, Event, Stop
 from lib.streams import Stream
 from lib.usage import Tally
 
 log = structlog.get_logger()
 
 FIRST_TOKEN, IN_ALL = 15.0, 60.0  # seconds; one attempt, because a retry burnt a quota elsewhere
-MOST_CHARACTERS = 5_000_000  # of a whole reply as it comes over the wire
 BROKEN = ("unavailable", "timeout", "network")
 # Who stops charging when the line is cut (https://openrouter.ai/docs/api-reference/streaming names OpenRouter's).
 STOPS_BILLING = {"openai", "anthropic"}
@@ -125,12 +123,16 @@ async def _talk(provider: Provider, messages: Sequence[dict[str, str]], stop: St
         async with asyncio.timeout(FIRST_TOKEN) as deadline:
             await _exchange(provider, messages, stop, tally, on_time(put, deadline, IN_ALL))
     except TimeoutError:
-        tally.failed("timeout")
+        tally.broke_off("timeout")
     except asyncio.CancelledError:
         tally.stopped, tally.billed = True, tally.billed and tally.sent
+    except httpx.LocalProtocolError:  # a key with a line break: the request was begun, and nothing of it left
+        log.error("provider can't be asked", error="LocalProtocolError")
+        tally.left = False
+        tally.failed("unavailable", billed=False)
     except (httpx.HTTPError, OSError) as error:
         log.warning("provider not reached", host=urlsplit(provider.base_url).hostname, error=type(error).__name__)
-        tally.failed("network")
+        tally.broke_off("network")
     except Invalid:
         tally.failed("network", billed=False)
     except Exception as error:  # the edge of a conversation: an address or a key that no request can be made of
@@ -159,6 +161,7 @@ FIXED = {"model", "messages", "stream"}
 CAPS = {"max_tokens", "max_completion_tokens"}  # a value of theirs may be refused, too: that is no reason to ask without a cap
 # It thinks before it answers unless told not to, and that counts toward `max_tokens`: an answer could end as it begins.
 THINKS = "gemini-2.5-flash"
+REPEATED = ("input", "body", "request", "messages")
 UNKNOWN_FIELD = re.compile(r"unknown|unsupported|not support|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE)
 
 
@@ -170,12 +173,13 @@ def _tls() -> ssl.SSLContext:
 
 async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop, tally: Tally,
                     put: Callable[[Event], None]) -> None:
-    """Once more without a field that the endpoint refuses by name; that is remembered."""
+    """Once more without a field that the endpoint refuses by name; that is remembered where it has helped."""
     destination = await addresses.resolve(provider.base_url.rstrip("/") + "/chat/completions")
     known = _refused.setdefault((provider.base_url, provider.model), set())
+    left_out = set(known)
     async with httpx.AsyncClient(verify=_tls(), timeout=httpx.Timeout(None), trust_env=False, follow_redirects=False) as client:
         while True:
-            body = _body(provider, messages, known)
+            body = _body(provider, messages, left_out)
             request = client.build_request(
                 "POST", destination.url, json=body,
                 headers={"Host": destination.host, "Authorization": f"Bearer {provider.api_key}", "Accept": "text/event-stream"},
@@ -186,8 +190,9 @@ async def _exchange(provider: Provider, messages: Sequence[dict[str, str]], stop
             finally:
                 await response.aclose()
             if not refused:
+                known |= left_out if response.is_success else set()
                 return
-            known.add(refused)
+            left_out.add(refused)
             tally.sent = False
 
 
@@ -214,20 +219,16 @@ async def _read(response: httpx.Response, optional: Set[str], tally: Tally, put:
     tally.request_id = response.headers.get("x-request-id") or response.headers.get("x-generation-id")
     if response.status_code != 200:
         return await _read_refusal(response, optional, tally)
-    if "text/event-stream" in response.headers.get("content-type", ""):
-        await _read_events(response, tally, put)
-    else:  # a whole body: an error inside HTTP 200, or a server that does not stream
-        _take(await _text(response), tally, put)
-        tally.ended = tally.ended or tally.characters > 0
+    await replies.read(response.aiter_text(), tally, put)
     return ""
 
 
 async def _read_refusal(response: httpx.Response, optional: Set[str], tally: Tally) -> str:
-    text = await _text(response)
+    reason = _reason("".join([text async for text in replies.bounded(response.aiter_text())]))
     if response.status_code in (400, 422):
-        named = [name for name in optional if name in text and (name not in CAPS or UNKNOWN_FIELD.search(text))]
+        named = [name for name in optional if name in reason and (name not in CAPS or UNKNOWN_FIELD.search(reason))]
         if named:
-            return min(named, key=text.index)
+            return min(named, key=reason.index)
     busy, ours = response.status_code == 429, response.status_code < 500
     problem = "busy" if busy else "refused" if ours else "unavailable"
     log.warning("provider refused", provider=tally.provider, status=response.status_code)
@@ -235,49 +236,10 @@ async def _read_refusal(response: httpx.Response, optional: Set[str], tally: Tal
     return ""
 
 
-async def _read_events(response: httpx.Response, tally: Tally, put: Callable[[Event], None]) -> None:
-    """Until the line ends: what comes behind [DONE] would be somebody else's."""
-    async for event in EventSource(cast(httpx.Response, _Closed(response))).aiter_sse():
-        if event.data.strip() == "[DONE]":
-            tally.ended = True
-            return
-        if event.data:
-            _take(event.data, tally, put)
-        if tally.problem:
-            return
-
-
-def _take(data: str, tally: Tally, put: Callable[[Event], None]) -> None:
+def _reason(text: str) -> str:
+    """A refusal without what it repeats of the request, which may hold any word."""
     try:
-        chunk = json.loads(data)
+        told = json.loads(text, object_hook=lambda part: {name: value for name, value in part.items() if name not in REPEATED})
     except ValueError:
-        chunk = None
-    if not isinstance(chunk, dict):
-        tally.failed("unavailable")
-        return
-    text = tally.take(chunk)
-    if text:
-        put(Delta(text))
-
-
-class _Closed:
-    """A response whose last event is closed by a blank line, which some servers forget (httpx-sse then drops it), and which ends
-    somewhere."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-        self.headers = response.headers
-
-    async def aiter_text(self) -> AsyncIterator[str]:
-        characters = 0
-        async for text in self._response.aiter_text():
-            characters += len(text)
-            if characters > MOST_CHARACTERS:
-                raise httpx.ReadError("the reply does not end")
-            yield text
-        yield "\n\n"
-
-
-async def _text(response: httpx.Response) -> str:
-    return "".join([text async for text in _Closed(response).aiter_text()])
-
+        return text
+    return json.dumps(told)

@@ -35,8 +35,7 @@ def hold(provider: Provider, prompt_characters: int) -> Held | None:
 def settle(held: Held, done: Done) -> None:
     """What nobody can price counts as what was held for it; and so does, until the day is over, what can't be settled now."""
     try:
-        price = held.price or (prices.find_now(done.provider, done.model) if done.provider and done.model else None)
-        done = prices.charge(done, price)
+        done = prices.charge(done, prices.of_answer(done, held.price, prices.find_now))
         cost = held.amount_usd if done.cost_usd is None else done.cost_usd
         db.ask(SimpleNamespace, "select app.settle_service(:day, :held, :cost)", day=held.day, held=held.amount_usd, cost=cost)
     except Unavailable:

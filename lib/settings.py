@@ -15,6 +15,7 @@ from lib.errors import SetUpError
 
 ROOT = Path(__file__).parent.parent
 PLACEHOLDER = re.compile(r"change.?me|your.?(jwt.?)?secret|default.?secret|insecure|replace.?(me|this)", re.IGNORECASE)
+KEY = re.compile(r"[!-~]+")  # what an HTTP header can carry, without blanks
 THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -26,6 +27,15 @@ def _keys(setting: SecretStr | None) -> list[str]:
     return [key.strip() for key in setting.get_secret_value().split(",")] if setting else []
 
 
+def _key(value: object) -> object:
+    """Without the line break that a copied line ends in; what no header can carry is refused before anybody is asked."""
+    key = value.strip() if isinstance(value, str) else value
+    if isinstance(key, str) and not KEY.fullmatch(key):
+        raise ValueError("A key has plain letters, digits and signs only, without blanks.")
+    return key
+
+
+Key = Annotated[SecretStr, BeforeValidator(_key)]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/*]+$")]
 
 
@@ -61,15 +71,15 @@ class Settings(BaseSettings):
         (), validation_alias="FRONTEND_URL")
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), validation_alias="CHAIRSIDE_TRUSTED_PROXIES")
-    openrouter_api_key: SecretStr | None = Field(None, validation_alias="OPENROUTER_API_KEY")
+    openrouter_api_key: Key | None = Field(None, validation_alias="OPENROUTER_API_KEY")
     ai_base_url: str | None = Field(None, pattern=r"^https?://[^/?#]+(/[^?#]*)?$", validation_alias="AI_BASE_URL")
-    ai_api_key: SecretStr | None = Field(None, validation_alias="AI_API_KEY")
+    ai_api_key: Key | None = Field(None, validation_alias="AI_API_KEY")
     ai_model: str | None = Field(None, min_length=1, validation_alias="AI_MODEL")
     ai_allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), validation_alias="AI_ALLOWED_HOSTS")
     ai_installation_budget: float = Field(1000.0, gt=0, validation_alias="AI_INSTALLATION_BUDGET")
     ai_service_url: str | None = Field(None, pattern=r"^https?://[^/?#]+$", validation_alias="AI_SERVICE_URL")
-    ai_service_key: SecretStr | None = Field(None, validation_alias="AI_SERVICE_KEY")
+    ai_service_key: Key | None = Field(None, validation_alias="AI_SERVICE_KEY")
     metrics_token: SecretStr | None = Field(None, min_length=16, validation_alias="CHAIRSIDE_METRICS_TOKEN")
     alert_mail: str | None = Field(None, pattern=r"^[^@\s,]+@[^@\s,]+$", validation_alias="CHAIRSIDE_ALERT_MAIL")
     alert_webhook: SecretStr | None = Field(None, validation_alias="CHAIRSIDE_ALERT_WEBHOOK")

@@ -115,7 +115,7 @@ def _caching(plan: Plan, ending: Ending) -> Iterator[Callable[[Scope], None]]:
     done = ending.done
     if plan.call.provider == calls.SERVICE and done.model:
         yield partial(answer_cache.forget_other_models, model=done.model)
-    if plan.cache_key and done.status == "ok" and not done.raised:
+    if plan.cache_key and done.status == "ok" and usage.ended_well(done.finish) and not done.raised:
         kept = answer_cache.Kept(ending.content, {"model": done.model}, done.cost_usd)
         yield partial(answer_cache.keep, key=plan.cache_key, kept=kept)
 
@@ -140,8 +140,9 @@ def _billed(scope: Scope, ending: Ending, plan: Plan) -> Done:
 
 
 def priced(scope: Scope, done: Done, price: Price | None) -> Done:
-    """The provider's own figure first, else its tokens by the price of the day; no price, no figure. Whom the assistant's own
-    service has asked is known only now."""
-    if price is None and done.provider and done.model:
-        price = prices.find(scope, done.provider, done.model, budgets.day_of(scope))
-    return prices.charge(done, price)
+    """The provider's own figure first, else its tokens by the price of the day; no price, no figure."""
+    return prices.charge(done, prices.of_answer(done, price, partial(_price_of_today, scope)))
+
+
+def _price_of_today(scope: Scope, provider: str, model: str) -> Price | None:
+    return prices.find(scope, provider, model, budgets.day_of(scope))

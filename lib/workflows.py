@@ -59,7 +59,7 @@ def ask(identity: Identity, patient_id: UUID | None, text: str, *, at_once: bool
     saved. `at_once`: nobody watches the answer being written."""
     began = time.monotonic()
     text = chats.storable(text)
-    if not text.strip():
+    if chats.is_blank(text):
         raise Invalid(_("There is no question yet. Type one and send it again."))
     verdict = _check(identity, patient_id, text)
     refused = None if verdict.tier == "E" else _refuse(identity, text)

@@ -501,6 +501,14 @@ def test_a_reply_behind_the_card_that_does_not_end_is_hung_up_and_estimated(swit
     assert (call.status, call.usage_source) == ("ok", "estimated")
 
 
+@pytest.mark.parametrize("nothing", ["", " \n", "\u200b\u2060", "\0", "\ufeff \u00ad"])
+def test_what_nobody_can_see_is_no_question(switched_on, alice, nothing):
+    with pytest.raises(Invalid, match="no question yet"):
+        ask(alice, nothing)
+
+    assert switched_on.requests == []
+
+
 @pytest.mark.parametrize("silence", [(), (chunk("TIER: NONE"),), (chunk(" \n"),)])
 def test_a_reply_without_a_word_is_a_failure_and_kept_for_nobody(switched_on, priced, alice, bob, silence):
     switched_on.says(*silence, chunk(finish="stop"), usage(300, 150), END)
@@ -866,6 +874,16 @@ def test_failure_14_what_did_not_end_cleanly_is_not_kept(switched_on, alice, bob
     assert len(switched_on.requests) == 2
 
 
+@pytest.mark.parametrize("finish", ["content_filter: RECITATION", "LANGUAGE", "tool_calls"])
+def test_failure_14_only_a_clean_finish_is_kept(switched_on, alice, bob, finish):
+    switched_on.says(chunk("Half an"), chunk(finish=finish), usage(300, 150), END)
+    ask(alice)
+
+    ask(bob)
+
+    assert len(switched_on.requests) == 2
+
+
 def test_failure_14_a_new_prompt_or_model_flushes_it(switched_on, alice, bob, monkeypatch):
     ask(alice)
     monkeypatch.setenv("AI_MODEL", "another")
@@ -942,6 +960,17 @@ def test_failure_14_another_model_behind_the_service_flushes_it_as_soon_as_it_is
 
     assert [call_of(bob, asked).route for asked in (kept, anew)] == ["cache", "provider"]
     assert answer_of(bob, anew).content.startswith("By new.")
+
+
+def test_the_price_is_that_of_the_model_which_has_answered(switched_on, alice, monkeypatch):
+    known = {"test-model": FLASH, "test-model-1": replace(FLASH, model="test-model-1", output_usd=FLASH.output_usd * 2)}
+    monkeypatch.setattr(prices, "find", lambda scope, provider, model, on: known.get(model))
+    dear = call_of(alice, ask(alice, "Which moon is number 1?"))
+    switched_on.says(event({"model": "test-model-0", "choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}), usage(300, 150), END)
+    unknown = call_of(alice, ask(alice, "Which moon is number 2?"))
+
+    assert (dear.price["model"], dear.cost_usd) == ("test-model-1", Decimal("0.00084"))
+    assert (unknown.price["model"], unknown.cost_usd) == ("test-model", COST)
 
 
 def test_behind_the_service_the_price_is_that_of_the_model_it_asked(switched_on, alice, monkeypatch):

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from lib import addresses, providers, settings
+from lib import addresses, providers, replies, settings
 from lib.errors import Invalid
 from lib.events import Delta, Done, Draining, Stop
 from lib.providers import Provider
@@ -79,6 +79,29 @@ def test_failure_1_the_name_of_the_field_is_reason_enough(fake, reason):
     assert ["stream_options" in request for request in fake.requests] == [True, False, False]
 
 
+def repeated(**request):
+    """As FastAPI refuses what was sent, with all of it."""
+    wrong = {"type": "string_type", "loc": ["body", "messages", 0, "content"], "msg": "Input should be a valid string", "input": request}
+    return json.dumps({"detail": [wrong]}).encode()
+
+
+def test_failure_1_what_a_refusal_repeats_of_the_request_names_no_field(fake):
+    fake.says(repeated(temperature=0.3, stream_options={}), status=422)
+
+    assert hear(fake)[1].problem == "refused"
+    assert len(fake.requests) == 1
+
+
+def test_failure_1_only_what_has_helped_is_remembered(fake):
+    """The question holds the word, and the refusal quotes the question."""
+    fake.scripts = [[400, b'{"error": {"message": "I can not answer: What is my temperature?"}}'], [400, b'{"error": {"message": "no"}}'], list(WHOLE)]
+
+    assert hear(fake)[1].problem == "refused"
+    assert hear(fake)[1].status == "ok"
+
+    assert ["temperature" in request for request in fake.requests] == [True, False, True]
+
+
 def test_failure_1_another_refusal_is_not_tried_again(fake):
     fake.says(b'{"error": {"message": "bad key"}}', status=401, content_type="application/json")
 
@@ -115,7 +138,52 @@ def test_failure_3_cached_and_reasoning_tokens_are_told_but_not_added(fake):
     assert (done.tokens_in, done.tokens_cached, done.tokens_out, done.tokens_reasoning) == (300, 200, 150, 100)
 
 
+@pytest.mark.parametrize("last", [{}, {"prompt_tokens": None, "completion_tokens": None}, {"total_tokens": 450}, {"cost": 0.5}])
+def test_failure_2_a_last_word_that_says_nothing_of_it_takes_no_count_back(fake, last):
+    fake.says(chunk("a", finish="stop", usage={"prompt_tokens": 300, "completion_tokens": 150}), event({"choices": [], "usage": last}), END)
+
+    done = hear(fake)[1]
+
+    assert (done.tokens_in, done.tokens_out, done.usage_source) == (300, 150, "provider")
+    assert done.cost_source == ("provider" if "cost" in last else None)
+
+
+@pytest.mark.parametrize("count", ["300", 300.0, "300.0"])
+def test_a_count_is_one_however_it_is_written(fake, count):
+    fake.says(chunk("a", finish="stop"), usage(count, 0), END)
+
+    assert (hear(fake)[1].tokens_in, hear(fake)[1].usage_source) == (300, "provider")
+
+
 # 4: unknown is not zero
+
+
+def test_failure_4_a_cost_that_is_reported_counts_without_its_tokens(fake):
+    fake.says(chunk("a", finish="stop"), event({"choices": [], "usage": {"cost": 0.5}}), END)
+
+    done = hear(fake)[1]
+
+    assert (done.cost_usd, done.cost_source, done.usage_source) == (Decimal("0.5"), "provider", "estimated")
+
+
+@pytest.mark.parametrize("broken", [[event({"error": {"code": 500}})], [event({"error": {"code": 500}, "usage": {"completion_tokens": 0}})], [b"data: {no\n\n"]])
+def test_failure_4_what_was_counted_before_a_failure_is_billed(fake, broken):
+    counted = {"prompt_tokens": 300, "completion_tokens": 0, "total_tokens": 900}
+    fake.says(event({"choices": [{"delta": {"role": "assistant"}}], "usage": counted}), *broken)
+
+    done = hear(fake)[1]
+
+    assert (done.status, done.billed, done.tokens_in, done.tokens_out, done.usage_source) == ("error_before", True, 300, 600, "provider")
+
+
+@pytest.mark.parametrize("reply", [b"<html>It works!</html>", b"data: {no\n\n", b"[]", b'"text"'])
+def test_failure_4_what_an_unreadable_reply_cost_is_unknown(fake, reply):
+    fake.says(reply)
+
+    done = hear(fake)[1]
+
+    assert (done.status, done.problem, done.billed) == ("error_before", "unavailable", True)
+    assert (done.tokens_in, done.tokens_out, done.usage_source, done.cost_usd) == (None, None, None, None)
 
 
 def test_failure_4_measured_zeros_stay_zeros(fake):
@@ -139,7 +207,8 @@ def test_failure_4_a_stopped_stream_is_estimated_and_not_free(fake):
 
 
 @pytest.mark.parametrize("nonsense", [{"prompt_tokens": "many"}, {"prompt_tokens": -1, "completion_tokens": 2}, [], "x", None,
-                                      {"prompt_tokens": True, "completion_tokens": False}, {"cost": "NaN"}])
+                                      {"prompt_tokens": True, "completion_tokens": False}, {"cost": "NaN"},
+                                      {"prompt_tokens": 1, "completion_tokens": 2 ** 31 - 1}])
 def test_nonsense_in_place_of_usage_is_unknown(fake, nonsense):
     fake.says(chunk("a", finish="stop"), event({"choices": [], "usage": nonsense}), END)
 
@@ -246,8 +315,10 @@ def test_failure_6_an_error_inside_200_keeps_the_text_before_it(fake):
     assert (text, done.status, done.problem) == ("Half an ", "error_mid", "unavailable")
 
 
-def test_failure_6_a_rate_limit_inside_200_is_one(fake):
-    fake.says(event({"error": {"code": 429, "message": "slow down"}}))
+@pytest.mark.parametrize("told", [event({"error": {"code": 429, "message": "slow down"}}), event({"error": {"code": "rate_limit_exceeded"}}),
+                                  event({"error": {"type": "rate_limit_error"}}), b'[{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}]'])
+def test_failure_6_a_rate_limit_inside_200_is_one(fake, told):
+    fake.says(told)
 
     assert (hear(fake)[1].status, hear(fake)[1].problem) == ("rate_limited", "busy")
 
@@ -265,6 +336,54 @@ def test_a_server_that_does_not_stream_is_read_all_the_same(fake):
     text, done = hear(fake)
 
     assert (text, done.status, done.tokens_out) == ("All at once.", "ok", 4)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "TEXT/EVENT-STREAM; charset=utf-8", "application/octet-stream", "application/json"])
+def test_events_are_read_whatever_they_are_called(fake, kind):
+    fake.says(b"\xef\xbb\xbf", b": hello\n\n", *WHOLE, content_type=kind)
+
+    assert (hear(fake)[0], hear(fake)[1].tokens_out) == ("Hello there.", 150)
+
+
+def test_a_mark_of_byte_order_loses_no_event(fake):
+    fake.says(b"\xef\xbb\xbf" + chunk("a", finish="stop"), END)
+
+    assert hear(fake)[0] == "a"
+
+
+@pytest.mark.parametrize("finish", ["content_filter: RECITATION", "SAFETY", "PROHIBITED_CONTENT"])
+def test_failure_7_a_filter_is_one_by_any_name(fake, finish):
+    fake.says(chunk("Half an"), chunk(finish=finish), usage(3, 4), END)
+
+    assert hear(fake)[1].status == "filtered"
+
+
+@pytest.mark.parametrize(("end", "status"), [([chunk(finish="stop")], "ok"), ([chunk(finish="MAX_TOKENS")], "truncated"), ([usage(3, 4)], "ok")])
+def test_failure_7_an_answer_that_has_ended_is_whole_though_its_line_breaks(fake, end, status):
+    def cut(handler):
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.send_header("content-length", "100000")
+        handler.end_headers()
+        handler.wfile.write(b"".join([chunk("Whole."), *end]))
+        handler.close_connection = True
+    fake.answer = cut
+
+    text, done = hear(fake)
+
+    assert (text, done.status, done.problem) == ("Whole.", status, "")
+
+
+def test_failure_7_a_line_that_stays_open_behind_the_end_keeps_nobody_waiting(fake, monkeypatch):
+    monkeypatch.setattr(replies, "AFTER_END", 0.2)
+    fake.says(chunk("Whole.", finish="stop"), usage(3, 4), 5.0)
+    began = time.monotonic()
+
+    for _ in range(6):  # nor does it count as a failure
+        text, done = hear(fake)
+        assert (text, done.status, done.problem, done.tokens_out) == ("Whole.", "ok", "", 4)
+
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(("script", "status"), [
@@ -400,6 +519,14 @@ def test_a_key_that_no_request_can_carry_is_a_clear_failure(fake):
     assert (done.problem, done.billed, done.status) == ("unavailable", False, "error_before")
 
 
+@pytest.mark.parametrize("key", ["sk-abc\n", "sk-abc ", "a\r\nX-Evil: 1"])
+def test_of_a_key_that_breaks_the_request_nothing_leaves(fake, key):
+    done = hear(fake, provider=Provider(fake.provider.base_url, key, "m"))[1]
+
+    assert (done.problem, done.status, done.billed, done.left) == ("unavailable", "error_before", False, False)
+    assert fake.requests == []
+
+
 def test_one_clinics_wrong_key_keeps_no_other_waiting(fake):
     fake.says(b"{}", status=500)
     for _ in range(6):
@@ -480,7 +607,7 @@ def test_pieces_cut_anywhere_are_put_together(fake):
 
 
 def test_a_reply_that_floods_the_wire_is_cut(fake, monkeypatch):
-    monkeypatch.setattr(providers, "MOST_CHARACTERS", 100_000)
+    monkeypatch.setattr(replies, "MOST_CHARACTERS", 100_000)
     fake.says(b"data: " + b"x" * 200_000)
 
     assert hear(fake)[1].problem == "network"

@@ -1,6 +1,7 @@
 """The environment, and what production insists on."""
 
 import pytest
+from pydantic import SecretStr
 
 from lib import settings
 from lib.errors import SetUpError
@@ -61,6 +62,17 @@ def test_without_a_name_only_this_machine_is_answered(environment, given):
 def test_a_wrong_value_is_named(environment, name, value):
     with pytest.raises(SetUpError, match=name):
         environment(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["AI_API_KEY", "OPENROUTER_API_KEY", "AI_SERVICE_KEY"])
+def test_a_key_loses_the_blanks_around_it_and_may_have_none_inside(environment, name):
+    values = environment(**{name: " sk-abc\r\n"}).model_dump()
+    assert [value.get_secret_value() for value in values.values() if isinstance(value, SecretStr)] == ["sk-abc"]
+
+    for key in ("sk abc", "sk-\u00e4", " "):
+        with pytest.raises(SetUpError, match=f"{name}: .*without blanks") as refused:
+            environment(**{name: key})
+        assert key.strip() == "" or key not in str(refused.value)
 
 
 def test_a_mounted_file_gives_the_value(environment, tmp_path):
