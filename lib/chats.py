@@ -213,6 +213,27 @@ def highest_tier(scope: Scope, thread_id: UUID, question_id: UUID) -> str | None
     return tier
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    question_id: UUID
+    attempt: int
+
+
+def last_attempts(scope: Scope, thread_id: UUID, question_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How often each of these questions of one thread was answered by now, by question."""
+    if not question_ids:
+        return {}
+    return {row.question_id: row.attempt for row in scope.many(_Attempt, """
+        select question_id, max(attempt) as attempt
+        from chat_messages
+        where clinic_id = :clinic_id
+          and thread_id = :thread_id
+          and question_id = any(:question_ids)
+          and id > :earliest
+        group by question_id
+        """, thread_id=thread_id, question_ids=list(question_ids), earliest=min(question_ids))}
+
+
 def turns_before(scope: Scope, thread_id: UUID, question_id: UUID, *, limit: int) -> list[Message]:
     """What was said last before this question, oldest first: what a provider may know of the conversation. Emergencies and what
     was said to them stay out: nothing of theirs is sent anywhere."""
@@ -302,6 +323,11 @@ def post_question(scope: Scope, thread_id: UUID, text: str) -> UUID:
 def storable(text: str) -> str:
     """PostgreSQL keeps no NUL and the driver sends no half of a surrogate pair; everything else stays as it is."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def is_blank(text: str) -> bool:
+    """Nothing in it is seen: blanks, or signs that no screen shows."""
+    return all(sign.isspace() or not sign.isprintable() for sign in set(text))
 
 
 def marked(text: str) -> str:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from lib import advice, archived_months, audit, auth, chats, patients, redaction
+from lib import advice, answer_words, archived_months, audit, auth, chats, patients, redaction
 from lib.chats import Message
 from lib.db import Scope
 from lib.texts import _
@@ -46,13 +46,11 @@ def _entry(scope: Scope, message: Message, name: str) -> str:
     when = format_datetime(message.created_at, "d MMM y, HH:mm", tzinfo=ZoneInfo(identity.time_zone), locale=identity.language)
     if message.role == "user":
         return f"## {_line(message.asked_by)}, {when}\n\n{_content(message.content)}"
-    facts = message.metadata
-    attempt = _("attempt {n}").format(n=message.attempt) if message.attempt > 1 else None
-    ended = message.status if message.status != "ok" else None
-    parts = [facts.get("route"), facts.get("model"), facts.get("title"), attempt, ended]
+    attempt = _("attempt {n}").format(n=message.attempt) if message.attempt > 1 else ""
+    parts = [*answer_words.origin(message), message.metadata.get("title"), attempt, answer_words.ending(message)]
     content = advice.with_safety_net(message.content, identity.emergency_number) if message.cut_off else message.content
     content = _content(content.replace(PLACEHOLDER, name or PLACEHOLDER))
-    return f"## {_('Assistant')}, {when} ({', '.join(_line(str(part)) for part in parts if part)})\n\n{content}"
+    return f"## {_('Assistant')}, {when} ({', '.join(_line(part) for part in dict.fromkeys(parts) if part)})\n\n{content}"
 
 
 def _content(markdown: str) -> str:

@@ -1,9 +1,12 @@
 """What the red-flag check raised: open ones first, then what was done about the others."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import streamlit as st
 from babel.dates import format_timedelta
+from streamlit.delta_generator import DeltaGenerator
 
 from lib import auth, db, emergencies
 from lib.db import Page
@@ -30,17 +33,22 @@ def ago(at: datetime) -> str:
 
 
 def describe(emergency: Emergency) -> None:
-    """What it is, who raised it when, what was done, and the way to the patient: two elements, for there may be many."""
+    """What it is, who raised it when, what was done, and the way to the patient: few elements, for there may be many. While it
+    waits for somebody its age grows, and nothing about a patient is kept for that."""
     facts = [widgets.moment(emergency.raised_at, identity), _("raised by {name}").format(name=escape(emergency.raised_by))]
     about = emergency.patient_id if auth.may(identity, "chat.patient") else None
-    lines = [f"**{escape(alarm.categories(emergency))}** · {ago(emergency.raised_at)}",
-             f":small[{' · '.join(facts if about else [*facts, _('general question')])}]"]
+    kind, below = f"**{escape(alarm.categories(emergency))}**", " · ".join(facts if about else [*facts, _("general question")])
     if emergency.acknowledged_at:
-        lines.append(f":small[{alarm.answered(emergency, identity)}]")
-    st.markdown("  \n".join(lines), width="stretch")
+        st.markdown(f"{kind}  \n:small[{below}]  \n:small[{alarm.answered(emergency, identity)}]", width="stretch")
+    else:
+        aging.append(partial(tell_age, st.empty(), kind, emergency.raised_at, below))
     if about:
         st.page_link(menu.page("chat"), label=escape(emergency.patient_name or ""), icon=":material/person:",
                      query_params={"patient": str(about)})
+
+
+def tell_age(place: DeltaGenerator, kind: str, at: datetime, below: str) -> None:
+    place.markdown(f"{kind} · {ago(at)}  \n:small[{below}]", width="stretch")
 
 
 def show(emergency: Emergency) -> None:
@@ -62,10 +70,12 @@ def turn(name: str, page: Page[Emergency], *, back: str, on: str) -> None:
 
 
 st.title(_("Emergencies"))
-emergency_news.watch(identity, opened)
+news, aging = st.container(), list[Callable[[], None]]()
 if not waiting.rows and not answered.rows and not state.cursor("answered"):
     widgets.empty(_("No emergency was ever raised."), icon="verified_user", hint=_(
         "When a question to the assistant describes a danger sign, it appears here until somebody has answered for it."))
+    with news:
+        emergency_news.watch(identity, opened)
     st.stop()
 
 if found:
@@ -79,6 +89,8 @@ for emergency in waiting.rows:
     if emergency.id != sought:
         show(emergency)
 turn("waiting", waiting, back=_("Older"), on=_("Newer"))
+with news:
+    emergency_news.watch(identity, opened, aging)
 
 if answered.rows:
     st.subheader(_("Acknowledged"))

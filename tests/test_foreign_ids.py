@@ -167,6 +167,7 @@ ACTIONS = {
     "emergencies.acknowledge": Drive(CLINICAL, lambda scope, of: emergencies.acknowledge(scope, of.emergency, action_taken="x")),
     "patient_history.read": Drive(EVERYBODY, lambda scope, of: patient_history.read(scope, of.patient)),
     "patient_history.known_as": Drive(EVERYBODY, lambda scope, of: patient_history.known_as(scope, of.patient)),
+    "chats.last_attempts": Drive(CLINICAL, lambda scope, of: chats.last_attempts(scope, of.thread, [of.question])),
     "chats.highest_tier": Drive(CLINICAL, lambda scope, of: chats.highest_tier(scope, of.thread, of.question)),
     "patients.get": Drive(EVERYBODY, lambda scope, of: patients.get(scope, of.patient)),
     "patients.read": Drive(EVERYBODY, lambda scope, of: patients.read(scope, of.patient)),

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from lib import audit, chats, db, patients
+from lib import answer_ratings, audit, chats, db, patients, periods
 from tests.statements import explained, listening
 
 
@@ -105,3 +105,22 @@ def test_a_look_for_the_same_view_plans_these_days_only(alice):
         found = explained(scope, sql, values)
     assert 0 < found.count(" on audit_log_") <= 2, found
     assert "Subplans Removed" not in found
+
+
+def test_the_reasons_of_a_period_are_found_by_the_answers_they_are_about(alice, owner):
+    with db.scope(alice) as scope:
+        scope.run("""
+            insert into answer_ratings (clinic_id, message_id, user_id, helpful, reason)
+            select :clinic_id, app.uuid_floor(now() - n * interval '1 hour'), :me, false, 'Too long'
+            from generate_series(1, 3000) n
+            """, me=alice.user_id)
+    with owner.begin() as connection:
+        connection.execute(text("analyze answer_ratings"))
+    with db.scope(alice) as scope:
+        scope.run("set local enable_seqscan = off")
+        with listening() as asked:
+            assert len(answer_ratings.find_complaints(scope, periods.preset("7d", periods.today(alice)))) == 20
+        sql, values = asked[-1]
+        found = explained(scope, sql, values)
+    assert re.search(r"Index Scan Backward using answer_ratings_pkey on answer_ratings.*\n\s+Index Cond: .*message_id >= ", found), found
+    assert "Seq Scan" not in found, found

@@ -5,7 +5,8 @@ from html import escape
 
 import streamlit as st
 
-from lib import auth, db, periods, replica, shares, sheets
+from lib import answer_ratings, auth, db, periods, replica, shares, sheets
+from lib.answer_ratings import Complaint
 from lib.identity import Identity
 from lib.periods import Period
 from lib.sheets import Sheet
@@ -15,6 +16,7 @@ from ui import period as picker
 from ui.bars import Bar
 from ui.charts import COLOURS
 from ui.figures import Board, Chart, Data
+from ui.today_cards import shorten
 
 MOST_MISSING = 5
 
@@ -65,6 +67,7 @@ def show(board: Board, identity: Identity, section: str) -> None:
         _show_patients(board.data, identity, export)
     if section == "knowledge" and auth.may(identity, "chat.patient"):
         _show_unmatched(board.data.period, identity)
+        _show_complaints(board.data.period, identity)
 
 
 def _rows(drawn: tuple[Chart, ...]) -> list[tuple[Chart, ...]]:
@@ -135,3 +138,23 @@ def _show_unmatched(period: Period, identity: Identity) -> None:
             st.caption(_("None that you may read."))
         st.html("".join(f"<p class='asked typed'>{escape(row.text)}<br><span class='quiet'>"
                         f"{widgets.moment(row.asked_at, identity)}</span></p>" for row in rows))
+
+
+def _show_complaints(period: Period, identity: Identity) -> None:
+    title = _("Why answers were not helpful")
+    with st.expander(title, icon=":material/thumb_down:", key="table_reasons", on_change="rerun") as shown:
+        if not shown.open:
+            return
+        with db.scope(identity) as scope, replica.reading(scope) as scope:
+            rows = answer_ratings.find_complaints(scope, period)
+        if not rows:
+            st.caption(_("Nobody gave a reason in this period."))
+        st.html("".join(_complaint(row, identity) for row in rows))
+
+
+def _complaint(row: Complaint, identity: Identity) -> str:
+    """What somebody wrote, and below it what it is about."""
+    asked = [_("To: {question}").format(question=f"“{escape(shorten(row.question))}”")] if row.question else []
+    told = [sheets.route_name(row.route)] if row.route else []
+    about = " · ".join([*asked, *told, escape(row.rated_by), widgets.moment(row.rated_at, identity)])
+    return f"<p class='asked typed'>{escape(row.reason)}<br><span class='quiet'>{about}</span></p>"

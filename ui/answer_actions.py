@@ -75,6 +75,7 @@ def _ask_why(message_id: UUID, permission: str) -> None:
     with st.form(f"rate_{message_id}", border=False):
         reason = st.text_area(_("Reason"), max_chars=1000, key=kept.key(field),
                               placeholder=_("Wrong, unclear, too long, beside the question …"))
+        st.caption(_("The clinic's owners read it, with your name."))
         if st.form_submit_button(_("Send"), type="primary"):
             _rate(message_id, permission, False, reason)
 

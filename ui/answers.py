@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from lib import advice, workflows
+from lib import advice, answer_words, workflows
 from lib.chats import Message
 from lib.emergencies import Emergency
 from lib.identity import Identity
@@ -58,34 +58,13 @@ def text(content: str, name: str) -> str:
 def _footnote(message: Message, identity: Identity) -> str:
     """Where the answer comes from, what it cost and how it ended, small and grey."""
     facts = message.metadata
-    ended = _ended(message)
+    ended = answer_words.ending(message)
     lines = [f":orange-badge[:material/schedule: {_('Dentist today')}]"] if facts.get("tier") == "U" else []
     lines += [f":small[:material/info: {ended}]"] if ended else []
     tells = facts.get("title") and ("further" in facts or not facts.get("own"))
     lines += [f":small[:gray[{_sources(facts, identity)}]]"] if tells else []
     lines += [f":small[:gray[{_origin(message, identity)}]]"] if "route" in facts else []
     return "  \n".join(lines)
-
-
-def _ended(message: Message) -> str:
-    """What a reader must know of an answer that is not whole, or not what was wanted; "" for all others."""
-    if message.running:
-        return _("Writing …")
-    because = {"left": _("Stopped: whoever asked can't read this any more."),
-               "crowded": _("Answered here: the clinic had as many answers on their way as it can have at once.")}
-    problem = message.metadata.get("problem")
-    if problem in because:
-        return because[problem]
-    if problem and (message.metadata.get("instead") or message.content.startswith(advice.apology(problem))):
-        return ""  # a whole answer from here, which begins by saying why the provider gave none
-    if message.status == "truncated" and message.metadata.get("finish") == "length":
-        return _("This answer reached its greatest length and ends here.")
-    known = {"ok": "", "stopped": _("Stopped before the end."), "truncated": _("This answer was cut short."),
-             "filtered": _("The provider withheld the rest of this answer."),
-             "timeout": _("The provider took too long; what had come is kept."),
-             "rate_limited": _("The provider was busy."),
-             "budget_blocked": _("Answered here: the day's budget for the AI provider is used up.")}
-    return known.get(message.status, _("This answer was interrupted. Please ask again."))
 
 
 def _sources(facts: dict[str, Any], identity: Identity) -> str:
@@ -115,26 +94,12 @@ def _source(row: dict[str, str]) -> str:
 
 
 def _origin(message: Message, identity: Identity) -> str:
-    """The route, the review and the cost in one line."""
+    """What answered, the review and the cost in one line."""
     facts = message.metadata
+    kind, *named = answer_words.origin(message)
+    review = [_review(facts, identity)] if answer_words.quotes_article(message) and not facts.get("own") else []
     attempt = [_("attempt {n}").format(n=message.attempt)] if message.attempt > 1 else []
-    cost = [_cost(message)]
-    if facts["route"] == "provider" and not facts.get("instead"):
-        return " · ".join([_("AI provider"), escape(facts.get("model") or _("unknown model")), *attempt, *cost])
-    if facts["route"] == "cache":
-        return " · ".join([_("AI provider, asked before"), escape(facts.get("model") or _("unknown model")), *attempt, *cost])
-    if facts["route"] != "kb" and not (facts.get("instead") and facts.get("title")):
-        return " · ".join([_nothing(facts), *attempt, *cost])
-    kind = _("Your clinic's article") if facts.get("own") else _("Knowledge base")
-    return " · ".join([kind, escape(facts["title"]), *([] if facts.get("own") else [_review(facts, identity)]), *attempt, *cost])
-
-
-def _nothing(facts: dict[str, Any]) -> str:
-    """Why there is no more than fixed words. What was refused before the reason was kept just says so."""
-    if facts["route"] != "blocked":
-        return _("No article fits")  # nor did a provider answer, where one was asked
-    return {"length": _("Too long to be answered"), "limit": _("Not answered: many questions in a short time")}.get(
-        facts.get("refused", ""), _("Not answered"))
+    return " · ".join([kind, *map(escape, named), *review, *attempt, _cost(message)])
 
 
 def _review(facts: dict[str, Any], identity: Identity) -> str:

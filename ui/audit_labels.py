@@ -69,6 +69,7 @@ def _deeds() -> dict[tuple[str, str], str]:
         ("export", "clinic"): _("Exported the whole clinic"),
         ("list", "patient_costs"): _("Saw what questions about patients cost"),
         ("list", "unmatched_questions"): _("Saw questions that no article answers"),
+        ("list", "answer_reasons"): _("Read why answers were not helpful"),
         ("export", "analytics"): _("Exported figures"), ("export", "audit_log"): _("Exported the audit log"),
         ("list", "chat_threads"): _("Looked through the conversations"),
         ("search", "chat_thread"): _("Searched a conversation"), ("export", "chat_thread"): _("Exported a conversation"),

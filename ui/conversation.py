@@ -131,12 +131,14 @@ def _suggestions(patient_id: UUID | None) -> list[str]:
 @dataclass(frozen=True)
 class Reading:
     """A page of a thread, for one run. `running`: the answers that stand below it, where they are being written. `asked`: the
-    question of each answer that stands apart from it, by the answer."""
+    question of each answer that stands apart from it, by the answer. `attempts`: how often what was stated to be a general
+    question was answered, on whichever page, by the question."""
 
     page: Page[Message]
     alarms: dict[UUID, Emergency]
     provider_on: bool
     asked: dict[UUID, str] = field(default_factory=dict)
+    attempts: dict[UUID, int] = field(default_factory=dict)
 
     @property
     def running(self) -> list[Message]:
@@ -149,15 +151,14 @@ class Reading:
         """Another answer may differ from this one; or there is none yet, to what was stated to be a general question."""
         if not message.metadata.get("emergency"):
             return self.provider_on or message.status != "ok"
-        raised = self.raised(message)
-        later = [row for row in self.page.rows if row.question_id == message.question_id and row.id > message.id]
-        return bool(raised and raised.general and not later)
+        return bool(message.question_id and message.attempt == self.attempts.get(message.question_id))
 
 
 def read(scope: Scope, patient_id: UUID | None, thread_id: UUID) -> Reading:
     page = chats.history(scope, thread_id, before=state.cursor(_place(patient_id)))
     alarms = emergencies.of_questions(scope, thread_id, _alarming(page.rows))
-    return Reading(page, alarms, assistant_settings.get(scope).provider_on, _asked(scope, thread_id, page.rows))
+    attempts = chats.last_attempts(scope, thread_id, [question_id for question_id, raised in alarms.items() if raised.general])
+    return Reading(page, alarms, assistant_settings.get(scope).provider_on, _asked(scope, thread_id, page.rows), attempts)
 
 
 def history(patient_id: UUID | None, thread_id: UUID, identity: Identity, reading: Reading, name: str = "") -> None:

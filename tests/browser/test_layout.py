@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from lib import db, patients, workflows
 from lib.patient_form import PatientForm
-from tests.browser.conftest import go, settled
+from tests.browser.conftest import becomes, go, settled
 from tests.conftest import PASSWORD
 from ui import menu
 
@@ -146,6 +146,16 @@ def test_every_page_fits_a_phone_and_every_text_can_be_read(signed_in, alice, he
         visit(page, name, hedwig)
         faults += too_wide(page, name) + illegible(page, name)
     assert faults == []
+
+
+@pytest.mark.parametrize("width", [390, 360])
+def test_on_a_phone_the_buttons_over_a_conversation_stand_in_one_row(signed_in, alice, width):
+    page = signed_in(alice, "/chat")
+    page.set_viewport_size({"width": width, "height": 844})
+    buttons = page.locator(".st-key-in_sight button:visible")
+    becomes(page, lambda: len(set(buttons.evaluate_all("all => all.map(one => one.getBoundingClientRect().top)"))), 1)
+    assert buttons.count() == 3
+    assert max(buttons.evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")) <= width - 15
 
 
 def test_the_forms_of_a_stranger_fit_a_phone_and_can_be_read(page, database):

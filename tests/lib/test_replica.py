@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from api import figures
 from lib import (
     analytics,
+    answer_ratings,
     api_clients,
     audit_trail,
     clinic_export,
@@ -126,6 +127,15 @@ def test_questions_without_an_article_come_from_the_replica_and_are_on_the_prima
             assert reading.value(WHERE)
             assert shares.unmatched(reading, periods.preset("30d", periods.today(alice))) == []
         assert scope.value("select count(*) from audit_log where clinic_id = :clinic_id and resource = 'unmatched_questions'") == 1
+
+
+def test_why_answers_were_not_helpful_comes_from_the_replica_and_is_on_the_primarys_record(looked_at, alice):
+    looked_at.catch_up()
+    with db.scope(alice) as scope:
+        with replica.reading(scope) as reading:
+            assert reading.value(WHERE)
+            assert answer_ratings.find_complaints(reading, periods.preset("30d", periods.today(alice))) == []
+        assert scope.value("select count(*) from audit_log where clinic_id = :clinic_id and resource = 'answer_reasons'") == 1
 
 
 def usage(who) -> None:

@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from lib import db, thread_export, workflows
-from tests.lib.asking import UNKNOWN, ask, settled
+from tests.lib.asking import UNKNOWN, ask, settled, switch
 from tests.lib.fake_provider import END, chunk, usage
 
 TRAP = "See ![x](https://evil.example/x.png), <img src=x> and [more](https://evil.example), [patient]. \\<img src=y> \\![z](https://evil.example/z.png)"
@@ -61,3 +61,17 @@ def test_another_answer_says_which_attempt_it_is(alice):
 
     assert text.count("attempt 2)") == 1
     assert "attempt 1" not in text
+
+
+def test_what_answered_and_how_it_ended_is_told_in_the_words_of_the_screen(switched_on, alice, bob, pat):
+    switched_on.says(chunk("Half of "), b"garbage")
+    ask(bob, UNKNOWN, pat)
+    ask(bob, "He can't breathe and his tongue is swollen", pat)
+    switch(alice, provider_on=False)
+    ask(bob, "What is a root canal?", pat)
+
+    with db.scope(bob) as scope:
+        text = thread_export.export(scope, pat)
+
+    assert [heading.partition(" (")[2] for heading in headings(text) if heading.startswith("Assistant")] == [
+        "AI provider, test-model-1, This answer was cut short.)", "Emergency card)", "Knowledge base, Root canal treatment)"]

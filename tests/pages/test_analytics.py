@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 import streamlit as st
 
-from lib import db, periods
+from lib import answer_ratings, db, periods, workflows
+from tests.lib.asking import settled
 from tests.pages.conftest import texts
 from ui import sections
 
@@ -135,6 +136,20 @@ def test_texts_without_a_match_are_not_offered_to_managers(open_page, alice, mon
     ask(alice)
     assert "The newest questions" in str([one.label for one in open_page(alice, "analytics", section="knowledge").expander])
     assert "The newest questions" not in str([one.label for one in open_page(mona, "analytics", section="knowledge").expander])
+
+
+def test_an_owner_reads_why_answers_were_not_helpful_and_a_manager_is_not_offered_it(open_page, alice, mona):
+    asked = settled(workflows.ask(alice, None, "What is a <i>filling</i>?"))
+    with db.scope(alice) as scope:
+        answer_ratings.rate(scope, asked.answer_id, helpful=False, reason="Too long <b>")
+    assert "not helpful" not in str([one.label for one in open_page(mona, "analytics", section="knowledge").expander])
+    at = open_page(alice, "analytics", section="knowledge")
+    assert "Too long" not in str(at)
+    at.session_state["table_reasons"] = True
+    at.run()
+    shown, = [html.proto.body for html in at.get("html") if "Too long" in html.proto.body]
+    assert "Too long &lt;b&gt;" in shown
+    assert "To: “What is a &lt;i&gt;filling&lt;/i&gt;?” · Knowledge base · Alice Adams · " in shown
 
 
 def test_the_label_names_the_zone_of_its_days(open_page, alice):

@@ -212,6 +212,21 @@ def test_an_emergency_stated_to_be_general_and_not_answered_offers_another_answe
     assert not [menu for menu in menus(at) if "Another answer" in menu]  # the built-in one would be the same again
 
 
+def test_on_an_earlier_page_no_other_answer_is_offered_once_a_later_page_has_one(alice, visit, monkeypatch):
+    send(visit(alice), "He can't breathe and his tongue is swollen")
+    with monkeypatch.context() as limited:
+        used_up(limited)
+        press(visit(alice), "General question, not a patient now")
+    for n in range(5):
+        settled(workflows.ask(alice, None, f"Which planet number {n}?"))
+    at = press(visit(alice), "Show earlier")
+    assert "Another answer" in menus(at)[0]
+    assert "attempt 2" in words(choose(at, "again", monkeypatch))
+    at = press(visit(alice), "Show earlier")
+    assert "Stated by Alice Adams" in words(at)
+    assert not [menu for menu in menus(at) if "Another answer" in menu]
+
+
 def choose(at, action, monkeypatch, which=0):
     """From the menu of the answer that stands there as number `which`."""
     with monkeypatch.context() as once:
