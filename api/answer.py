@@ -4,19 +4,18 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
 from functools import cache
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message, Scope, Send
 
 from api.page import page
+from api.problems import PROBLEM, problem, sentence
 from lib import settings
 from lib.texts import _
 
 NEVER_KEPT = ("/api", "/generate", "/metrics", "/media", "/_stcore/upload_file", "/_stcore/metrics")
-PROBLEM = "application/problem+json"
 STARTS = ("http.response.start", "websocket.http.response.start")
 
 
@@ -25,28 +24,9 @@ def is_api(path: str) -> bool:
     return path in ("/api", "/health", "/generate", "/metrics") or path.startswith("/api/")
 
 
-def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """RFC 9457, the shape of every refusal under /api."""
-    body = {"status": status, "detail": detail, "request_id": request_id}
-    return JSONResponse(body, status, headers, media_type=PROBLEM)
-
-
 def refusal(path: str, status: int, request_id: str) -> Response:
     """Outside /api, `Answer` writes the words."""
     return problem(status, sentence(status), request_id) if is_api(path) else Response(status_code=status)
-
-
-def sentence(status: int) -> str:
-    known = {
-        400: _("This address is not served here."),
-        401: _("Please sign in."),
-        403: _("This is not allowed."),
-        404: _("There is nothing here by that address."),
-        405: _("This can't be done here."),
-        413: _("This request is too large."),
-    }
-    other = _("Something went wrong. Please try again.") if status >= 500 else _("This request can't be answered.")
-    return known.get(status, other)
 
 
 class Answer:

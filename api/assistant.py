@@ -8,19 +8,25 @@ import asyncio
 import hmac
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypeVar
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, TypeAdapter
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import generating, metrics
 from api.generating import LONGEST_MESSAGE, Caller, Chat, Message, Prepared, Refused, pool
-from api.limits import MOST_BYTES_OF_A_CHAT
+from api.limits import MOST_BYTES_OF_A_CHAT, is_small
+from api.problems import problem, sentence
 from lib import ai, crash_reports, logs, prompts, providers, settings
 from lib.errors import SetUpError
 from lib.events import Delta, Done, Draining, Event, Stop
@@ -30,8 +36,23 @@ from lib.texts import _
 log = structlog.get_logger()
 T = TypeVar("T")
 
-router = APIRouter(tags=["assistant"])
-by_itself = APIRouter(tags=["assistant"])
+DOORS = {401: {"WWW-Authenticate": "Bearer"}}
+
+
+class Guarded(APIRoute):
+    """Looks at the key before the body is read: what a stranger sends is not."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def admit(request: Request) -> Response:
+            request.state.caller = admitted(request, request.headers.get("authorization", ""))
+            return await handle(request)
+        return admit
+
+
+router = APIRouter(tags=["assistant"], route_class=Guarded)
+by_itself = APIRouter(tags=["assistant"], route_class=Guarded)
 
 
 class Asked(BaseModel):
@@ -41,44 +62,41 @@ class Asked(BaseModel):
     context: Context
 
 
-def admitted(request: Request, authorization: Annotated[str, Header()] = "") -> Caller:
+def admitted(request: Request, authorization: str) -> Caller:
     """The service key; without one configured, only a developer's machine is open."""
     key = settings.get().ai_service_key
     counted: bool = request.app.state.counted
     if key is None and not settings.get().production:
         return Caller(request.client.host if request.client else "", counted)
-    if key is None or not hmac.compare_digest(authorization.encode(), f"Bearer {key.get_secret_value()}".encode()):
+    scheme, _space, shown = authorization.partition(" ")
+    if key is None or scheme.lower() != "bearer" or not hmac.compare_digest(shown.encode(), key.get_secret_value().encode()):
         raise Refused(401, _("This needs the service key, as Authorization: Bearer …"))
     return Caller(key.get_secret_value(), counted)
-
-
-Admitted = Annotated[Caller, Depends(admitted)]
 
 
 # routes --------------------------------------------------------------------------------------------------------------
 
 
-@router.get("/health")
 def check_health() -> dict[str, str]:
     """Alive, whatever else is away."""
     return {"status": "ok"}
 
 
 @router.post("/generate")
-async def generate(message: Message, caller: Admitted) -> Any:
-    return await _whole(Chat(**message.model_dump()), caller)
+async def generate(message: Message, request: Request) -> Any:
+    return await _whole(Chat(**message.model_dump()), request)
 
 
 @router.post("/api/chat/generate")
-async def chat(asked: Chat, request: Request, caller: Admitted) -> Any:
+async def chat(asked: Chat, request: Request) -> Any:
     if not asked.stream and "text/event-stream" not in request.headers.get("accept", ""):
-        return await _whole(asked, caller)
-    prepared = await _prepared(asked, caller)
+        return await _whole(asked, request)
+    prepared = await _prepared(asked, request.state.caller)
     logs.note(source=ai.route(prepared.request))
     return _streamed(_Lines(_told(prepared), prepared.place), prepared.request.stop)
 
 
-@by_itself.post("/api/chat/converse", dependencies=[Depends(admitted)])
+@by_itself.post("/api/chat/converse")
 async def converse(asked: Asked) -> StreamingResponse:
     """A provider's bare reply, for lib/remote.py. The app itself has no such route: it would spend past every budget."""
     provider = providers.installed()
@@ -90,11 +108,22 @@ async def converse(asked: Asked) -> StreamingResponse:
     return _streamed(_Lines(lines, pool("apps")), stop)
 
 
-async def _whole(asked: Chat, caller: Caller) -> Any:
-    prepared = await _prepared(asked, caller)
-    told = await _aside(prepared.place, generating.whole, prepared)
+async def _whole(asked: Chat, request: Request) -> Any:
+    prepared = await _prepared(asked, request.state.caller)
+    heeding = asyncio.create_task(_heed(request, prepared.request.stop))
+    try:
+        told = await _aside(prepared.place, generating.whole, prepared)
+    finally:
+        heeding.cancel()
     logs.note(source=told["route"])
     return told
+
+
+async def _heed(request: Request, stop: Stop) -> None:
+    """A caller who hangs up ends the answer. The body has been read: nothing else is still to come from there."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    stop.ask()
 
 
 async def _prepared(asked: Chat, caller: Caller) -> Prepared:
@@ -167,39 +196,72 @@ async def _paced(lines: _Lines, stop: Stop) -> AsyncIterator[bytes]:
         lines.place.submit(lines.end)
 
 
-# by itself -----------------------------------------------------------------------------------------------------------
+# refusals ------------------------------------------------------------------------------------------------------------
 
 
 async def refuse(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
-    headers = {"Retry-After": str(error.seconds)} if error.seconds else None
+    headers = {"Retry-After": str(error.seconds)} if error.seconds else DOORS.get(error.status)
     return _problem(request, error.status, error.reason, headers)
 
 
 async def explain(request: Request, error: Exception) -> JSONResponse:
     """400 with what is wrong where, and never with what was sent."""
     assert isinstance(error, RequestValidationError)
-    places = [(".".join(str(part) for part in item["loc"][1:]) or _("the body"), item["msg"]) for item in error.errors()]
-    return _problem(request, 400, "; ".join(f"{place}: {reason}" for place, reason in places))
+    return _problem(request, 400, "; ".join(_reason(item) for item in error.errors()))
 
 
-def _problem(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """RFC 9457, as everywhere under /api."""
-    body = {"status": status, "detail": detail, "request_id": getattr(request.state, "request_id", "")}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+def _reason(wrong: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in wrong["loc"][1:])
+    if wrong["type"] == "json_invalid":
+        return _unreadable()
+    return f"{place}: {wrong['msg']}" if place else _("The body must be a JSON object, sent with Content-Type: application/json.")
+
+
+def _unreadable() -> str:
+    return _("The body can't be read as JSON.")
+
+
+async def tell(request: Request, error: Exception) -> JSONResponse:
+    """What meets no route, comes to too much, or is bytes that no text and no number can be made of."""
+    assert isinstance(error, HTTPException)
+    detail = _unreadable() if error.status_code == 400 else sentence(error.status_code)
+    return _problem(request, error.status_code, detail, error.headers)
+
+
+def _problem(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """With the request's id in the app, whose log knows it."""
+    return problem(status, detail, getattr(request.state, "request_id", ""), headers)
+
+
+class Measured:
+    """Refuses what tells of being too large before it is read. In the app, api/doorman.py does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_too_large = scope["type"] == "http" and not is_small(scope["path"], Headers(scope=scope))
+        await (problem(413, sentence(413)) if is_too_large else self.app)(scope, receive, send)
+
+
+# by itself -----------------------------------------------------------------------------------------------------------
 
 
 def make(*, alone: bool = False) -> FastAPI:
     """`alone`: without a database, and so without the installation's total."""
-    service = FastAPI(title="Chairside's assistant", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
-                      max_body_size=MOST_BYTES_OF_A_CHAT)
+    service = FastAPI(title="Chairside's assistant", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     service.state.counted = not alone
+    service.add_api_route("/health", check_health)
     service.include_router(router)
+    service.add_middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BYTES_OF_A_CHAT)
     if alone:
         service.include_router(by_itself)
         service.add_api_route("/metrics", metrics.show)
+        service.add_middleware(Measured)  # the outer one: the other knows no form of ours for a length that was told
     service.add_exception_handler(Refused, refuse)
     service.add_exception_handler(RequestValidationError, explain)
+    service.add_exception_handler(HTTPException, tell)
     return service
 
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import caller, frontends, journal
 from api.answer import Answer, is_api, refusal
-from api.limits import most_bytes
+from api.limits import is_small
 from api.ownership import owns_media, owns_upload
 from lib import auth, settings, tokens
 from lib.errors import AppError
@@ -87,7 +87,7 @@ class Doorman:
 async def _refused(scope: Scope, headers: Headers) -> int:
     """The status to refuse with, or 0. What is not gated takes no way to a thread and back."""
     path = scope["path"]
-    if is_api(path) and not _is_small(path, headers):
+    if is_api(path) and not is_small(path, headers):
         return 413
     return await run_in_threadpool(_not_theirs, scope, headers) if path.startswith(GATED) else 0
 
@@ -101,12 +101,6 @@ def _not_theirs(scope: Scope, headers: Headers) -> int:
     owned = ((not path.startswith("/media") or owns_media(token_id, path))
              and (not path.startswith("/_stcore/upload_file") or owns_upload(token_id, path)))
     return 0 if owned else 404
-
-
-def _is_small(path: str, headers: Headers) -> bool:
-    """Before anything is read. A body that does not tell its length is measured by api/main.py while it comes."""
-    length = headers.get("content-length", "0")
-    return length.isdecimal() and int(length) <= most_bytes(path)
 
 
 def _whole(scope: Scope) -> Scope:

@@ -10,9 +10,23 @@ from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 import structlog
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
-from lib import advice, ai, articles, knowledge, metrics, prompts, providers, rate_limits, redaction, redflags, service_spend
+from lib import (
+    advice,
+    ai,
+    articles,
+    chats,
+    knowledge,
+    metrics,
+    prompts,
+    providers,
+    rate_limits,
+    redaction,
+    redflags,
+    service_spend,
+)
 from lib.ai import Consultation
 from lib.errors import TooMany, Unavailable
 from lib.events import Delta, Done, Draining, Event
@@ -37,10 +51,16 @@ class Patient(BaseModel):
     name: Annotated[str, Field(max_length=255)] = ""
 
 
+def _visible(message: str) -> str:
+    if chats.is_blank(message):
+        raise PydanticCustomError("blank", _("There is nothing to read in it."))
+    return message
+
+
 class Message(BaseModel):
     """`message`: what a patient or a colleague asks. Its length is looked at behind its red flags."""
 
-    message: Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+    message: Annotated[str, Field(min_length=1), AfterValidator(_visible)]
     patient: Patient = Patient()
 
 
@@ -54,7 +74,7 @@ class Chat(Message):
 
     history: Annotated[list[Said], Field(max_length=50)] = []
     notes: Annotated[str, Field(max_length=LONGEST_MESSAGE)] = ""
-    emergency_number: Annotated[str, Field(pattern=r"^[0-9 ]{2,12}$")] = EMERGENCY_NUMBER
+    emergency_number: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9 ]{2,12}$")] = EMERGENCY_NUMBER
     stream: bool = False
 
 
@@ -197,7 +217,7 @@ def whole(prepared: Prepared) -> dict[str, Any]:
         else:
             if isinstance(event, Done):
                 deque(rest, 0)
-            else:  # behind an emergency's card, its bill is still to come
+            else:  # behind an emergency's card, or a caller who left, its bill is still to come
                 prepared.place.submit(deque, rest, 0)
             return {"reply": text, **told(prepared, event)}
     raise AssertionError("an answer ends with Done")

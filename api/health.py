@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from api.answer import PROBLEM
+from api.problems import PROBLEM
 from api.route import OneHop
 from api.session import ANYBODY
 from lib import health

@@ -34,8 +34,8 @@ from api import (
     session,
     team,
 )
-from api.answer import problem, sentence
 from api.limits import MOST_BYTES
+from api.problems import problem, sentence
 from lib import errors
 from lib.texts import _
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from api.answer import PROBLEM
+from api.problems import PROBLEM
 
 
 class Problem(BaseModel):

@@ -9,6 +9,7 @@ from uuid import UUID
 from lib import audit, auth
 from lib.db import Page, Scope
 from lib.errors import NotFound
+from lib.redaction_reading import is_invisible
 from lib.texts import _
 
 LONGEST = 20_000  # chat_messages.content
@@ -327,7 +328,7 @@ def storable(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Nothing in it is seen: blanks, or signs that no screen shows."""
-    return all(sign.isspace() or not sign.isprintable() for sign in set(text))
+    return all(sign.isspace() or not sign.isprintable() or is_invisible(sign) for sign in set(text))
 
 
 def marked(text: str) -> str:

@@ -4,9 +4,10 @@ import re
 
 JOINER = "\u2060"  # takes no room and is no letter
 SPECIAL = str.maketrans({letter: "\\" + letter for letter in "\\`*_{}[]()<>#+-.!|~:$&\"'"})
-FETCHING = str.maketrans({letter: "\\" + letter for letter in "\\[]<>$`~&"})
-# Streamlit looks for these after Markdown has taken the backslashes away: bare addresses, icons, dashes and arrows.
-LATE = re.compile(r"""(://|www\.|@|:(?=material|streamlit)|[-<>=!~](?=[-<>=~]))""", re.IGNORECASE)
+FETCHING = str.maketrans({letter: "\\" + letter for letter in "\\[]{}<>$`~&"})
+# Streamlit looks for these after Markdown has taken the backslashes away: bare addresses, icons, dashes and arrows. In an answer
+# it reads directives and emoji, too (`:red`, `::note`, `:+1:`). A colon before a space or in a time of day is only a colon.
+LATE = re.compile(r"""(www\.|@|:(?=//|[^\W\d_]|[:+]|[-\d][-\w]*:)|[-<>=!~](?=[-<>=~]))""", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
@@ -20,6 +21,6 @@ def inert(markdown: str) -> str:
 
 
 def apart(text: str) -> str:
-    """A word joiner in whatever would become something else: inside what is read as a whole, behind the rest. ("www." with a
-    joiner behind it is still read as the beginning of an address, and a browser leaves the joiner out.)"""
-    return LATE.sub(lambda found: found[0][0] + JOINER + found[0][1:] if found[0][0] in ":wW" else found[0] + JOINER, text)
+    """A word joiner behind the first letter of whatever would become something else. ("www." with a joiner behind the whole is
+    still read as the beginning of an address, and a browser leaves the joiner out.)"""
+    return LATE.sub(lambda found: found[0][0] + JOINER + found[0][1:], text)

@@ -192,24 +192,81 @@ def test_an_emergency_that_is_too_long_is_one_and_a_stream_says_so_too(service):
 
 
 @pytest.mark.parametrize(("body", "reason"), [
-    ({}, "message"), ({"message": ""}, "message"), ({"message": "   "}, "message"), ({"message": 5}, "message"), ({"message": None}, "message"),
+    ({}, "message"), ({"message": ""}, "message"), ({"message": "   "}, "message"), ({"message": "\u200b"}, "nothing to read"),
+    ({"message": " \0\u2800\n"}, "nothing to read"), ({"message": 5}, "message"), ({"message": None}, "message"),
     ({"message": "x" * 20_001}, "message"), ({"message": "How long does a crown last? " * 300}, "4,000"), ({"message": "hi", "patient": "Ann"}, "patient"),
     ({"message": "hi", "patient": {"name": 5}}, "patient.name"), ([], "body"), ("text", "body")])
 def test_a_bad_payload_is_a_400_with_its_reason(service, body, reason):
     answer = post(service, body=body)
 
-    assert answer.status_code == 400
+    assert refused(answer, 400)
     assert reason in answer.json()["detail"]
 
 
-def test_what_is_no_json_is_a_400(service):
-    answer = httpx.post(service + "/generate", content=b"{nonsense", headers=KEY | {"content-type": "application/json"})
+def refused(answer, status):
+    """In the form of RFC 9457, and without an id that no log knows."""
+    return (answer.status_code, answer.headers["content-type"], answer.json()["status"], sorted(answer.json())) == (
+        status, "application/problem+json", status, ["detail", "status"])
 
-    assert answer.status_code == 400
-    assert "nonsense" not in answer.text
+
+def sent(address, body, kind="application/json", **headers):
+    return httpx.post(address + "/generate", content=body, headers=KEY | ({"content-type": kind} if kind else {}) | headers, timeout=30)
 
 
-@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "service-key"}, {"authorization": "Bearer é"}])
+@pytest.mark.parametrize("body", [b"{nonsense", b'{"message": "\xff nonsense"}', b"[" * 100_000, b'{"message": ' + b"9" * 5_000 + b"}"])
+def test_what_is_no_json_is_a_400(service, body):
+    answer = sent(service, body)
+
+    assert refused(answer, 400)
+    assert answer.json()["detail"] == "The body can't be read as JSON."
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_of_another_kind_is_a_400_that_names_the_right_one(service, kind):
+    answer = sent(service, b'{"message": "hi"}', kind)
+
+    assert refused(answer, 400)
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("number", ["", "   ", "+112", "1", " 1 ", "call 112"])
+def test_an_emergency_number_is_one_that_can_be_called(service, number):
+    answer = post(service, "/api/chat/generate", {"message": "He can't breathe", "emergency_number": number})
+
+    assert refused(answer, 400)
+    assert "emergency_number" in answer.json()["detail"]
+
+
+def test_an_emergency_number_is_said_without_the_spaces_around_it(service):
+    answer = post(service, "/api/chat/generate", {"message": "He can't breathe", "emergency_number": " 911 "})
+
+    assert answer.json()["reply"].startswith("**Call 911 now.**")
+
+
+@pytest.mark.parametrize("body", [b"x" * 2_100_000, [b"x" * 700_000] * 3], ids=["told", "untold"])
+def test_what_is_too_large_is_refused_in_the_same_form(service, body):
+    assert refused(sent(service, body), 413)
+
+
+def test_what_meets_no_route_is_refused_in_the_same_form(service):
+    assert refused(httpx.get(service + "/generate"), 405)
+    assert refused(httpx.get(service + "/nope"), 404)
+
+
+def test_the_key_is_looked_at_before_the_body(service):
+    answer = sent(service, b"{", authorization="Bearer wrong")
+
+    assert refused(answer, 401)
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_may_be_written_in_any_case(service, scheme):
+    assert sent(service, b'{"message": "What is a root canal?"}', authorization=f"{scheme} service-key").status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "service-key"}, {"authorization": "Bearer é"},
+                                     {"authorization": "Basic service-key"}])
 @pytest.mark.parametrize("path", ["/generate", "/api/chat/generate", "/api/chat/converse"])
 def test_without_the_key_nothing_is_answered(service, path, headers):
     answer = httpx.post(service + path, json={"message": "hi", "context": {}},

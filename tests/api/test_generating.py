@@ -1,13 +1,16 @@
 """What `/generate` spends of the installation's key: limited, held of the day's total before it is spent, and counted."""
 
 import asyncio
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from types import SimpleNamespace
 
+import httpx
 import pytest
+import uvicorn
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -172,6 +175,57 @@ def test_who_leaves_a_stream_that_stops_billing_hangs_up(fake, spend, priced, mo
     listen_and_leave()
     assert wait_for(lambda: spend()[0] > 0 and spend()[1] == 0)
     assert wait_for(lambda: fake.cut)
+
+
+@pytest.fixture
+def address(fake):
+    """Over a line that a caller can cut."""
+    server = uvicorn.Server(uvicorn.Config(assistant.make(), log_level="warning"))
+    with socket.create_server(("127.0.0.1", 0)) as line:
+        running = threading.Thread(target=server.run, args=([line],))
+        running.start()
+        yield f"http://127.0.0.1:{line.getsockname()[1]}"
+        server.should_exit = True
+        running.join(10)
+
+
+def hang_up(address, path):
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(address + path, json={"message": UNKNOWN}, timeout=1)
+
+
+@pytest.mark.parametrize("path", ["/generate", "/api/chat/generate"])
+def test_who_hangs_up_before_a_whole_answer_ends_it(address, fake, spend, priced, monkeypatch, path):
+    monkeypatch.setattr(Provider, "cancel_stops_billing", True)
+    fake.says(chunk("Hello " * 10), *[b": still here\n\n", 0.1] * 100)
+
+    hang_up(address, path)
+
+    assert wait_for(lambda: fake.cut)
+    assert wait_for(lambda: spend()[0] > 0 and spend()[1] == 0)
+
+
+def test_who_hangs_up_where_the_bill_runs_on_leaves_an_exact_one(address, fake, spend, priced):
+    fake.says(chunk("Hello " * 10), 2.0, chunk("nobody reads this", finish="stop"), usage(300, 150), END)
+
+    hang_up(address, "/generate")
+
+    assert wait_for(lambda: spend() == (COST, 0))
+
+
+def test_who_hangs_up_before_a_provider_is_asked_costs_nothing(address, fake, spend, monkeypatch):
+    whole, ended = generating.whole, []
+
+    def late(prepared):
+        assert wait_for(lambda: prepared.request.stop.wanted)
+        ended.append(whole(prepared))
+        return ended[0]
+    monkeypatch.setattr(generating, "whole", late)
+
+    hang_up(address, "/generate")
+
+    assert wait_for(lambda: ended)
+    assert (ended[0]["status"], spend(), fake.requests) == ("stopped", (0, 0), [])
 
 
 def test_what_was_an_emergency_before_stays_here(app, fake):

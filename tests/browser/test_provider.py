@@ -21,7 +21,8 @@ QUESTION = "Which planet has the most moons?"
 HOSTILE = ("Look: ![pixel](https://evil.example/p.png) <img src=https://evil.example/i.png> [click](https://evil.example/l) "
            "www.evil.example https://evil.example/bare <script>fetch('https://evil.example/s')</script> $$\\href{https://evil.example}{x}$$ "
            ":material/evil: ![](data:image/png;base64,AAAA) <style>@import 'https://evil.example/c.css'</style> "
-           "\\[Open your record\\](//evil.example/login) https:&#47;/evil.example/entity [1]")
+           "\\[Open your record\\](//evil.example/login) https:&#47;/evil.example/entity [1] "
+           "Gums:red :small[words] :smile: :+1:")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,9 @@ def test_a_hostile_reply_is_inert_live_and_from_history(fake, signed_in, alice):
     page.reload()
     settled(page)
 
-    assert "evil.example" in live.inner_text()
+    shown = live.inner_text().replace("\u2060", "")
+    assert "evil.example" in shown
+    assert "Gums:red :small[words] :smile: :+1:" in shown
     assert live.locator("img, a[href*=evil], script, iframe, style").evaluate_all("all => all.map(one => one.outerHTML)") == []
 
 
@@ -133,6 +136,25 @@ def test_another_answer_stands_beside_the_first(fake, signed_in, alice):
     expect(page.get_by_text("Another one.")).to_be_visible()
     expect(page.get_by_text("attempt 2")).to_be_visible()
     expect(page.get_by_text("Hello there.")).to_have_count(1)
+
+
+def test_an_answer_apart_from_its_question_names_it_while_it_is_written(fake, signed_in, alice):
+    page = signed_in(alice, "/chat")
+    for question in (QUESTION, "Which planet is the coldest?"):
+        ask(page, question)
+        expect(page.get_by_role("button", name="More")).to_have_count(1 if question == QUESTION else 2)
+    expect(page.get_by_text("To: ")).to_have_count(0)
+    fake.says(chunk("Saturn "), 4.0, chunk("by far."), chunk(finish="stop"), usage(3, 4), END)
+
+    page.get_by_role("button", name="More").first.click()
+    page.get_by_text("Another answer").click()
+
+    written = page.get_by_test_id("stChatMessage").last
+    expect(written).to_contain_text(f"To: “{QUESTION}”")
+    expect(written).to_contain_text("Saturn")
+    assert "by far" not in written.inner_text()
+    expect(written).to_contain_text("Saturn by far.")
+    expect(page.get_by_text("To: ")).to_have_count(1)
 
 
 def test_what_was_sent_can_be_read(fake, signed_in, alice):

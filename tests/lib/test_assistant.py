@@ -501,7 +501,7 @@ def test_a_reply_behind_the_card_that_does_not_end_is_hung_up_and_estimated(swit
     assert (call.status, call.usage_source) == ("ok", "estimated")
 
 
-@pytest.mark.parametrize("nothing", ["", " \n", "\u200b\u2060", "\0", "\ufeff \u00ad"])
+@pytest.mark.parametrize("nothing", ["", " \n", "\u200b\u2060", "\0", "\ufeff \u00ad", "\u2800\u3164"])
 def test_what_nobody_can_see_is_no_question(switched_on, alice, nothing):
     with pytest.raises(Invalid, match="no question yet"):
         ask(alice, nothing)

@@ -1,5 +1,7 @@
 """What people and machines write, inside Markdown."""
 
+import re
+
 import pytest
 from markdown_it import MarkdownIt
 
@@ -29,6 +31,20 @@ def test_no_address_survives_in_a_form_that_becomes_a_link(text):
 @pytest.mark.parametrize("text", ["a--b", "a->b", "a<-b", "a>=b", "a<=b", "a!=b", "a~=b"])
 def test_no_sign_is_rewritten_as_a_dash_or_an_arrow(text):
     assert text[1:3] not in markdown.escape(text).replace("\\", "")
+
+
+@pytest.mark.parametrize("text", [":red[x]", "Gums:red and swollen", "a:small b", ":blue-badge[x]", "::note", ":::note\nhello\n:::", ":smile:",
+                                  ":Ärger:", ":+1:", ":-1:", ":100:", ":8ball:", "10:30:15:", ":::+1::", ":red{style=x}", "a:small{b}"])
+def test_no_colon_begins_a_directive_or_an_emoji_and_every_word_stays(text):
+    made = markdown.inert(text)
+
+    assert plain(made) == text
+    assert not re.search(r":([:+a-zÄ]|[-\d]\w*:)|(?<!\\)[{[]", made, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("text", ["Note: text", "at 10:30", "1:100,000", "**Note:** *two* a day", "**Note:**", "these:\n- one", "so :)"])
+def test_a_colon_that_is_only_a_colon_is_left_alone(text):
+    assert markdown.inert(text) == text
 
 
 def test_an_answer_keeps_its_emphasis_and_lists_but_loads_nothing():
