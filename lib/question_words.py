@@ -50,6 +50,8 @@ def stems(word: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
+    if word in APART:
+        return word
     bare = _bare(word)
     return FIRST.get(word, FIRST.get(bare, bare))
 
@@ -76,6 +78,7 @@ def _listed(kind: str) -> frozenset[str]:
 
 
 _LISTS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+APART = _listed("apart")
 SAME = {word: first for first, words in _LISTS["same"].items() for word in (first, *words.split())}
 FIRST: dict[str, str] = ({_bare(word): first for word, first in SAME.items()} | SAME
                          | {phrase: first for first, phrases in _LISTS["phrases"].items() for phrase in phrases})
@@ -88,5 +91,5 @@ IDLE_IN_OWN = IDLE - _listed("own") | _listed("titles")
 OWN_MATTERS = frozenset(map(stem, _listed("own")))
 EVERYDAY = frozenset(map(stem, _listed("everyday")))
 ELSEWHERE = frozenset(map(stem, FAR_AWAY))
-WELL_KNOWN = EVERYDAY | ELSEWHERE | set(FIRST.values())
+WELL_KNOWN = EVERYDAY | ELSEWHERE | APART | set(FIRST.values())
 DENTAL = frozenset(map(stem, _listed("dental")))

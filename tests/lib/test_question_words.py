@@ -18,9 +18,22 @@ def test_words_that_only_look_alike_do_not(one, other):
     assert question_words.stem(one) != question_words.stem(other)
 
 
+@pytest.mark.parametrize(("word", "topic"), [
+    ("sage", "sagesse"), ("course", "couronne"), ("sechs", "sèche"), ("nurse", "nursing"), ("termino", "Termin"), ("burst", "Bürste"),
+    ("bague", "bagues"), ("revient", "revisión"), ("garden", "garde"), ("dumm", "dummy"), ("angine", "angina"), ("contesta", "contención"),
+])
+def test_nor_does_a_word_of_another_language_that_has_the_same_ending_cut_off(word, topic):
+    assert question_words.stem(word) == word != question_words.stem(question_words.fold(topic))
+
+
+def test_a_word_that_stands_apart_stands_for_nothing_else():
+    assert sorted(question_words.APART & question_words.SAME.keys()) == []
+    assert not question_words.APART.intersection(question_words.SAME.values())
+
+
 @pytest.mark.parametrize(("word", "parts"), [
     ("zahnfleischbluten", ("gum", "bleed")), ("implantatkosten", ("implant", "price")), ("zahnarztangst", ("fear",)),
-    ("prothesenreinigung", ("denture", "clean")), ("weisheitszahn", ("wisdom", "tooth")), ("unverstandlich", ("unverstandlich",)),
+    ("prothesenreinigung", ("denture", "clean")), ("zahnungsschmerzen", ("teething", "pain")), ("weisheitszahn", ("wisdom", "tooth")), ("unverstandlich", ("unverstandlich",)),
 ])
 def test_a_compound_counts_by_its_parts(word, parts):
     assert question_words.stems(word) == parts
