@@ -116,7 +116,7 @@ def _stretch_of(stretches: list[Stretch], hit: Hit) -> Stretch:
 def _length(reading: Reading, stretches: Iterable[Stretch]) -> int:
     """The words of the last turn, besides those of requests. What is said again word for word makes no long story of a cry."""
     told = [range(max(stretch.start, reading.last_turn), stretch.stop) for stretch in stretches if not stretch.is_request]
-    length = sum(map(len, told))
+    length = sum(map(bool, chain.from_iterable(reading.words[span.start:span.stop] for span in told)))
     if length <= LONGEST or len(set(reading.words)) > LONGEST_HERE:
         return length
     return len({(reading.words[i], *reading.words[max(0, i - 2):i]) for i in chain.from_iterable(told)})
@@ -128,7 +128,8 @@ def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> i
     if rule.tier == "E":
         if "now" in own.ideas or "setting" in said:
             return LONGEST_HERE
-        if not _tells_of_somebody(own):
+        is_ones_own = rule.category == "self_harm" and "personal" in own.ideas and "figurative" not in own.ideas
+        if not (is_ones_own or _tells_of_somebody(own)):
             return LONGEST
         return LONGEST_OPENING if own.start <= own.reading.last_turn + GREETING else LONGEST_TOLD
     return LONGEST if len(rule.parts) > 1 or "present_patient" in said else LONGEST_BARE

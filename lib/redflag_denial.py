@@ -1,8 +1,10 @@
-"""Which signs are denied, done well or over: "no fever", "atmet gut", "the bleeding has stopped"."""
+"""Which signs are denied, done well or over: "no fever", "atmet gut", "the bleeding has stopped"; and what is no sign at all
+though it sounds so: "can't swallow big tablets", "I don't want to go on with Invisalign", "the printer does not respond"."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
+from lib import redflag_matching
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES
 
@@ -15,6 +17,68 @@ DONE_WELL = frozenset(("breathe", "swallow", "breathe_verb"))
 DENIABLE = DONE_WELL | RULES.negatable
 DENIALS = frozenset(("negator", "negator_after", "resolved", "fine"))
 NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
+
+HARMLESS = [frame for frame in RULES.frames if frame.name in ("narrow", "refused", "of_a_thing")]
+FIRST = 4  # words of a clause among which its subject stands
+BESIDE = 2  # words that belong to what a thing does: "ne réagit pas"
+PLACING = frozenset((
+    "in", "on", "at", "by", "beside", "behind", "under", "from", "with", "near", "im", "am", "an", "auf", "bei", "beim", "hinter",
+    "neben", "vor", "mit", "en", "a", "al", "ante", "bajo", "tras", "con", "junto", "dans", "sur", "sous", "pres", "derriere",
+    "devant", "avec"))
+SOMEBODY = RULES.near_ones | RULES.pronouns | {
+    "me", "him", "her", "them", "us", "someone", "somebody", "anybody", "people", "baby", "infant", "pt", "pat", "pac", "px",
+    "il", "sie", "mir", "mich", "ihm", "ihn", "ihr", "uns", "jemand", "moi", "lui", "quelqu", "alguien", "head", "kopf", "cabeza",
+    "tete"}
+# Beside what is refused or breaks these say that something else is told, too; and of these behind its first word.
+MORE = RULES.negatable | {"self_harm", "took", "throat", "breathe", "swallow", "collapse_phrase"}
+AFRESH = frozenset(("refuse", "plain_not", "aside"))
+
+
+def drop_harmless(reading: Reading) -> None:
+    """Of a narrow frame the words that match, of the others their whole clause."""
+    for name, match in redflag_matching.of_all(reading, HARMLESS):
+        for i in match if name == "narrow" else _clause_of(reading, name, match):
+            unsay(reading, i)
+    _drop_places(reading)
+
+
+def unsay(reading: Reading, i: int) -> None:
+    """Neither what the word means nor its letters are those of a sign."""
+    reading.mean(i, frozenset())
+    reading.words[i] = ""
+
+
+def _clause_of(reading: Reading, name: str, match: tuple[int, ...]) -> range:
+    """It is one clause, and nothing else is said in it: "I want to go on no more cancel my treatment" is two."""
+    clause = reading.clause[match[0]]
+    span = range(bisect_left(reading.clause, clause), bisect_right(reading.clause, clause))
+    is_meant = match[-1] in span and (name == "refused" or _is_subject(reading, span.start, match[0]))
+    return span if is_meant and not any(_is_more(reading, name, match, i) for i in span if i not in match) else range(0)
+
+
+def _is_more(reading: Reading, name: str, match: tuple[int, ...], i: int) -> bool:
+    """Besides "pas" in "ne réagit pas" and "seguir" in "no quiero seguir con los brackets"."""
+    names, is_behind = reading.concepts[i], i > match[0]
+    if is_behind and name == "of_a_thing" and i <= match[-1] + BESIDE:
+        names -= {"collapse", "collapse_phrase"}
+    if is_behind and "going_on" in names:
+        names -= {"self_harm", "still"}
+    return not names.isdisjoint(MORE) or (is_behind and not names.isdisjoint(AFRESH))
+
+
+def _is_subject(reading: Reading, start: int, i: int) -> bool:
+    """ "The printer does not respond"; not "at the printer", nor "chair 2", who is the patient there."""
+    before, behind, sentence = reading.words[start:i], reading.words[i + 1:i + 2], reading.span_of(reading.sentence[i])
+    if len(before) >= FIRST or not PLACING.isdisjoint(before) or any(map(str.isdecimal, behind)):
+        return False
+    return SOMEBODY.isdisjoint(reading.words[sentence.start:sentence.stop])
+
+
+def _drop_places(reading: Reading) -> None:
+    """ "He collapsed at the printer" is no figure of speech."""
+    for i in reading.where("thing"):
+        if "figure_topic" in reading.concepts[i] and not PLACING.isdisjoint(reading.words[max(0, i - 3):i]):
+            reading.mean(i, reading.concepts[i] - {"figure_topic"})
 
 
 def places(reading: Reading) -> list[int]:

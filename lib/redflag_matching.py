@@ -27,6 +27,13 @@ def begun_by(patterns: Sequence[Pattern]) -> Mapping[str, frozenset[int]]:
     return dict(begun)
 
 
+def of_all(reading: Reading, patterns: Sequence[Pattern]) -> list[tuple[str, tuple[int, ...]]]:
+    """The names and matches of a few patterns, all found before any of them changes the reading."""
+    found = reading.places.keys()
+    likely = [one for one in patterns if not (found.isdisjoint(one.parts[0]) or found.isdisjoint(one.parts[-1]))]
+    return [(one.name, match) for one in likely for match in matches(reading, one)]
+
+
 def matches(reading: Reading, pattern: Pattern) -> Iterator[tuple[int, ...]]:
     found = reading.places.keys()
     for part in pattern.parts:

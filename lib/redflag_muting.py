@@ -18,7 +18,7 @@ BORN = frozenset((
 FRAMING = frozenset((
     "course_material", "teaching", "in_general", "asking", "impersonal", "past", "past_noun", "figurative", "last_time",
     "any_treatment"))
-NARROW = [frame for frame in RULES.frames if frame.name == "narrow"]
+FRAMES = [frame for frame in RULES.frames if frame not in redflag_denial.HARMLESS]
 EVENTS = frozenset(("collapse", "lose"))
 # Before "last time": it is compared with, or counted from, or there will be no other.
 COMPARED = frozenset((
@@ -41,7 +41,7 @@ def mute(reading: Reading) -> None:
     """Leaves in `reading.places` the concepts that are affirmed, and fills `reading.muted` with the words of all others."""
     _drop_numbers(reading)
     _drop_surnames(reading)
-    _drop_narrow(reading)
+    redflag_denial.drop_harmless(reading)
     _mark_frames(reading)
     denials = redflag_denial.places(reading)
     reading.muted = _general(reading)
@@ -71,7 +71,7 @@ def _drop_surnames(reading: Reading) -> None:
     """ "frau blut hat abgesagt": without its capital it is a name beside what desks do, not "frau blut im mund"."""
     for k in [*reading.where("surname")]:
         if _is_named(reading, k):
-            _unsay(reading, k)
+            redflag_denial.unsay(reading, k)
 
 
 def _is_named(reading: Reading, k: int) -> bool:
@@ -81,22 +81,10 @@ def _is_named(reading: Reading, k: int) -> bool:
     return "desk" in reading.names(range(k + 2, k + 3)) and beside.isdisjoint(BODY | RULES.live)
 
 
-def _drop_narrow(reading: Reading) -> None:
-    for match in [match for frame in NARROW for match in redflag_matching.matches(reading, frame)]:
-        for i in match:
-            _unsay(reading, i)
-
-
-def _unsay(reading: Reading, i: int) -> None:
-    """Neither what the word means nor its letters are those of a sign."""
-    reading.mean(i, frozenset())
-    reading.words[i] = ""
-
-
 def _mark_frames(reading: Reading) -> None:
     """Frames are read before anything is muted, as they decide what is."""
-    for i, name in [(max(match), frame.name) for frame in RULES.frames for match in redflag_matching.matches(reading, frame)]:
-        reading.mean(i, reading.concepts[i] | {name})
+    for name, match in redflag_matching.of_all(reading, FRAMES):
+        reading.mean(max(match), reading.concepts[max(match)] | {name})
 
 
 # General questions, figures of speech and earlier times
