@@ -117,7 +117,7 @@ class Prepared:
 
 
 def judge(asked: Chat) -> Verdict:
-    turns = [turn.content[:LONGEST_QUESTION] for turn in asked.history if turn.role == "user"]
+    turns = [turn.content for turn in asked.history if turn.role == "user"]
     return redflags.check(asked.message[:LONGEST_MESSAGE], turns[-3:])
 
 
@@ -194,7 +194,7 @@ def _without_alarms(asked: Chat) -> list[Said]:
     kept, alarming = [], False
     for turn in asked.history[-2 * prompts.HISTORY:]:
         if turn.role == "user":
-            alarming = redflags.check(turn.content[:LONGEST_QUESTION]).tier == "E"
+            alarming = redflags.check(turn.content).tier == "E"
         if not alarming:
             kept.append(turn)
     return kept

@@ -286,11 +286,21 @@ def test_history_and_notes_go_out_masked(service, fake):
     assert "Smith" not in str(sent)
 
 
-def test_an_earlier_turn_counts_for_the_red_flags(service):
-    answer = post(service, "/api/chat/generate", {"message": "and now he can't swallow his own spit either",
-                                                  "history": [{"role": "user", "content": "his tongue is swelling"}]}).json()
+@pytest.mark.parametrize("before", ["", "We had a lovely day. " * 300])
+def test_the_whole_of_an_earlier_turn_counts_for_the_red_flags(service, before):
+    earlier = {"role": "user", "content": before + "His face is swollen since this morning."}
+    asked = {"message": "and now a fever", "history": [earlier]}
 
-    assert answer["route"] == "emergency"
+    assert post(service, "/api/chat/generate", {"message": "and now a fever"}).json()["route"] != "emergency"
+    assert post(service, "/api/chat/generate", asked).json()["route"] == "emergency"
+
+
+def test_of_an_emergency_at_the_end_of_a_long_turn_nothing_is_sent(service, fake):
+    earlier = {"role": "user", "content": "We had a lovely day. " * 300 + "He can't breathe and his lips are blue."}
+
+    post(service, "/api/chat/generate", {"message": UNKNOWN, "history": [earlier, {"role": "assistant", "content": "Call 112."}]})
+
+    assert "lovely" not in str(fake.requests[-1]["messages"])
 
 
 @pytest.mark.parametrize("way", [{"body": {"message": UNKNOWN, "stream": True}},
