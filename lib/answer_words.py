@@ -48,7 +48,7 @@ def ending(message: Message) -> str:
         return because[problem]
     if problem and (message.metadata.get("instead") or message.content.startswith(advice.apology(problem))):
         return ""  # a whole answer from here, which begins by saying why the provider gave none
-    if message.status == "truncated" and message.metadata.get("finish") == "length":
+    if message.status == "truncated" and message.metadata.get("finish"):  # without one its line broke
         return _("This answer reached its greatest length and ends here.")
     known = {"ok": "", "stopped": _("Stopped before the end."), "truncated": _("This answer was cut short."),
              "filtered": _("The provider withheld the rest of this answer."),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
@@ -12,14 +13,15 @@ from lib.usage import Tally
 
 MOST_CHARACTERS = 5_000_000  # of a whole reply as it comes over the wire
 AFTER_END = 5.0  # seconds that an answer which has ended waits for its usage: some servers leave the line open
-EVENTS = "deir:"  # how a line of an event stream may begin: data, event, id, retry, a comment
+FIELD = re.compile(r"\s*(?:(?:data|event|id|retry)?:|\Z)")  # how an event stream begins; ":" alone is a comment
+LONGEST_FIELD = 6
 
 
 async def read(texts: AsyncIterator[str], tally: Tally, put: Callable[[Event], None]) -> None:
     """`texts`: the reply, as it comes."""
     pieces = bounded(texts)
     begun = await _beginning(pieces)
-    if begun.lstrip()[:1] in EVENTS:
+    if FIELD.match(begun):
         await _read_events(_Stream(begun, pieces), tally, put)
     else:  # an error inside HTTP 200, a server that does not stream, or none at all
         _take(begun + "".join([piece async for piece in pieces]), tally, put)
@@ -36,11 +38,11 @@ async def bounded(texts: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 async def _beginning(pieces: AsyncIterator[str]) -> str:
-    """Up to the first character that is seen."""
+    """As much as tells what it is."""
     begun = ""
     async for piece in pieces:
         begun = (begun + piece).removeprefix("\ufeff")
-        if begun.strip():
+        if len(begun.lstrip()) >= LONGEST_FIELD:
             break
     return begun
 

@@ -113,9 +113,11 @@ def settle_budget(scope: Scope, call: Call, done: Done, limit_usd: Decimal) -> b
 def _caching(plan: Plan, ending: Ending) -> Iterator[Callable[[Scope], None]]:
     """What an answer changes in the cache."""
     done = ending.done
+    if done.status != "ok":
+        return
     if plan.call.provider == calls.SERVICE and done.model:
         yield partial(answer_cache.forget_other_models, model=done.model)
-    if plan.cache_key and done.status == "ok" and usage.ended_well(done.finish) and not done.raised:
+    if plan.cache_key and usage.ended_well(done.finish) and not done.raised:
         kept = answer_cache.Kept(ending.content, {"model": done.model}, done.cost_usd)
         yield partial(answer_cache.keep, key=plan.cache_key, kept=kept)
 

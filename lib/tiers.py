@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from lib.events import Delta, Done, Event
 
-# What may stand around each part: blanks, Markdown, brackets, quotes, an item's number, and what nobody sees.
-NOISE = r"[\s*_#>`~()\[\]{}\"'“”„«»‹›.\d\ufeff\u200b-\u200f\u2060-]*"
+TAG = r"</?[a-z]+>"
+EDGE = rf"(?:[\W\d_]|{TAG})*"  # before it: an item's number, Markdown, brackets, a picture, what nobody sees
+BETWEEN = rf"(?=(?:[\W_]|{TAG})*?[:：=|–—-])(?:[\W_]|{TAG}){{1,12}}"
 NAME = r"(?:E(?:MERGENCY)?|U(?:RGENT)?|NONE)(?![^\W_])"
-NAMES = rf"{NAME}(?:\s*(?:/|\||,|or|to|-)\s*{NAME})*"
-LINE = re.compile(rf"{NOISE}TIER{NOISE}[:：=]{NOISE}({NAMES})[*_`~.)\]}}\"'”“»›]*[ \t]*\n*", re.IGNORECASE)
-BEGUN = re.compile(rf"{NOISE}(?:T|TI|TIE|TIER(?P<more>.*))?\Z", re.IGNORECASE | re.DOTALL)
-LONGEST = 40  # characters behind "TIER" that are waited for at most, where they make no line
+TAIL = rf"(?:[*_`~.)\]}}\"'”“»›|>]|{TAG})*[ \t]*"
+# "NONE or U" is two where they are all of their line; in "NONE - U-shaped roots …" an answer begins.
+NAMES = rf"(?:{NAME}(?:[^\S\n]*(?:/|\||,|or|to|-)[^\S\n]*{NAME})+(?={TAIL}(?:\n|\Z))|{NAME})"
+LINE = re.compile(rf"{EDGE}TIER{BETWEEN}({NAMES}){TAIL}\n*", re.IGNORECASE)
+BEGUN = re.compile(rf"{EDGE}(?:<|<[a-z/]*|T|TI|TIE|TIER(?P<more>.*))?\Z", re.IGNORECASE | re.DOTALL)
+LONGEST, MOST = 40, 200  # characters that are waited for at most: behind "TIER", where they make no line, and in all
 # Open models think aloud first, where nobody told their server to keep that to itself.
-OPENING = "<think>"
-THOUGHTS = re.compile(r"\s*<think>.*?(?:</think>\s*|\Z)", re.IGNORECASE | re.DOTALL)
+OPENING, CLOSING = "<think>", "</think>"
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,14 @@ def told(events: Iterator[Event]) -> Iterator[Event | Tier]:
 
 def _is_open(text: str) -> bool:
     """Not enough came yet to tell."""
-    if OPENING.startswith(text.strip().lower()):
+    begun = text.lstrip()
+    if OPENING.startswith(begun) or (begun.startswith(OPENING) and CLOSING not in begun):
         return True
     said = _without_thoughts(text)
+    return len(said) < MOST and _may_name_one(said)
+
+
+def _may_name_one(said: str) -> bool:
     begun, found = BEGUN.match(said), LINE.match(said)
     return begun is not None and len(begun["more"] or "") < LONGEST and not (found and "\n" in said[found.start(1):])
 
@@ -63,5 +70,6 @@ def _split(text: str) -> Iterator[Event | Tier]:
 
 
 def _without_thoughts(text: str) -> str:
-    thoughts = THOUGHTS.match(text)
-    return text[thoughts.end():] if thoughts else text
+    """What never ends was nothing but thoughts."""
+    begun = text.lstrip()
+    return begun.partition(CLOSING)[2].lstrip() if begun.startswith(OPENING) else text

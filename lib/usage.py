@@ -74,6 +74,7 @@ class Tally:
             self.failed("unavailable")
         message = choice.get("delta") or choice.get("message") or {}
         text = self._whole(message.get("content") if isinstance(message, dict) else None)
+        self.ended = self.ended and not text  # what was told before it was no end
         room = LONGEST_REPLY - self.characters
         self.cut = self.cut or len(text) > room
         self.finish = "length" if self.cut else self.finish

@@ -1,5 +1,6 @@
 """A question's way through settings, cache, knowledge and a provider to its bill, with a provider that misbehaves."""
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -960,6 +961,22 @@ def test_failure_14_another_model_behind_the_service_flushes_it_as_soon_as_it_is
 
     assert [call_of(bob, asked).route for asked in (kept, anew)] == ["cache", "provider"]
     assert answer_of(bob, anew).content.startswith("By new.")
+
+
+@pytest.mark.parametrize("end", [{"status": "rate_limited", "problem": "busy", "billed": False}, {"status": "error_mid", "problem": "network"}])
+def test_failure_14_a_service_that_fails_flushes_nothing(switched_on, alice, bob, monkeypatch, end):
+    """It names the model it meant to ask, and not the one that answers to that name."""
+    monkeypatch.setenv("AI_SERVICE_KEY", "service-key")
+    said = 'event: delta\ndata: {"text": "Hello."}\n\nevent: done\ndata: %s\n\n'
+    with fake_provider.serving() as (service, address):
+        monkeypatch.setenv("AI_SERVICE_URL", address.base_url.removesuffix("/v1"))
+        settings.get.cache_clear()
+        service.says((said % '{"status": "ok", "provider": "x", "model": "gpt-4o-2024-08-06"}').encode())
+        ask(alice)
+        service.says((said % json.dumps({"provider": "x", "model": "gpt-4o", **end})).encode())
+        ask(alice, "Which moon is number 1?")
+
+        assert call_of(bob, ask(bob)).route == "cache"
 
 
 def test_the_price_is_that_of_the_model_which_has_answered(switched_on, alice, monkeypatch):

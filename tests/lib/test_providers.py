@@ -374,6 +374,19 @@ def test_failure_7_an_answer_that_has_ended_is_whole_though_its_line_breaks(fake
     assert (text, done.status, done.problem) == ("Whole.", status, "")
 
 
+def test_failure_7_usage_before_the_text_is_no_end_of_it(fake):
+    fake.says(usage(3, 4), chunk("Take half of"))
+
+    assert hear(fake)[1].status == "truncated"
+
+
+@pytest.mark.parametrize("body", [b"internal error", b"rate limited, try later", b"down"])
+def test_a_plain_word_in_place_of_events_is_a_failure(fake, body):
+    fake.says(body)
+
+    assert (hear(fake)[1].status, hear(fake)[1].problem) == ("error_before", "unavailable")
+
+
 def test_failure_7_a_line_that_stays_open_behind_the_end_keeps_nobody_waiting(fake, monkeypatch):
     monkeypatch.setattr(replies, "AFTER_END", 0.2)
     fake.says(chunk("Whole.", finish="stop"), usage(3, 4), 5.0)
