@@ -85,6 +85,17 @@ def raised_since(scope: Scope, since: datetime) -> int:
         """, since=since))
 
 
+def still_waiting(scope: Scope, ids: Sequence[UUID]) -> set[UUID]:
+    """Those that nobody has answered for."""
+    return set(scope.value("""
+        select coalesce(array_agg(id), '{}')
+        from emergencies
+        where clinic_id = :clinic_id
+          and acknowledged_at is null
+          and id = any(:ids)
+        """, ids=list(ids)))
+
+
 def answered(scope: Scope, *, before: UUID | None = None, limit: int = 10) -> Page[Emergency]:
     """What somebody has answered for, newest first."""
     return scope.page(Emergency, """

@@ -1,18 +1,15 @@
 """What the red-flag check raised: open ones first, then what was done about the others."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 
 import streamlit as st
-from babel.dates import format_timedelta
-from streamlit.delta_generator import DeltaGenerator
 
 from lib import auth, db, emergencies
 from lib.db import Page
 from lib.emergencies import Emergency
 from lib.texts import _
 from ui import alarm, emergency_news, guard, menu, state, widgets
+from ui.emergency_news import Waiting
 from ui.markdown import escape
 
 identity, opened = guard.require("emergencies.read"), datetime.now(UTC)
@@ -25,30 +22,19 @@ if state.cursor("waiting") and not waiting.rows:  # all of this page has been an
     st.rerun()
 
 
-def ago(at: datetime) -> str:
-    waited = datetime.now(UTC) - at
-    if waited < timedelta(minutes=1):
-        return _("just now")
-    return _("{duration} ago").format(duration=format_timedelta(waited, threshold=1, format="short", locale=identity.language))
-
-
 def describe(emergency: Emergency) -> None:
-    """What it is, who raised it when, what was done, and the way to the patient: few elements, for there may be many. While it
-    waits for somebody its age grows, and nothing about a patient is kept for that."""
+    """What it is, who raised it when, what was done, and the way to the patient: few elements, for there may be many. What waits
+    for somebody is drawn by what lets it grow older (ui/emergency_news.py)."""
     facts = [widgets.moment(emergency.raised_at, identity), _("raised by {name}").format(name=escape(emergency.raised_by))]
     about = emergency.patient_id if auth.may(identity, "chat.patient") else None
     kind, below = f"**{escape(alarm.categories(emergency))}**", " · ".join(facts if about else [*facts, _("general question")])
     if emergency.acknowledged_at:
         st.markdown(f"{kind}  \n:small[{below}]  \n:small[{alarm.answered(emergency, identity)}]", width="stretch")
     else:
-        aging.append(partial(tell_age, st.empty(), kind, emergency.raised_at, below))
+        shown.append(Waiting(emergency.id, st.empty(), kind, emergency.raised_at, below))
     if about:
         st.page_link(menu.page("chat"), label=escape(emergency.patient_name or ""), icon=":material/person:",
                      query_params={"patient": str(about)})
-
-
-def tell_age(place: DeltaGenerator, kind: str, at: datetime, below: str) -> None:
-    place.markdown(f"{kind} · {ago(at)}  \n:small[{below}]", width="stretch")
 
 
 def show(emergency: Emergency) -> None:
@@ -70,7 +56,7 @@ def turn(name: str, page: Page[Emergency], *, back: str, on: str) -> None:
 
 
 st.title(_("Emergencies"))
-news, aging = st.container(), list[Callable[[], None]]()
+news, shown = st.container(), list[Waiting]()
 if not waiting.rows and not answered.rows and not state.cursor("answered"):
     widgets.empty(_("No emergency was ever raised."), icon="verified_user", hint=_(
         "When a question to the assistant describes a danger sign, it appears here until somebody has answered for it."))
@@ -90,7 +76,7 @@ for emergency in waiting.rows:
         show(emergency)
 turn("waiting", waiting, back=_("Older"), on=_("Newer"))
 with news:
-    emergency_news.watch(identity, opened, aging)
+    emergency_news.watch(identity, opened, shown)
 
 if answered.rows:
     st.subheader(_("Acknowledged"))

@@ -164,6 +164,7 @@ ACTIONS = {
     "emergencies.of_questions": Drive(EVERYBODY - {"receptionist"},
                                       lambda scope, of: emergencies.of_questions(scope, of.thread, [of.question])),
     "emergencies.get": Drive(EVERYBODY - {"receptionist"}, lambda scope, of: emergencies.get(scope, of.emergency)),
+    "emergencies.still_waiting": Drive(EVERYBODY - {"receptionist"}, lambda scope, of: emergencies.still_waiting(scope, [of.emergency])),
     "emergencies.acknowledge": Drive(CLINICAL, lambda scope, of: emergencies.acknowledge(scope, of.emergency, action_taken="x")),
     "patient_history.read": Drive(EVERYBODY, lambda scope, of: patient_history.read(scope, of.patient)),
     "patient_history.known_as": Drive(EVERYBODY, lambda scope, of: patient_history.known_as(scope, of.patient)),
@@ -200,7 +201,7 @@ ROLLUPS = {"figure_marks", "figure_changes", "usage_hours", "usage_days", "laten
            "emergency_days", "budget_days"}
 # They write down, compare or store what their caller has reached already, or fill one's own form with it.
 EXEMPT = {"audit.record", "audit.record_view", "patients.differences", "patients.write", "likeness.find", "imports.write",
-          "import_steps.advance", "team_credentials._fields", "settlement.priced", "settlement.settle_budget"}
+          "import_steps.advance", "team_credentials._fields", "settlement.priced", "settlement.settle_budget", "emergency_news._tell"}
 PLACES = {"after", "before"}  # where a page of a list begins: an order, and no way to a row
 
 # What the screens do with one ------------------------------------------------------------------------------------------

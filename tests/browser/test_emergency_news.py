@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from lib import chats, db
+from lib import chats, db, emergencies
 from tests.conftest import serving
 
 
@@ -40,6 +40,16 @@ def test_the_ages_of_what_waits_grow_while_somebody_writes_what_was_done(signed_
         expect(page.get_by_text(words)).to_have_count(1)
     expect(page.get_by_label("What was done")).to_have_value("Called 112")
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(3)  # two, and the dialog's
+
+
+def test_what_somebody_else_has_acknowledged_grows_no_older(signed_in, alice, bob):
+    raise_alarm(alice, 3600, "bleeding")
+    page = signed_in(alice, "/emergencies")
+    expect(page.get_by_text("Bleeding · 1 hr ago")).to_be_visible()
+    with db.scope(bob) as scope:
+        emergencies.acknowledge(scope, emergencies.waiting(scope).rows[0].id, action_taken="Called 112")
+
+    expect(page.get_by_text("Bleeding · acknowledged meanwhile")).to_be_visible()
 
 
 def test_a_page_without_one_tells_of_the_first(signed_in, alice):
