@@ -78,7 +78,8 @@ def _listed(kind: str) -> frozenset[str]:
 
 
 _LISTS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-APART = _listed("apart")
+BESIDE = _listed("beside")
+APART = _listed("apart") | BESIDE
 SAME = {word: first for first, words in _LISTS["same"].items() for word in (first, *words.split())}
 FIRST: dict[str, str] = ({_bare(word): first for word, first in SAME.items()} | SAME
                          | {phrase: first for first, phrases in _LISTS["phrases"].items() for phrase in phrases})
@@ -89,7 +90,9 @@ ASKING = _listed("asking") - _listed("stop") - FAR_AWAY
 IDLE = ASKING | _listed("stop") - FAR_AWAY
 IDLE_IN_OWN = IDLE - _listed("own") | _listed("titles")
 OWN_MATTERS = frozenset(map(stem, _listed("own")))
-EVERYDAY = frozenset(map(stem, _listed("everyday")))
+EVERYDAY = frozenset(map(stem, _listed("everyday"))) | BESIDE
 ELSEWHERE = frozenset(map(stem, FAR_AWAY))
+YIELDS = {matter: frozenset(to.replace("$signs", _LISTS["yield"]["signs"]).replace("$things", _LISTS["yield"]["things"]).split())
+          for matter, to in _LISTS["yield"].items() if matter not in ("signs", "things")}
 WELL_KNOWN = EVERYDAY | ELSEWHERE | APART | set(FIRST.values())
 DENTAL = frozenset(map(stem, _listed("dental")))

@@ -24,6 +24,7 @@ from lib.question_words import (
     SAME,
     WELL_KNOWN,
     WORD,
+    YIELDS,
     fold,
     split,
     stems,
@@ -44,6 +45,7 @@ TITLED = 0.1  # what a word adds for standing in the title: of two articles that
 SHORTENED = 0.9  # a name without the words that any question has: "implant care" is not just an implant
 COMMON = 0.7  # a name of everyday words only, such as food and teeth, is in many a question
 BESIDE = 0.5  # what the words beside the best name add
+QUIET = EVERYDAY | OWN_MATTERS  # what asks nothing of an article that does not know it
 
 
 _stems = lru_cache(maxsize=30_000)(stems)  # of an article's word; those of questions are not kept
@@ -186,12 +188,16 @@ class Index(Generic[T]):
         explained = {word: self._weight(word) * how_well for word in words if (how_well := entry.explains(word))}
         beside = sum(weight for word, weight in explained.items() if word not in name)
         titled = sum(weight for word, weight in explained.items() if word in entry.title)
-        return Match(entry.article, named, named + BESIDE * beside + TITLED * titled, self._asked(words, explained), explained)
+        asked = self._asked(entry, words, explained)
+        return Match(entry.article, named, named + BESIDE * beside + TITLED * titled, asked, explained)
 
-    def _asked(self, words: frozenset[str], explained: Mapping[str, float]) -> dict[str, float]:
-        """Everyday words ask nothing of an article that does not know them, and those of another world all the more."""
+    def _asked(self, entry: _Entry[T], words: frozenset[str], explained: Mapping[str, float]) -> dict[str, float]:
+        """Everyday words ask nothing of an article that does not know them, and those of another world all the more. A matter
+        that stands beside a sign the article is named for asks nothing either: a tooth broken at sport."""
+        named = entry.named & words
+        aside = QUIET.union(matter for matter in words & YIELDS.keys() if not YIELDS[matter].isdisjoint(named))
         return {word: self._weight(word) * (FAR if word in ELSEWHERE and word not in explained else 1)
-                for word in words if word in explained or word not in EVERYDAY | OWN_MATTERS}
+                for word in words if word in explained or word not in aside}
 
     def _named(self, name: frozenset[str], words: frozenset[str]) -> float:
         there = name & words

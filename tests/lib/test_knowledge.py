@@ -245,6 +245,41 @@ def test_and_its_neighbour_finds_its_article_still(alice, question, slug):
     assert slug_of(alice, question) in slug.split("|")
 
 
+@pytest.mark.parametrize(("question", "slug"), [
+    # An everyday word beside a clear topic.
+    ("The nurse said I need a root canal, what is that?", "root-canal"), ("nurse scheduled a root canal", "root-canal"), ("The nurse put in a crown yesterday, can I eat?", "crowns"),
+    ("How do I nurse my baby after a tooth extraction?", "breastfeeding"), ("how to stop bleeding by compression", "bleeding-after-extraction"),
+    ("fallo de implante", "implants"), ("me falla un implante", "implants"), ("falla mi empaste", "fillings"), ("mi corona falla", "crowns"), ("¿por qué falla un puente?", "bridges"),
+    ("¿Necesito un guarda para bruxismo?", "teeth-grinding"), ("Tengo bruxismo, la guarda blanda o la dura?", "teeth-grinding"), ("guarda oclusal", "teeth-grinding"),
+    ("dónde guardo mi prótesis", "dentures|denture-care"), ("cómo se guarda la dentadura por la noche", "dentures|denture-care"), ("calma el dolor de muela", "toothache|painkillers"),
+    ("qu'est-ce qui calme le mal de dents", "toothache|painkillers"), ("la douleur de ma dent revient", "toothache"), ("précisions sur les implants", "implants"), ("preciso una endodoncia", "root-canal"), ("carillas preciosas", "veneers"),
+    ("plaques aligneurs Invisalign", "clear-aligners"), ("bumpy tongue", "tongue-problems"), ("of course my wisdom tooth hurts", "wisdom-teeth"), ("a course of gum surgery", "gum-surgery"),
+    ("Um sechs Uhr kommen die Weisheitszähne raus, tut das weh?", "wisdom-teeth"), ("will the stitches leave a scar", "stitches"), ("my tooth abscess burst", "tooth-abscess"),
+    ("Kostenerstattung Krone", "costs|dental-insurance"), ("Erstattung Krone Krankenkasse", "costs|dental-insurance"), ("Wird eine Krone erstattet?", "dental-insurance"),
+    ("Can I wear a cap on my tooth?", "crowns"), ("coup de boule en 2005, dent grise depuis, on peut la blanchir ?", "tooth-stains"), ("une dent un peu grise depuis l'enfance", "tooth-stains"),
+    ("do I need antibiotics for a tooth infection", "tooth-abscess"), ("necesito antibiótico para una infección de muela", "tooth-abscess"),
+    ("Lippe noch taub nach der Füllung", "numbness-after-treatment"),
+    # Another matter beside a sign, or a thing of its own.
+    ("I broke a tooth doing sport", "broken-tooth"), ("me rompí un diente haciendo deporte", "broken-tooth"), ("loose tooth after sport", "loose-tooth"), ("ma dent bouge après le sport", "loose-tooth"),
+    ("toothache after exercise", "toothache"), ("mal de dents après le sport", "toothache"), ("Zahnschmerzen nach dem Joggen", "toothache"), ("gum bleeding after the gym", "gingivitis"),
+    ("teeth grinding during sport", "teeth-grinding"), ("Do sports drinks rot teeth?", "tooth-erosion|tooth-decay"), ("Darf ich mit Zahnspange Sport machen?", "mouthguards"),
+    ("Food gets stuck under my bridge", "bridges"), ("aliments coincés sous le bridge", "bridges"), ("Food stuck under my implant", "implants"), ("Essensreste unter der Krone", "crowns"),
+    ("comida atrapada debajo de la corona", "crowns"), ("I have covid and a toothache", "toothache"), ("loss of taste after covid", "taste-changes"),
+    ("my child refuses to open his mouth, he is afraid of the dentist", "dental-anxiety"),
+])
+def test_an_everyday_word_or_a_side_matter_does_not_hide_the_topic(alice, question, slug):
+    assert slug_of(alice, question) in slug.split("|")
+
+
+@pytest.mark.parametrize("question", [
+    "is the nurse in today", "mi coche falla", "my gums are bumpy", "¿me pueden guardar la cita?", "Sport nach Implantat", "¿Me guarda la cita?", "restez calme", "une plaque d'immatriculation", "wird das Ticket erstattet", "can I wear a cap",
+    "is there a course for assistants", "when can I do sport again after an implant", "wann darf ich nach der Füllung wieder Sport machen", "can I go to the gym with a crown",
+    "Food is stuck in my socket, what now", "I have covid, can I come for my implant?", "mon fils refuse d'ouvrir la bouche pour le plombage", "antibiotics and beer",
+])
+def test_nor_does_either_make_a_topic_of_its_own(alice, question):
+    assert slug_of(alice, question) is None
+
+
 def test_a_word_is_corrected_only_to_one_that_looks_like_it(alice):
     assert slug_of(alice, "implnats") == "implants"
     assert slug_of(alice, "how often should I water plants") is None

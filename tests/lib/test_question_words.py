@@ -31,6 +31,24 @@ def test_a_word_that_stands_apart_stands_for_nothing_else():
     assert not question_words.APART.intersection(question_words.SAME.values())
 
 
+@pytest.mark.parametrize("word", ["nurse", "falla", "guardo", "calma", "sechs"])
+def test_what_says_nothing_of_the_matter_may_stand_beside_any(word):
+    assert question_words.stem(word) == word
+    assert word in question_words.EVERYDAY
+
+
+@pytest.mark.parametrize("word", ["sage", "angine", "costado", "course"])
+def test_what_is_a_matter_of_its_own_may_not(word):
+    assert question_words.stem(word) == word
+    assert word not in question_words.EVERYDAY
+
+
+def test_only_matters_yield_and_only_to_words_that_are_one_for_several():
+    assert question_words.YIELDS.keys() <= question_words.ELSEWHERE
+    assert all(question_words.stem(word) == word for to in question_words.YIELDS.values() for word in to)
+    assert not any("$" in word for to in question_words.YIELDS.values() for word in to)
+
+
 @pytest.mark.parametrize(("word", "parts"), [
     ("zahnfleischbluten", ("gum", "bleed")), ("implantatkosten", ("implant", "price")), ("zahnarztangst", ("fear",)),
     ("prothesenreinigung", ("denture", "clean")), ("zahnungsschmerzen", ("teething", "pain")), ("weisheitszahn", ("wisdom", "tooth")), ("unverstandlich", ("unverstandlich",)),

@@ -34,6 +34,14 @@ def test_what_the_article_does_not_know_makes_it_less_sure():
     assert best("a crown for my knee").sure < best("crown of Denmark").sure
 
 
+def test_a_matter_is_not_asked_beside_a_sign_that_the_article_is_named_for():
+    index = Index([Page("Broken teeth", ("broken tooth",)), Page("Root canal", (), (), "Call if it is broken.")])
+
+    assert index.ranked(index.read("a broken tooth at sport"))[0].sure == 1
+    assert index.ranked(index.read("root canal and sport"))[0].sure <= 0.5
+    assert index.ranked(index.read("root canal, broken, and sport"))[0].sure < 0.7  # which it only tells of
+
+
 def test_a_long_name_may_miss_a_word_and_a_short_one_may_not():
     assert best("my tooth hurts when something cold touches it").article == COLD
     assert best("sensitive people") is None
