@@ -3,6 +3,7 @@ though it sounds so: "can't swallow big tablets", "I don't want to go on with In
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from lib import redflag_matching
 from lib.redflag_reading import Reading
@@ -18,28 +19,107 @@ DENIABLE = DONE_WELL | RULES.negatable
 DENIALS = frozenset(("negator", "negator_after", "resolved", "fine"))
 NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
 
-HARMLESS = [frame for frame in RULES.frames if frame.name in ("narrow", "refused", "of_a_thing")]
-FIRST = 4  # words of a clause among which its subject stands
-BESIDE = 2  # words that belong to what a thing does: "ne réagit pas"
+LONGEST, GREETED, ASKED_POLITELY = 12, 2, 3  # words of the turn; of a greeting before it; of a "please" behind it
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+GREETING = _words("hi hello hallo hola bonjour bonsoir good guten buenos buenas morning afternoon evening tag morgen dias tardes")
+PLEASE = _words("please bitte por favor svp s il vous plait")
+ARTICLES = _words("the a an el la los las un una le l les une des der die das den dem ein eine einen")
+OURS = _words("""
+    my our this these mi mis nuestro nuestra este esta estos estas mon ma mes notre nos ce cet cette ces
+    mein meine meinen meinem meiner unser unsere unseren diese dieser diesen""")
+PEOPLE = "i he she we yo je j il elle on nous ich er sie wir "
+RELATIVES = _words("""
+    son daughter husband wife mother father hijo hija marido mujer madre padre fils fille mari femme mere pere
+    sohn tochter mann frau mutter vater""")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The words that may stand before, between and behind those of a frame without telling of anybody in danger."""
+
+    before: frozenset[str]
+    between: frozenset[str]
+    behind: frozenset[str]
+
+
+def _beside(before: str, between: str, behind: str, *everywhere: frozenset[str]) -> Beside:
+    return Beside(*(_words(text).union(*everywhere) for text in (before, between, behind)))
+
+
+def _anywhere(text: str, *everywhere: frozenset[str]) -> Beside:
+    return _beside(text, text, text, *everywhere)
+
+
+BESIDE = {
+    "by_nose": _anywhere("""
+        i my through the no por mi la n je arrive pas a par le mon ich durch die meine kann bekomme kriege keine"""),
+    "big_tablet": _beside(
+        "i he she have trouble no n ne je il elle ich er sie kann grosse grossen",
+        "a to big large huge pastillas comprimidos capsulas muy tan pas de des les gros grosses", "", OURS, RELATIVES),
+    "impression": _anywhere("i my mouth the for no la boca para las ne peut bouche pour les kann den mund fur die"),
+    "over": _anywhere("my gums not any me las encias ya no mes gencives au brossage plus hat mein zahnfleisch jetzt nicht mehr"),
+    "cold_box": _anywhere("the our new delivery arrives arrived comes today tomorrow"),
+    "in_cast": _anywhere("""
+        left right is in a the tengo el brazo izquierdo derecho bras gauche droit est dans le
+        linker linke rechter rechte ist im""", OURS),
+    "supply": _anywhere("he she the of home se ha la de il elle a toute sie er mit hat die"),
+    "carried": _beside(
+        "the patient pt he she la el paciente le patiente il elle der die patientin",
+        "a an always un una siempre une toujours einen immer",
+        "dabei dans son sac what whats is our the protocol can could she he have local anaesthesia anesthesia"),
+    "last_time": _anywhere(PEOPLE + """
+        the last had an injection anaesthesia anesthesia passed out visit appointment la ultima se me en que pusieron anestesia
+        derniere s est beim letzten letztes war ist kurz geworden""", OURS, RELATIVES),
+    "any_treatment": _beside(
+        "is it es est ce c normal ist blutet", "to a an root tooth mucho un una ca beaucoup longtemps une ein eine stark lange",
+        "a lot much mucho beaucoup longtemps stark lange"),
+    "refused": _beside(
+        PEOPLE + "do does did not want wants to end no ya n ne en veux veut peux peut nicht kann will habe hat",
+        "to any more anymore want go carry continue quiero quiere plus veux veut continuer de nicht mehr kann zu uns",
+        """for at on more anymore any twice year week monday tuesday wednesday thursday friday
+        lunes martes miercoles jueves viernes d de vous lundi mardi mercredi jeudi vendredi mehr werden am montag""",
+        ARTICLES, OURS),
+    "of_a_thing": _beside(
+        "front back x ray main reception wheelchair stair",
+        "is are was has wont does doesnt do dont no de recepcion ha se n est s ist sind hat hort reagiert",
+        """respond responding react reacting stop stopping running dripping ringing anymore since the update
+        responde reacciona para de gotear sonar repond reagit pas plus arrete couler sonner
+        reagiert mehr auf zu klingeln tropfen""", ARTICLES, OURS),
+    "shut": _beside("front back", "se s geht", "open opening abre s ouvre pas plus mehr auf offnen", ARTICLES, OURS),
+}
+THINGS, DETERMINING = frozenset(("of_a_thing", "shut")), ARTICLES | OURS
+HARMLESS = [frame for frame in RULES.frames if frame.name in BESIDE]
+SIGNS = RULES.live.union(RULES.negatable, *(part for pattern in (*RULES.rules, *RULES.signs) for part in pattern.parts))
 PLACING = frozenset((
     "in", "on", "at", "by", "beside", "behind", "under", "from", "with", "near", "im", "am", "an", "auf", "bei", "beim", "hinter",
     "neben", "vor", "mit", "en", "a", "al", "ante", "bajo", "tras", "con", "junto", "dans", "sur", "sous", "pres", "derriere",
     "devant", "avec"))
-SOMEBODY = RULES.near_ones | RULES.pronouns | {
-    "me", "him", "her", "them", "us", "someone", "somebody", "anybody", "people", "baby", "infant", "pt", "pat", "pac", "px",
-    "il", "sie", "mir", "mich", "ihm", "ihn", "ihr", "uns", "jemand", "moi", "lui", "quelqu", "alguien", "head", "kopf", "cabeza",
-    "tete"}
-# Beside what is refused or breaks these say that something else is told, too; and of these behind its first word.
-MORE = RULES.negatable | {"self_harm", "took", "throat", "breathe", "swallow", "collapse_phrase"}
-AFRESH = frozenset(("refuse", "plain_not", "aside"))
 
 
 def drop_harmless(reading: Reading) -> None:
-    """Of a narrow frame the words that match, of the others their whole clause."""
-    for name, match in redflag_matching.of_all(reading, HARMLESS):
-        for i in match if name == "narrow" else _clause_of(reading, name, match):
-            unsay(reading, i)
+    """What only sounds like a sign, and only where it is the whole turn: every other word of it is known to add nothing."""
+    turn = _turn(reading)
+    if len(turn) <= LONGEST and reading.names(range(reading.last_turn)).isdisjoint(SIGNS):
+        found = redflag_matching.of_all(reading, HARMLESS)
+        if any(_is_all(reading, turn, name, match) for name, match in found):
+            for i in turn:
+                unsay(reading, i)
     _drop_places(reading)
+
+
+def _turn(reading: Reading) -> range:
+    """The last turn without a greeting and a "please"."""
+    start, stop = reading.last_turn, len(reading.words)
+    while start < min(stop, reading.last_turn + GREETED) and reading.words[start] in GREETING:
+        start += 1
+    while stop > max(start, len(reading.words) - ASKED_POLITELY) and reading.words[stop - 1] in PLEASE:
+        stop -= 1
+    return range(start, stop)
 
 
 def unsay(reading: Reading, i: int) -> None:
@@ -48,30 +128,29 @@ def unsay(reading: Reading, i: int) -> None:
     reading.words[i] = ""
 
 
-def _clause_of(reading: Reading, name: str, match: tuple[int, ...]) -> range:
-    """It is one clause, and nothing else is said in it: "I want to go on no more cancel my treatment" is two."""
-    clause = reading.clause[match[0]]
-    span = range(bisect_left(reading.clause, clause), bisect_right(reading.clause, clause))
-    is_meant = match[-1] in span and (name == "refused" or _is_subject(reading, span.start, match[0]))
-    return span if is_meant and not any(_is_more(reading, name, match, i) for i in span if i not in match) else range(0)
-
-
-def _is_more(reading: Reading, name: str, match: tuple[int, ...], i: int) -> bool:
-    """Besides "pas" in "ne réagit pas" and "seguir" in "no quiero seguir con los brackets"."""
-    names, is_behind = reading.concepts[i], i > match[0]
-    if is_behind and name == "of_a_thing" and i <= match[-1] + BESIDE:
-        names -= {"collapse", "collapse_phrase"}
-    if is_behind and "going_on" in names:
-        names -= {"self_harm", "still"}
-    return not names.isdisjoint(MORE) or (is_behind and not names.isdisjoint(AFRESH))
-
-
-def _is_subject(reading: Reading, start: int, i: int) -> bool:
-    """ "The printer does not respond"; not "at the printer", nor "chair 2", who is the patient there."""
-    before, behind, sentence = reading.words[start:i], reading.words[i + 1:i + 2], reading.span_of(reading.sentence[i])
-    if len(before) >= FIRST or not PLACING.isdisjoint(before) or any(map(str.isdecimal, behind)):
+def _is_all(reading: Reading, turn: range, name: str, match: tuple[int, ...]) -> bool:
+    """Whether the turn says nothing besides; "I don't want to wait" may say for which appointment."""
+    first, last = min(match), max(match)
+    if first < turn.start or last >= turn.stop or not _is_in_one(reading, turn, name, last):
         return False
-    return SOMEBODY.isdisjoint(reading.words[sentence.start:sentence.stop])
+    words, beside, is_refused = reading.words, BESIDE[name], name == "refused"
+    between = (words[i] for i in range(first, last) if i not in match)
+    behind = (words[i] for i in range(last + 1, turn.stop) if not (is_refused and "visit" in reading.concepts[i]))
+    return _is_subject(words[turn.start:first], name) and beside.between.issuperset(between) and beside.behind.issuperset(behind)
+
+
+def _is_subject(before: list[str], name: str) -> bool:
+    """ "The door", "our printer"; "door not responding" may tell of somebody at it."""
+    return BESIDE[name].before.issuperset(before) and not (name in THINGS and DETERMINING.isdisjoint(before))
+
+
+def _is_in_one(reading: Reading, turn: range, name: str, last: int) -> bool:
+    """One clause, counting "est-ce que" and "la vez que" in; behind "pt has an epipen" may be one that asks."""
+    clause, is_carried = reading.clause, name == "carried"
+    if is_carried and reading.sentence[last] in reading.asked and clause[last] == clause[turn.stop - 1]:
+        return False
+    told = range(turn.start + 1, last + 1) if is_carried else turn[1:]
+    return name == "over" or all(clause[i] == clause[i - 1] or reading.words[i] == "que" for i in told)
 
 
 def _drop_places(reading: Reading) -> None:

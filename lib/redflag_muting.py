@@ -16,24 +16,17 @@ DATED_BY = frozenset((
 BORN = frozenset((
     "born", "dob", "geboren", "geb", "jahrgang", "nacido", "nacida", "nacio", "ne", "nee", "naissance", "nacimiento"))
 FRAMING = frozenset((
-    "course_material", "teaching", "in_general", "asking", "impersonal", "past", "past_noun", "figurative", "last_time",
-    "any_treatment"))
+    "course_material", "teaching", "in_general", "asking", "impersonal", "past", "past_noun", "figurative"))
 FRAMES = [frame for frame in RULES.frames if frame not in redflag_denial.HARMLESS]
-EVENTS = frozenset(("collapse", "lose"))
-# Before "last time": it is compared with, or counted from, or there will be no other.
-COMPARED = frozenset((
-    "like", "as", "than", "unlike", "since", "from", "same", "for", "after", "following", "wie", "als", "seit", "vom", "zum",
-    "nach", "como", "que", "desde", "igual", "por", "tras", "despues", "comme", "depuis", "pour", "apres", "suite"))
-NOT_OVER = frozenset(("now", "setting", "again", "still", "endless"))
-OWN = frozenset(("now", "setting", "personal", "present_patient", "after", "hours", "endless"))
 INDEFINITE = frozenset(("a", "an", "any", "some", "un", "una", "une", "ein", "eine", "einer", "einem"))
 INTERROGATIVES = frozenset((
     "what", "whats", "which", "how", "cual", "que", "como", "quel", "quelle", "wie", "was", "welche", "welches", "welcher"))
 # Behind "our protocol": what it is for, so that nobody has it; and words that make a case of a patient, or a topic of a sign.
 TOPIC = frozenset(("for", "about", "when", "if", "para", "sobre", "si", "cuando", "pour", "quand", "cas", "bei", "fur", "wenn"))
-CASES = RULES.conditionals | {"when", "cuando", "quand", "about", "regarding", "sobre", "uber"}
-ASKED_REACH, TAIL, WHETHER, OPENING = 4, 3, 3, 2
-PATIENT = frozenset(("pt", "pat", "pac", "px"))
+WHEN = frozenset(("when", "cuando", "quand"))
+CASES = RULES.conditionals | WHEN | {"about", "regarding", "sobre", "uber"}
+ASKED_REACH, TAIL = 4, 3
+PATIENT = frozenset(("pt", "pat", "pac", "px", "guy"))
 BODY = {"tooth", "face", "jaw", "mouth", "throat", "gum_area", "chest", "pain", "swelling", "bleed"}
 
 
@@ -100,8 +93,6 @@ def _general(reading: Reading) -> set[int]:
             muted.update(_impersonal(reading, span))
         if names & {"past", "past_noun"}:
             muted.update(_past(reading, span))
-        if "last_time" in names:
-            muted.update(_last_time(reading, span))
         if "figurative" in names:
             muted.update(_figures_of_speech(reading, span))
     return muted
@@ -111,8 +102,6 @@ def _general_part(reading: Reading, span: range, names: set[str]) -> range:
     """The part of a sentence that teaches, asks or administers, where nobody is ill now."""
     if asks_for_somebody(reading, span, span.stop) or asked_routine(reading, span):
         return range(0)
-    if "any_treatment" in names and _asks_of_any(reading, span, names):
-        return span
     if "course_material" in names and not names & {"now", "present_patient"}:
         return span
     if "teaching" in names and not names & {"now", "setting", "present_patient"}:
@@ -132,9 +121,16 @@ def asks_for_somebody(reading: Reading, sentence: range, before: int) -> bool:
     asks = reading.words[sentence.start] in RULES.question_verbs or reading.sentence[sentence.start] in reading.asked
     if not asks or "course_material" in reading.names(sentence):
         return False
-    condition = next((i for i in sentence if reading.words[i] in RULES.conditionals), sentence.stop)
+    condition = next((i for i in sentence if _is_condition(reading, i)), sentence.stop)
     is_help = RULES.wondering.isdisjoint(reading.words[sentence.start:condition])
     return is_help and any(is_pointed_at(reading, i) for i in range(condition + 1, before))
+
+
+def _is_condition(reading: Reading, i: int) -> bool:
+    """ "If", and "when" of one in person: "when he can't breathe"; "when a patient can't breathe" teaches."""
+    if reading.words[i] in RULES.conditionals:
+        return True
+    return reading.words[i] in WHEN and not RULES.pronouns.isdisjoint(reading.words[i + 1:i + 2])
 
 
 def asked_routine(reading: Reading, sentence: range) -> range:
@@ -164,16 +160,6 @@ def _is_one(reading: Reading, i: int) -> bool:
     if word in RULES.near_ones:
         return INDEFINITE.isdisjoint(before)
     return word in PATIENT or word in RULES.pronouns or "title" in reading.concepts[i]
-
-
-def _asks_of_any(reading: Reading, sentence: range, names: set[str]) -> bool:
-    """ "Est-ce que ça saigne beaucoup, un implant", "blutet ein Implantat": without a question mark, too."""
-    if names & OWN:
-        return False
-    first, second = reading.concepts[sentence.start], reading.words[sentence.start + 1]
-    if second in ("ein", "eine") and "present_verb" in first and not first.isdisjoint(RULES.negatable):
-        return True
-    return "whether" in reading.names(range(sentence.start, sentence.start + WHETHER))
 
 
 def is_pointed_at(reading: Reading, i: int) -> bool:
@@ -214,24 +200,6 @@ def _past(reading: Reading, sentence: range) -> Iterator[int]:
             yield from span
             if i and len(span) <= AFTERTHOUGHT and not clauses[i - 1][1] & {"now", "setting"}:
                 yield from clauses[i - 1][0]
-
-
-def _last_time(reading: Reading, sentence: range) -> Iterator[int]:
-    """ "She fainted last time": the clause that says so, where something happened, or where it begins so and nothing is; not
-    "faints like last time"."""
-    for span in redflag_reading.spans(reading.clause, sentence):
-        then = [i for i in range(max(sentence.start, span.start - 1), span.stop) if "last_time" in reading.concepts[i]]
-        if not then or (then[0] < span.start and reading.words[span.start] != "que"):
-            continue
-        names, is_first = reading.names(span), then[0] <= span.start + OPENING
-        is_told = names & EVENTS or (is_first and names & redflag_denial.DENIABLE and not _is_present(reading, span))
-        if is_told and names.isdisjoint(NOT_OVER) and COMPARED.isdisjoint(reading.words[span.start:then[0]]):
-            yield from span
-
-
-def _is_present(reading: Reading, clause: range) -> bool:
-    """ "À" is "a" without its accent."""
-    return any("present_verb" in reading.concepts[i] and reading.words[i] != "a" for i in clause)
 
 
 def _figures_of_speech(reading: Reading, sentence: range) -> Iterator[int]:

