@@ -88,7 +88,7 @@ def first_piece(fake: FakeProvider, page: Any, word: str) -> float:
     page.get_by_test_id("stChatInputTextArea").fill(f"Which moon comes next, {word[::-1]}?")
     page.keyboard.press("Enter")
     seen = page.evaluate(SEEN, word)
-    page.get_by_test_id("stChatInputStopButton").wait_for(state="detached")
+    page.get_by_text(f"{word} end.").first.wait_for()
     page.wait_for_timeout(1500)
     return float(seen - sent[0] * 1000)
 

@@ -79,13 +79,13 @@ class Match(Generic[T]):
     @property
     def sure(self) -> float:
         """The share of the question that the article explains, from 0 to 1."""
-        return sum(self.explained.values()) / (sum(self.asked.values()) or 1)
+        return math.fsum(self.explained.values()) / (math.fsum(self.asked.values()) or 1)
 
     def sure_with(self, other: "Match[T]") -> float:
         """The share that the two explain together: a question may have two matters."""
         asked = {word: min(one.asked[word] for one in (self, other) if word in one.asked) for word in {*self.asked, *other.asked}}
         explained = (max(self.explained.get(word, 0), other.explained.get(word, 0)) for word in asked)
-        return sum(explained) / (sum(asked.values()) or 1)
+        return math.fsum(explained) / (math.fsum(asked.values()) or 1)
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ class Index(Generic[T]):
         named, name = max(((self._named(name, words) * entry.names[name], name) for name in touched),
                           default=(0.0, frozenset[str]()), key=lambda found: found[0])
         explained = {word: self._weight(word) * how_well for word in words if (how_well := entry.explains(word))}
-        beside = sum(weight for word, weight in explained.items() if word not in name)
-        titled = sum(weight for word, weight in explained.items() if word in entry.title)
+        beside = math.fsum(weight for word, weight in explained.items() if word not in name)
+        titled = math.fsum(weight for word, weight in explained.items() if word in entry.title)
         asked = self._asked(entry, words, explained)
         return Match(entry.article, named, named + BESIDE * beside + TITLED * titled, asked, explained)
 
@@ -203,8 +203,8 @@ class Index(Generic[T]):
         there = name & words
         if len(there) < (min(len(name), 2) or 1):
             return 0
-        weight = sum(map(self._weight, there))
-        share = weight / sum(map(self._weight, name))
+        weight = math.fsum(map(self._weight, there))
+        share = weight / math.fsum(map(self._weight, name))
         return weight * share ** 2 * (COMMON if name <= EVERYDAY else 1) if share >= WHOLE_ENOUGH else 0
 
     def _weight(self, word: str) -> float:

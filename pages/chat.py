@@ -32,8 +32,7 @@ if reading is None:
     st.stop()
 name = patient.full_name if patient else ""
 conversation.history(patient_id, thread_id, identity, reading, name)
-for message in reading.running:
-    running_answer.follow(message, identity, name, reading.asked.get(message.id, ""))
 if reading.running:
-    st.rerun()  # the finished answers take their place in the thread
+    running_answer.follow(reading.running, identity, name, reading.asked)
+    st.rerun()  # the finished answer takes its place in the thread
 conversation.suggest(patient_id, [message.content for message in reading.page.rows])

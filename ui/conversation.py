@@ -79,7 +79,7 @@ def ask_box(patient: Patient | None) -> None:
     refusal = state.take_refusal()
     if refusal:
         st.bottom.error(escape(refusal), icon=":material/info:")
-    st.chat_input(_("Ask about this patient") if patient else _("Ask a general question"), key=box, submit_mode="stop",
+    st.chat_input(_("Ask about this patient") if patient else _("Ask a general question"), key=box,
                   on_submit=_ask, args=(patient_id, box))
 
 

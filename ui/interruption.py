@@ -8,6 +8,7 @@ and is woken for the wish here.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -26,8 +27,10 @@ def heard(wake: Callable[[], None] | None = None) -> Iterator[threading.Event]:
     Whether that ends the run, its next look at the session tells (`state.touch`): clear the event before."""
     context, wish = get_script_run_ctx(), threading.Event()
     assert context
+    _mean_the_page(context.script_requests)  # what was wanted before anybody listened
 
     def tell() -> None:
+        _mean_the_page(context.script_requests)
         wish.set()
         if wake:
             wake()
@@ -36,6 +39,15 @@ def heard(wake: Callable[[], None] | None = None) -> Iterator[threading.Event]:
         yield wish
     finally:
         del _asleep[context.script_requests]
+
+
+def _mean_the_page(requests: ScriptRequests) -> None:
+    """A click inside a fragment would wait for the run to end, and this one waits for something that takes a minute: the page is
+    run for it. What a fragment does by itself can wait."""
+    with requests._lock:
+        wanted = requests._rerun_data
+        if wanted.fragment_id_queue and not wanted.is_auto_rerun:
+            requests._rerun_data = replace(wanted, fragment_id_queue=[], is_fragment_scoped_rerun=False)
 
 
 def _telling(request: Callable[Concatenate[ScriptRunner, P], R]) -> Callable[Concatenate[ScriptRunner, P], R]:

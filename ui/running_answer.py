@@ -2,18 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import streamlit as st
-from streamlit.runtime import get_instance
-from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
 
 from lib import chats, db, logs, workflows
 from lib.chats import Message
-from lib.errors import AppError
 from lib.identity import Identity
 from lib.texts import _
 from lib.workers import Answering
@@ -22,39 +18,35 @@ from ui import answers, guard, interruption, state
 PATIENCE = 90  # seconds of watching an answer
 CHECK = 3.0  # seconds after which a watcher is asked for again: a revoked one sees no more within five
 LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes, or at a silent one of this process
-SOON_OVER = 1.0  # seconds after which an answer that still runs gets a button to stop it
+SOON_OVER = 0.5  # seconds after which an answer that still runs gets a button to stop it
+MOST = 6  # answers that one thread seldom has on their way at once
 TOGETHER = 0.05  # seconds in which several pieces make one message to the browser
 
 
-def follow(message: Message, identity: Identity, name: str = "", asked: str = "") -> None:
-    """Show the answer as it grows. Stop ends it; leaving the page, or closing the tab, does not. `asked`: its question, where
-    that does not stand directly above it."""
+def follow(running: Sequence[Message], identity: Identity, name: str, asked: Mapping[UUID, str]) -> None:
+    """Show answers as they stand, and one of them as it grows, to its end: the newest of one's own before a colleague's. Its
+    button stops it; leaving the page, or closing the tab, does not. `asked`: by the answer, its question where that does not
+    stand directly above it."""
     logs.note(kind="answer")  # and lasts as long as one
-    mine = message.user_id == identity.user_id
+    places = {message.id: _begin(message, name, asked.get(message.id, "")) for message in running}
+    for _gone in range(MOST - len(running)):  # where one stood in the run before: else it stays there until this run ends
+        st.empty()
+    first = max(running, key=lambda message: (message.user_id == identity.user_id, message.id))
+    place, button = places[first.id]
+    _watch(first, place, button if first.user_id == identity.user_id else None, name)
+
+
+def _begin(message: Message, name: str, asked: str) -> tuple[Any, Any]:
+    """Where its text stands, and its button."""
     with st.chat_message("assistant", avatar=answers.ANSWERED):
         answers.name_question(asked)
         place, button = st.empty(), st.empty()
-        place.markdown(f":small[:gray[{_('Writing …')}]]")
-        try:
-            _watch(message, place, button if mine else None, name)
-        except StopException:
-            if mine and _still_here():
-                with suppress(AppError):  # the run ends in any case
-                    workflows.stop(identity, message.id)
-                _draw(button, f":small[:material/info: {_('Stopped before the end.')}]")
-            raise
-
-
-def _draw(place: Any, text: str) -> None:
-    """From a thread of its own, because a stopped script may draw nothing any more."""
-    hand = threading.Thread(target=place.markdown, args=(text,))
-    add_script_run_ctx(hand)
-    hand.start()
-    hand.join(1)
+        place.markdown(answers.text(message.content, name) if message.content else f":small[:gray[{_('Writing …')}]]")
+    return place, button
 
 
 def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
-    job, seen = workflows.watch(message.id), 0
+    job, seen = workflows.watch(message.id), len(message.content)
     began = checked = time.monotonic()
     with interruption.heard(job.wake if job else None) as wish:
         state.touch()  # for what was wanted before anybody listened
@@ -108,13 +100,3 @@ def _look(message: Message) -> Message:
 
 def _stop(message_id: UUID) -> None:
     workflows.stop(guard.require("chat.ask"), message_id)
-
-
-def _still_here() -> bool:
-    """Whether it was the Stop button: the tab is connected, and no other run takes this one's place, as after a reload, on
-    another page, or for the next question. Streamlit tells nobody, so its session is asked."""
-    time.sleep(0.15)  # the runtime asks the script to stop just before it lets the tab go, or begins the next run
-    context = get_script_run_ctx()
-    info = get_instance()._session_mgr.get_active_session_info(context.session_id) if context else None
-    runner = info.session._scriptrunner if info else None
-    return bool(context and runner and runner._requests is context.script_requests)

@@ -60,7 +60,7 @@ def test_stop_ends_the_answer_with_what_is_there(signed_in, alice):
     page = signed_in(alice, "/chat")
     ask(page)
     begun(page)
-    page.get_by_test_id("stChatInputStopButton").click()
+    page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped before the end.").first).to_be_visible()
     assert saved(alice, within=5) == [(QUESTION, 1, 1, ["stopped", "stopped"])]
     page.reload()

@@ -86,7 +86,7 @@ def test_stop_is_felt_at_once_although_the_provider_says_nothing(fake, signed_in
     ask(page)
     expect(page.get_by_text("Hello")).to_be_visible()
 
-    page.get_by_test_id("stChatInputStopButton").click()
+    page.get_by_role("button", name="Stop").click()
     began = time.monotonic()
     while _saved(alice)[0][3].count("stopped") == 0:
         assert time.monotonic() - began < 2.0  # half a second, and the noise of a shared machine
@@ -155,6 +155,66 @@ def test_an_answer_apart_from_its_question_names_it_while_it_is_written(fake, si
     assert "by far" not in written.inner_text()
     expect(written).to_contain_text("Saturn by far.")
     expect(page.get_by_text("To: ")).to_have_count(1)
+
+
+def slow(fake, *, seconds: float) -> None:
+    fake.says(chunk("At first "), seconds, chunk("at last."), chunk(finish="stop"), usage(3, 4), END)
+
+
+def test_an_emergency_is_typed_and_heard_while_an_answer_is_written(fake, signed_in, alice):
+    page = signed_in(alice, "/chat")
+    slow(fake, seconds=20)
+    ask(page)
+    expect(page.get_by_text("At first")).to_be_visible()
+
+    ask(page, "The patient can't breathe")
+
+    expect(page.get_by_text("Call 112 now.")).to_be_visible(timeout=5000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped before the end.").first).to_be_visible(timeout=5000)
+
+
+def test_ones_own_answer_waits_for_no_colleagues(fake, signed_in, alice, bob):
+    with db.scope(alice) as scope:
+        patient_id = patients.register(scope, PatientForm(full_name="José Müller-Nguyễn"))
+    slow(fake, seconds=20)
+    his = signed_in(bob, f"/chat?patient={patient_id}")
+    ask(his, "Which moon is the largest?")
+    expect(his.get_by_text("At first")).to_be_visible()
+    fake.says(*WHOLE)
+    hers = signed_in(alice, f"/chat?patient={patient_id}")
+
+    ask(hers, "My patient's tooth was knocked out ten minutes ago")
+
+    expect(hers.get_by_text("This should be seen by a dentist today").first).to_be_visible(timeout=5000)
+    expect(hers.get_by_text("Hello there.")).to_be_visible(timeout=5000)
+    expect(hers.get_by_text("At first")).to_be_visible()
+    his.get_by_role("button", name="Stop").click()
+
+
+def test_a_click_waits_for_no_answer(fake, signed_in, alice):
+    page = signed_in(alice, "/chat")
+    ask(page)
+    expect(page.get_by_text("Hello there.")).to_have_count(1)
+    ask(page, "The patient can't breathe")
+    expect(page.get_by_text("Call 112 now.")).to_be_visible()
+    settled(page)
+    slow(fake, seconds=20)
+    ask(page, "Which moon is the largest?")
+    expect(page.get_by_text("At first")).to_be_visible()
+
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_label("Find in this thread")).to_be_visible(timeout=5000)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="General question, not a patient now").click()
+    expect(page.get_by_text("Stated by")).to_be_visible(timeout=5000)
+    page.get_by_role("button", name="More").first.click()
+    page.get_by_text("Helpful", exact=True).click()
+    expect(page.get_by_text("Thank you, noted.")).to_be_visible(timeout=5000)
+
+    assert page.get_by_text("at last").count() == 0
+    for button in page.get_by_role("button", name="Stop").all():
+        button.click()
 
 
 def test_what_was_sent_can_be_read(fake, signed_in, alice):

@@ -97,7 +97,7 @@ def watch(clock, monkeypatch):
         monkeypatch.setattr(interruption, "heard", lambda wake: nullcontext(Wish(clock, stopped_at)) if wake == job.wake else None)
         place = SimpleNamespace(markdown=lambda text: drawn.append((clock.now, text)))
         with pytest.raises(StopException):
-            running_answer._watch(SimpleNamespace(id=uuid4()), place, None, "")
+            running_answer._watch(SimpleNamespace(id=uuid4(), content=""), place, None, "")
         return job, drawn
     return until
 
