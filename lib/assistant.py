@@ -43,7 +43,7 @@ from lib.calls import Call, Ending
 from lib.chats import Message
 from lib.clinic_articles import ClinicArticle
 from lib.db import Scope
-from lib.errors import SetUpError
+from lib.errors import SetUpError, Unavailable
 from lib.patient_history import Known as KnownAs
 from lib.patients import Patient
 from lib.prices import Price
@@ -95,6 +95,8 @@ def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
                             outside if consultation else None)
     if is_whole:
         job.run()
+        if not job.finished:  # nor will its transaction: whoever asked is told, and asks again
+            raise Unavailable
     return job
 
 

@@ -24,7 +24,15 @@ SHORTEST_ID = 4  # a shorter one would take every tooth and many a dose with it
 _LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~\-]")
 _DOMAIN = re.compile(r"@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,8}")
 _LONGEST_LOCAL = 64
-_BETWEEN = r"[\s\-_./]{0,2}"
+_AT = r"\s{0,2}(?:@|%40|[(\[{<]?\s?(?:at|arroba|arobase|klammeraffe)\s?[)\]}>]?)\s{0,2}"
+_DOT = r"(?:\s{0,2}(?:[.,·]|[(\[{<]?\s?(?:dot|punto|point|punkt)\s?[)\]}>]?)\s{0,2}|\s{1,2})"
+_SPOKEN = {"+": r"(?:\+|%2b|\s{0,2}plus\s{0,2})", ".": _DOT}
+
+_BETWEEN = r"[\s\-_./:]{0,3}"
+_TIGHT = r"[\-_./]?"
+_IN_DIGITS = r"[\s\-_./]?"
+_IN_PAIRS = r"(?:(?<=\d\d)[\s\-_./](?=\d\d))"
+_PARTED_DIGITS = 5  # a number of so many digits is known when they are parted, too: fewer are a row of teeth
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,16 @@ class Redactor:
         """Each step sees the text without what the steps before it found."""
         known = [span for pattern in self._emails for span in _matches(pattern, reading)]
         yield "email", [*known, *([] if known_only else _emails(reading.folded))]
-        yield "id", _matches(self._ids, reading)
+        in_phones = redaction_numbers.places(self._known_phones(reading))
+        yield "id", [one for one in _matches(self._ids, reading) if not in_phones.issuperset(range(*one))]
         yield "birth_date", [span for birth in self._births for span in birth.find(reading)]
-        phones, numbers = redaction_numbers.numbers(reading, [span for phone in self._phones for span in phone.find(reading)])
+        phones, numbers = redaction_numbers.numbers(reading, self._known_phones(reading))
         yield "phone", phones
         yield "number", [] if known_only else numbers
         yield "name", [span for name in self._names for span in name.find(reading)]
+
+    def _known_phones(self, reading: Reading) -> list[Span]:
+        return [span for phone in self._phones for span in phone.find(reading)]
 
 
 def _each(subjects: Sequence[Subject], field: str) -> list[Any]:
@@ -114,8 +126,17 @@ def _emails(folded: str) -> Iterator[Span]:
 
 
 def _email(email: str | None) -> re.Pattern[str] | None:
-    local, at, domain = Reading(email or "").folded.strip().partition("@")
-    return re.compile(rf"(?<![^\W_]){re.escape(local)} ?@ ?{re.escape(domain)}(?![^\W_])") if at and local and domain else None
+    """Also as it is told: name at web dot de."""
+    local, at, domain = re.sub(r"\s", "", Reading(email or "").folded).partition("@")
+    host, dot, _ = domain.rpartition(".")
+    end = _AT + _spoken(domain)
+    if host and dot:
+        end = rf"(?:{end}|\s?@\s?{_spoken(host)})"
+    return re.compile(rf"(?<![^\W_]){_spoken(local)}{end}(?![^\W_])") if at and local and domain else None
+
+
+def _spoken(part: str) -> str:
+    return "".join(_SPOKEN.get(piece[0], re.escape(piece)) for piece in re.findall(r"\.+|\+|[^.+]+", part))
 
 
 def _ids(ids: tuple[str, ...]) -> re.Pattern[str] | None:
@@ -124,13 +145,42 @@ def _ids(ids: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def _id(one: str) -> str:
-    """With or without its hyphens, leading zeros and whatever is written around it."""
-    pieces = re.findall(r"[^\W_]+", one)
+    """With or without its leading zeros and whatever is written around it, between letters and digits and in a long number."""
+    pieces = re.findall(r"\d+|[^\W\d_]+", one)
     joined = "".join(pieces)
     if len(joined) < SHORTEST_ID:
         return ""
     if joined.isdigit():
-        pieces[0] = "0*" + pieces[0].lstrip("0") if len(joined.lstrip("0")) >= SHORTEST_ID else pieces[0]
-        return rf"(?<!\d){_BETWEEN.join(pieces)}(?!\d)"
+        return _number(pieces)
     before, after = (r"\d" if edge.isdigit() else r"[^\W\d_]" for edge in (joined[0], joined[-1]))
-    return rf"(?<!{before}){_BETWEEN.join(pieces)}(?!{after})"
+    return rf"(?<!{before}){_mixed(one, pieces)}(?!{after})"
+
+
+def _number(pieces: list[str]) -> str:
+    """As it is stored or in groups; digit by digit only where no other digit stands beside it."""
+    digits = "".join(pieces)
+    zeros, bare = _without_zeros(digits, digits)
+    ways = [rf"(?<!\d){zeros}{_BETWEEN.join([pieces[0].lstrip('0') if zeros else pieces[0], *pieces[1:]])}(?!\d)"]
+    if len(bare) >= _PARTED_DIGITS:
+        ways += [rf"(?<!\d){_grouped(digits, digits)}(?!\d)",
+                 rf"(?<!\d)(?<!\d[\s\-_./]){_IN_DIGITS.join(bare)}(?!\d|[\s\-_./]\d)"]
+    return "|".join(ways)
+
+
+def _mixed(one: str, pieces: list[str]) -> str:
+    """A short one is parted by a sign only if it is stored in one piece: "at 12" is no AT12."""
+    joined = "".join(pieces)
+    digits = "".join(filter(str.isdigit, joined))
+    between = _TIGHT if joined == one and len(joined) == SHORTEST_ID else _BETWEEN
+    return between.join(_grouped(piece, digits) if piece.isdigit() else piece for piece in pieces)
+
+
+def _grouped(piece: str, digits: str) -> str:
+    zeros, bare = _without_zeros(piece, digits)
+    return zeros + (_IN_PAIRS + "?" if zeros else "") + (_IN_PAIRS + "?" if len(bare) >= _PARTED_DIGITS else "").join(bare)
+
+
+def _without_zeros(piece: str, digits: str) -> tuple[str, str]:
+    """Its leading zeros may be left out, unless too little of the id remains."""
+    bare = piece.lstrip("0")
+    return ("0*", bare) if bare and len(digits.lstrip("0")) >= SHORTEST_ID else ("", piece)

@@ -45,6 +45,7 @@ class NameFinder:
         names = [parts for spelling in spellings(full_name) if (parts := _split(spelling))]
         chunks = [parts for spelling in spellings(full_name) for chunk in spelling.split() if len(parts := _split(chunk)) > 1]
         single = {way for parts in names for part in parts for way in _ways(part) if len(way) > 1 and way not in PARTICLES}
+        single |= {way for parts in names for way in _with_particles(parts)}
         if not single:
             single = {"".join(parts) for parts in names}
         together = [*names, *chunks, *(pair for parts in names for pair in _pairs(parts))]
@@ -83,6 +84,17 @@ def _pairs(parts: list[str]) -> Iterator[tuple[str, str]]:
     for one, other in [*pairwise(parts), *turned]:
         if PARTICLES.isdisjoint((one, other)) and not COMMON.issuperset((one, other)):
             yield one, other
+
+
+def _with_particles(parts: list[str]) -> Iterator[str]:
+    """ "Delacruz" and "Lacruz" of de la Cruz, "VanDam" of van Dam."""
+    run = [""]
+    for part in parts:
+        if part in PARTICLES:
+            run = [*(before + part for before in run), part]
+        else:
+            yield from (before + way for before in run if before and len(part) > 1 for way in _ways(part))
+            run = [""]
 
 
 def _ways(part: str) -> Iterator[str]:

@@ -31,12 +31,42 @@ _INNOCENT = re.compile("|".join([
 _PRESSURE = re.compile(rf"{_APART}([6-9]\d|[12]\d\d)/([3-9]\d|1[0-5]\d)(?!\d|/|[ .\-]{{1,3}}\d{{3}})")
 
 
+def _row(number: str, apart: str = r"[ /]{1,3}") -> str:
+    return rf"{number}(?:{apart}{number})+"
+
+
+_SIZE, _SITE, _CLOCK = r"(?:0|[1-9]\d?)\.\d", "[1-6]", r"(?:[01]?\d|2[0-3])\.[0-5][05]"
+_ROW = re.compile("|".join([  # of what no phone number is written like
+    _row(_SIZE),
+    _row(r"(?:[1-4]\.[1-8]|[5-8]\.[1-5])", r"[ \-/]{1,3}"),
+    _row("(?:[1-4]-[1-8]|[5-8]-[1-5])"),
+    _row(_CLOCK, r"[ \-/]{1,3}"),
+    _row(r"(?:[6-9]\d|[12]\d\d)/(?:[3-9]\d|1[0-5]\d)", " {1,3}"),
+    _row(r"\d{1,2}/10", " {1,3}"),
+    _row("[ /]{1,3}".join([_SITE] * 3)),
+    _row("-".join([_SITE] * 3)),
+    _row(f"{_SITE}{{3}}", "/"),
+    r"([1-9]\d{0,2}0)(?:-(?:\1|0)){1,3}",
+]))
+_HOURS = re.compile(_row(r"(?:[01]?\d|2[0-4])-(?:[01]?\d|2[0-4])"))
+_LINK = r"[\s.:#=(,\-]{0,3}(?:(?:numbers?|nos?|nr|of|are|is|were|was|de|des|von|son|sont|sind)\b[\s.:#]{1,3}){0,2}\Z"
+_TEETH = re.compile(r"\b(?:tooth|teeth|zahne?n?|dientes?|piezas?|muelas?|dents?)" + _LINK)
+_MEASURED = re.compile(r"\b(?:probing|depths?|ppd|cal|bop|psi|bpe|cpitn|pockets?|sondierung\w*|taschen(?:tiefen?)?|sonda[jg]es?"
+                       r"|bolsas|poches|profondeurs?|profundidad(?:es)?|iso|vas|temp(?:eratur\w*)?|fees?|preise?|honorare?|tarifa?s?"
+                       r"|honoraires|goz|goa|bema)" + _LINK)
+_CODES = re.compile(r"\b(?:goz|goa|bema)" + _LINK)
+_UNIT_BEHIND = re.compile(rf" ?(?:{_UNIT}|(?:uhr|mmhg)\b)")
+_PHONE_LIKE = re.compile(r"[6-9]\d\d(?:[ \-./]\d{3}){2}|[6-9]\d\d(?:[ \-./]\d\d){3}|\d{3}[ \-./]\d{3}[ \-./]\d{4}")
+_REACH = 40
+
+
 def numbers(reading: Reading, phones: list[Span]) -> tuple[list[Span], list[Span]]:
     """Known phone numbers, each with all of the run it stands in, and the other runs that are long."""
     reading.blank(_innocent(reading.folded, phones))
     runs = [match.span() for match in _RUN.finditer(reading.folded)]
-    known = [run for run in runs if any(_overlap(run, phone) for phone in phones)]
-    others = [run for run in runs if run not in set(known) and not _is_kept(reading.folded[slice(*run)])]
+    taken = places(phones)
+    known = [run for run in runs if not taken.isdisjoint(range(*run))]
+    others = [run for run in runs if taken.isdisjoint(range(*run)) and not _is_kept(reading.folded, *run)]
     return phones + known, others
 
 
@@ -44,18 +74,42 @@ def _innocent(folded: str, phones: list[Span]) -> list[Span]:
     """Dates, times, amounts and blood pressures."""
     found = [match.span() for match in _INNOCENT.finditer(folded)]
     found += [match.span() for match in _PRESSURE.finditer(folded) if int(match[1]) > int(match[2])]
-    return [span for span in found if not any(_overlap(span, phone) for phone in phones)]
+    taken = places(phones)
+    return [span for span in found if taken.isdisjoint(range(*span))]
 
 
-def _overlap(one: Span, other: Span) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
+def places(spans: list[Span]) -> set[int]:
+    return {place for span in spans for place in range(*span)}
 
 
-def _is_kept(run: str) -> bool:
+def _is_kept(folded: str, start: int, end: int) -> bool:
+    run = folded[start:end]
     groups = re.findall(r"\d+", run)
     if sum(map(len, groups)) < FEWEST:
         return True
-    return not run.startswith("+") and len(groups) > 1 and (all(map(_is_tooth_or_year, groups)) or _count_up(groups))
+    if run.startswith("+") or len(groups) == 1:
+        return False
+    return (all(map(_is_tooth_or_year, groups)) or _count_up(groups) or _ROW.fullmatch(run) is not None
+            or (_HOURS.fullmatch(run) is not None and _rise(groups))
+            or _is_explained(run, groups, folded[max(0, start - _REACH):start], folded[end:end + _REACH]))
+
+
+def _is_explained(run: str, groups: list[str], before: str, behind: str) -> bool:
+    """By a word right before it or a unit behind it; never what is written like a phone number."""
+    if "(" in run or _PHONE_LIKE.fullmatch(run):
+        return False
+    if _CODES.search(before) and all(len(group) == 4 for group in groups):
+        return True
+    if any(len(group) > 3 or (len(group) > 1 and group[0] == "0") for group in groups):
+        return False
+    if _TEETH.search(before):
+        return all(_is_tooth_or_year(group) or 1 <= int(group) <= 32 for group in groups)
+    return _are_alike(groups) and (_MEASURED.search(before) is not None or _UNIT_BEHIND.match(behind) is not None)
+
+
+def _are_alike(groups: list[str]) -> bool:
+    """Unlike the groups of a phone number, that may be called "fee", too: 30 123 45 67."""
+    return len({len(group) for group in groups}) == 1 or max(map(len, groups)) < 3 or _rise(groups)
 
 
 def _is_tooth_or_year(group: str) -> bool:
@@ -65,8 +119,11 @@ def _is_tooth_or_year(group: str) -> bool:
 
 def _count_up(groups: list[str]) -> bool:
     """1 2 3 up to 32: teeth as they are numbered in the United States."""
-    return (all(len(group) < 3 and group[0] != "0" and int(group) <= 32 for group in groups)
-            and all(int(one) < int(next_one) for one, next_one in pairwise(groups)))
+    return all(len(group) < 3 and group[0] != "0" and int(group) <= 32 for group in groups) and _rise(groups)
+
+
+def _rise(groups: list[str]) -> bool:
+    return all(int(one) < int(next_one) for one, next_one in pairwise(groups))
 
 
 class PhoneFinder:

@@ -21,7 +21,7 @@ from lib.prices import Price
 
 log = structlog.get_logger()
 
-PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save an answer while the database is away
+PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save what somebody waits for while the database is away
 MODEL = "model"  # in place of a rule set, where a provider raised the alarm
 
 
@@ -47,9 +47,10 @@ class Settlement:
     plan: Plan
 
     def __call__(self, ending: Ending) -> None:
-        """Whatever goes wrong with the bill, the words are kept; what stays open is the sweep's."""
-        if not patiently(self.identity, partial(self.settle, ending)):
-            patiently(self.identity, partial(self._save, ending))
+        """Whatever goes wrong with the bill, the words are kept; what stays open is the sweep's. As `attempt`, may be called
+        again."""
+        if not attempt(self.identity, partial(self.settle, ending)):
+            attempt(self.identity, partial(self._save, ending))
 
     def keep(self, text: str) -> str:
         """As `answers.keep`, and "gone" where whoever asked works here no longer: nobody can settle their bill."""
@@ -81,24 +82,31 @@ class Settlement:
         return written.message, written.bill and settle_budget(scope, self.plan.call, ending.done, self.plan.limit_usd)
 
 
-def patiently(identity: Identity, write: Callable[[Scope], None]) -> bool:
-    """In a transaction of `identity`'s. Waits out a database that is away for a moment. False: something else went wrong."""
+def attempt(identity: Identity, write: Callable[[Scope], None]) -> bool:
+    """In a transaction of `identity`'s. False: it can't be written, now or later. Raises Unavailable where later it may be."""
+    try:
+        with db.unwitnessed(identity) as scope:
+            write(scope)
+        return True
+    except Unavailable:
+        raise
+    except Forbidden:  # whoever leaves, or treats nobody any more, has ended their running answers (app.end_answers)
+        return False
+    except Exception as error:  # the edge of an answer: it must not be lost for its bill
+        log.error("answer not settled", error=type(error).__name__)
+        return False
+
+
+def patiently(identity: Identity, write: Callable[[Scope], None]) -> None:
+    """As `attempt`, but waits out a database that is away for a moment, and no longer."""
     for pause in (*PATIENCE, None):
         try:
-            with db.unwitnessed(identity) as scope:
-                write(scope)
-            return True
+            attempt(identity, write)
+            return
         except Unavailable:
-            if pause is None:
-                break
-            time.sleep(pause)
-        except Forbidden:  # whoever leaves, or treats nobody any more, has ended their running answers (app.end_answers)
-            return False
-        except Exception as error:  # the edge of an answer: it must not be lost for its bill
-            log.error("answer not settled", error=type(error).__name__)
-            return False
+            if pause is not None:
+                time.sleep(pause)
     log.error("answer not saved", error="Unavailable")
-    return True
 
 
 def settle_budget(scope: Scope, call: Call, done: Done, limit_usd: Decimal) -> bool:

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from lib.calls import Ending
-from lib.errors import Unavailable
+from lib.errors import Busy, Unavailable
 from lib.events import FREE, Delta, Done, Draining, Event, Stop
 
 log = structlog.get_logger()
@@ -27,6 +27,7 @@ LOOK = 0.3  # seconds between two looks for a stop that was asked for elsewhere:
 KEEP = 3  # looks, until the text so far is kept as well where it grew: to write is dearer than to read
 AT_ONCE = 5  # texts that one look keeps at most, so that what is written is bounded; beyond fifteen answers each waits longer
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
+KEPT = 300.0  # seconds after its beginning that an ending waits for a database that is away: then the row is the sweep's
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Outside:
 
 
 class Answering:
-    """One answer in the making: its text so far, the wish to stop, and the end. `known`: its cost as far as that is certain.
-    `outside`: None where it waits for nobody."""
+    """One answer in the making: its text so far, the wish to stop, and the end. `settle`: writes an end, or raises Unavailable
+    where that may be possible later. `known`: its cost as far as that is certain. `outside`: None where it waits for nobody."""
 
     def __init__(self, message_id: UUID, user_id: UUID, events: Iterator[Event], settle: Callable[[Ending], None],
                  known: Done, began: float, outside: Outside | None = None) -> None:
@@ -58,11 +59,13 @@ class Answering:
         self.text = ""
         self.first_token_ms: int | None = None
         self.finished = False
-        self.is_ending = self._is_billed = False
+        self.is_ending = self.is_late = self._is_billed = False
+        self._unwritten: list[Ending] = []
+        self._writing = threading.Lock()
         self._ended_after: int | None = None
         self._wanted: str | None = None
         self._kept = 0
-        self.kept_at = -KEEP
+        self.turn_at = -KEEP
         self._news = threading.Condition()
 
     def wait(self, seen: int, timeout: float, called: Callable[[], bool] = lambda: False) -> bool:
@@ -84,12 +87,12 @@ class Answering:
 
     def is_due(self, look: int) -> bool:
         """To be kept: its text grew, and that was not done of late."""
-        return len(self.text) > self._kept and look - self.kept_at >= KEEP
+        return len(self.text) > self._kept and look - self.turn_at >= KEEP
 
     def keep(self, look: int) -> None:
         """Its text so far, should this process die; and a stop that was asked for elsewhere is heard."""
         assert self.outside
-        self.kept_at, text = look, self.text  # its turn is over whatever comes of it
+        self.turn_at, text = look, self.text  # its turn is over whatever comes of it
         wanted = self.outside.keep(text)
         self._kept = len(text)
         if wanted and not self.is_ending:
@@ -113,17 +116,44 @@ class Answering:
 
     def save(self, done: Done, billed: bool = True) -> None:
         """The message once, the bill once: `billed` is False where that comes later."""
-        if self._is_billed:
-            return
-        self.is_ending, self._is_billed = True, billed
+        self.end(done, billed)
+        _write(self)
+
+    def end(self, done: Done, billed: bool = True) -> None:
+        """As `save`, but for the next `write` to write."""
+        with self._news:
+            if self._is_billed:
+                return
+            self.is_ending, self._is_billed = True, billed
+            self._unwritten.append(Ending(done, self.text, self._took(), self.first_token_ms, billed))
+
+    def write(self) -> None:
+        """What has ended, in its order. Raises Unavailable where the database is away: what is left then is late."""
+        with self._writing:
+            try:
+                while self._unwritten:
+                    self._write(self._unwritten[0])
+            finally:
+                self.is_late = bool(self._unwritten)
+
+    def _write(self, ending: Ending) -> None:
+        is_over = True
         try:
-            self.settle(Ending(done, self.text, self._took(), self.first_token_ms, billed))
+            self.settle(ending)
+        except Unavailable:
+            is_over = self._elapsed() > KEPT * 1000
+            raise
         finally:
-            if billed:
-                _running.pop(self.message_id, None)
-            with self._news:
-                self.finished = True
-                self._news.notify_all()
+            if is_over:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """It is written, or nothing will come of it."""
+        if self._unwritten.pop(0).billed:
+            _running.pop(self.message_id, None)
+        with self._news:
+            self.finished = True
+            self._news.notify_all()
 
     def ending(self, status: str) -> Done:
         return replace(self.known, status=status)
@@ -136,7 +166,7 @@ class Answering:
                 self._ended_after = self._elapsed()
                 status = self._wanted or ("ok" if event.raised else "stopped")
                 self.save(replace(self.ending(status), raised=event.raised), billed=False)
-            elif not self.finished:
+            elif not self.is_ending:
                 if self._wanted and not self.outside:
                     return self.ending(self._wanted)
                 self._append(event)
@@ -204,10 +234,12 @@ def _keep() -> None:
         if jobs:
             _hear_all(jobs, look)
         _keep_each(_whose_turn(jobs, look), look)
+        if look % KEEP == 0:
+            _write_late(look)
 
 
 def _whose_turn(jobs: list[Answering], look: int) -> list[Answering]:
-    return sorted((job for job in jobs if job.is_due(look)), key=attrgetter("kept_at"))[:AT_ONCE]
+    return sorted((job for job in jobs if job.is_due(look)), key=attrgetter("turn_at"))[:AT_ONCE]
 
 
 def _keep_each(jobs: list[Answering], look: int) -> None:
@@ -218,6 +250,25 @@ def _keep_each(jobs: list[Answering], look: int) -> None:
             log.warning("answer not kept", message_id=str(job.message_id), error=type(error).__name__)
             if isinstance(error, Unavailable):
                 return  # asked again in a moment, and for one answer only
+
+
+def _write_late(look: int) -> None:
+    """Whose turn was longest ago comes first, so that one which nothing comes of keeps no other waiting."""
+    for job in sorted((job for job in list(_running.values()) if job.is_late), key=attrgetter("turn_at")):
+        job.turn_at = look
+        if not _write(job):
+            return  # asked again in a moment, and for one answer only
+
+
+def _write(job: Answering) -> bool:
+    """False: the database is away. Not where somebody else is just changing the same, which keeps only this one waiting."""
+    try:
+        job.write()
+    except Unavailable as error:
+        tell = log.warning if job.is_late else log.error
+        tell("answer not saved", message_id=str(job.message_id), again=job.is_late, error=type(error).__name__)
+        return isinstance(error, Busy)
+    return True
 
 
 def _hear_all(jobs: list[Answering], look: int) -> None:
@@ -243,7 +294,8 @@ def find(message_id: UUID) -> Answering | None:
 
 
 def shutdown() -> None:
-    """Every running answer is complete, or saved as far as it came, when this returns. A later start opens anew."""
+    """Every running answer is complete, or saved as far as it came, when this returns, if there is a database. A later start
+    opens anew."""
     global _closing
     with _lock:
         pools = list(_pools.values())
@@ -253,12 +305,22 @@ def shutdown() -> None:
     for job in list(_running.values()):
         job.stop("abandoned", final=True)
     _wait_for_all(GRACE)
-    for job in list(_running.values()):  # silent upstream: its thread finds the row written when it wakes
-        job.save(job.ending("abandoned"))
+    _end_all()
+    _wait_for_all(GRACE)
     for pool in pools:
         pool.shutdown(wait=False, cancel_futures=True)
     with _lock:
         _closing = False
+
+
+def _end_all() -> None:
+    """Of a silent upstream, too: its thread finds the row written when it wakes. While the database is away it is asked once."""
+    jobs = list(_running.values())
+    for job in jobs:
+        job.end(job.ending("abandoned"))
+    for job in jobs:
+        if not _write(job):
+            return
 
 
 def _wait_for_all(seconds: float) -> None:

@@ -245,6 +245,8 @@ def save_to_notes(identity: Identity, answer_id: UUID) -> None:
         answer = _finished(scope, answer_id)
         if answer.patient_id is None:
             raise Invalid(_("This answer is about no patient."))
+        if chats.is_blank(answer.content):
+            raise Invalid(_("There is nothing in this answer. Nothing was added."))
         name = patients.read(scope, answer.patient_id).full_name
         patient_notes.append(scope, answer.patient_id, _("from the assistant"), answer.content.replace(PLACEHOLDER, name))
 

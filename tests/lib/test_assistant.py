@@ -1047,6 +1047,17 @@ def test_an_answer_is_added_to_the_notes_with_its_author_and_its_origin(switched
     assert f"{bob.full_name} (from the assistant):\nHello there." in notes
 
 
+def test_an_answer_stopped_before_its_first_word_adds_nothing(switched_on, bob, pat):
+    switched_on.says(3.0)
+    asked = workflows.ask(bob, pat, "What may they eat?")
+    workflows.stop(bob, asked.answer_id)
+    settled(asked)
+    assert answer_of(bob, asked).content == ""
+
+    with pytest.raises(Invalid, match="nothing in this answer"):
+        workflows.save_to_notes(bob, asked.answer_id)
+
+
 def test_a_second_click_adds_nothing_and_says_that_it_is_there(switched_on, alice, bob, pat):
     asked = ask(bob, "What may they eat?", pat)
     said = []

@@ -1,6 +1,7 @@
 """Places for answers from outside: none is left behind, and no clinic takes them all."""
 
 import threading
+import time
 from decimal import Decimal
 from types import SimpleNamespace
 from uuid import uuid4
@@ -8,6 +9,8 @@ from uuid import uuid4
 import pytest
 
 from lib import advice, workers, workflows
+from lib.errors import Busy, Unavailable
+from lib.events import FREE
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 
 
@@ -73,3 +76,61 @@ def test_who_is_turned_away_can_still_stop(switched_on, alice, monkeypatch):
     assert (found.status, found.content) == ("stopped", "")
     assert switched_on.requests == []
     assert (found.metadata["cost_usd"], found.metadata["billed"]) == ("0", True)
+
+
+# endings that wait for the database ----------------------------------------------------------------------------------
+
+
+def late(monkeypatch, *settles):
+    """Jobs that have ended while the database was away; each is settled by its own of `settles` from now on."""
+    jobs = []
+    for settle in settles:
+        job = workers.Answering(uuid4(), uuid4(), iter(()), failing(Unavailable), FREE, time.monotonic())
+        job.save(FREE)
+        assert job.is_late
+        job.settle = settle
+        jobs.append(job)
+    monkeypatch.setattr(workers, "_running", {job.message_id: job for job in jobs})
+    return jobs
+
+
+def failing(error):
+    def settle(_ending):
+        raise error
+    return settle
+
+
+def test_while_the_database_is_away_one_ending_asks_and_none_keeps_the_others_waiting(monkeypatch):
+    first, second = late(monkeypatch, failing(Unavailable), lambda _ending: None)
+
+    workers._write_late(3)
+    assert (first.finished, second.finished) == (False, False)
+    workers._write_late(6)
+    assert (first.finished, second.finished) == (False, True)
+    assert list(workers._running.values()) == [first]
+
+
+def test_a_row_that_somebody_else_is_changing_keeps_nobody_else_waiting(monkeypatch):
+    first, second = late(monkeypatch, failing(Busy), lambda _ending: None)
+
+    workers._write_late(3)
+    assert (first.finished, second.finished) == (False, True)
+
+
+def test_an_ending_that_waited_too_long_is_let_go(monkeypatch):
+    [job] = late(monkeypatch, failing(Unavailable))
+    monkeypatch.setattr(workers, "KEPT", -1.0)
+
+    workers._write_late(3)
+    assert (job.finished, job.is_late, workers._running) == (True, False, {})
+
+
+def test_two_that_write_an_ending_at_once_write_it_once(monkeypatch):
+    written = []
+    [job] = late(monkeypatch, lambda ending: (time.sleep(0.1), written.append(ending)))
+    writers = [threading.Thread(target=job.write) for _ in range(5)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(5)
+    assert len(written) == 1

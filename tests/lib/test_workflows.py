@@ -19,7 +19,6 @@ from lib import (
     emergencies,
     knowledge,
     rate_limits,
-    settlement,
     workers,
     workflows,
 )
@@ -503,9 +502,22 @@ def test_a_database_that_is_away_for_a_moment_costs_no_answer(alice, monkeypatch
             raise Unavailable
         return real(*args)
     monkeypatch.setattr(answers, "finish", flaky)
-    monkeypatch.setattr(settlement, "PATIENCE", (0.01, 0.01, 0.01))
     assert answer_of(alice, ask(alice, "What is a filling?")).status == "ok"
     assert len(tries) == 3
+
+
+def test_what_is_wanted_whole_is_refused_whole_while_the_database_is_away(alice, monkeypatch):
+    from lib.errors import Busy, Unavailable
+
+    def away(*_):
+        raise Busy
+    monkeypatch.setattr(answers, "finish", away)
+
+    with pytest.raises(Unavailable):
+        workflows.ask(alice, None, "What is a filling?", at_once=True)
+
+    with db.scope(alice) as scope:
+        assert scope.value("select count(*) from chat_messages where clinic_id = :clinic_id") == 0
 
 
 def test_a_running_answer_is_found_by_its_id_and_gone_when_it_is_saved(alice, slow):
