@@ -1,6 +1,5 @@
 """The end of an answer: its words, its bill and the budget, each written once; and until then its text so far."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -21,7 +20,6 @@ from lib.prices import Price
 
 log = structlog.get_logger()
 
-PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save what somebody waits for while the database is away
 MODEL = "model"  # in place of a rule set, where a provider raised the alarm
 
 
@@ -95,18 +93,6 @@ def attempt(identity: Identity, write: Callable[[Scope], None]) -> bool:
     except Exception as error:  # the edge of an answer: it must not be lost for its bill
         log.error("answer not settled", error=type(error).__name__)
         return False
-
-
-def patiently(identity: Identity, write: Callable[[Scope], None]) -> None:
-    """As `attempt`, but waits out a database that is away for a moment, and no longer."""
-    for pause in (*PATIENCE, None):
-        try:
-            attempt(identity, write)
-            return
-        except Unavailable:
-            if pause is not None:
-                time.sleep(pause)
-    log.error("answer not saved", error="Unavailable")
 
 
 def settle_budget(scope: Scope, call: Call, done: Done, limit_usd: Decimal) -> bool:

@@ -2,10 +2,13 @@
 the clinic in it, on its bill like any other."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
+
+import structlog
 
 from lib import (
     advice,
@@ -25,7 +28,7 @@ from lib import (
 from lib.assistant_settings import AssistantSettings
 from lib.calls import Call, Ending
 from lib.db import Scope
-from lib.errors import Invalid
+from lib.errors import Invalid, Unavailable
 from lib.events import Done, Stop
 from lib.identity import Identity
 from lib.prices import Price
@@ -33,6 +36,9 @@ from lib.prompts import Context
 from lib.providers import Provider
 from lib.texts import _
 
+log = structlog.get_logger()
+
+PATIENCE = (0.2, 1.0, 3.0)  # seconds between tries to save its bill, for which somebody waits, while the database is away
 WORDS = "Answer with the word OK."
 GREETING = ({"role": "user", "content": WORDS},)
 
@@ -72,7 +78,7 @@ def try_out(identity: Identity) -> Trial:
     began = time.monotonic()
     done = _greet(provider)
     seconds = time.monotonic() - began
-    settlement.patiently(identity, partial(_settle, booked, done, seconds))
+    _patiently(identity, partial(_settle, booked, done, seconds))
     cut = "" if done.status == "ok" else _("The answer did not end properly.")
     return Trial(done.model or booked.call.model or "", seconds, advice.apology(done.problem) if done.problem else cut)
 
@@ -99,3 +105,15 @@ def _settle(booked: _Booked, done: Done, seconds: float, scope: Scope) -> None:
     done = settlement.priced(scope, done, booked.price)
     if calls.finish(scope, booked.id, Ending(done, "", round(seconds * 1000))):
         settlement.settle_budget(scope, booked.call, done, booked.limit_usd)
+
+
+def _patiently(identity: Identity, write: Callable[[Scope], None]) -> None:
+    """Waits out a database that is away for a moment; what stays open is the sweep's."""
+    for pause in (*PATIENCE, None):
+        try:
+            settlement.attempt(identity, write)
+            return
+        except Unavailable:
+            if pause is not None:
+                time.sleep(pause)
+    log.error("trial not saved", error="Unavailable")

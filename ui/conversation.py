@@ -212,10 +212,11 @@ def _asked_earlier(scope: Scope, thread_id: UUID, question_id: UUID) -> str:
 
 
 def _apart(messages: Sequence[Message]) -> dict[UUID, UUID]:
-    """The answers that would be taken for one to what stands above them, each with its question."""
+    """The answers that would be taken for one to what stands above them, each with its question. Those on their way stand below
+    everything else."""
     apart: dict[UUID, UUID] = {}
     above = None
-    for message in reversed(messages):
+    for message in sorted(messages, key=lambda message: (message.running, message.id)):
         if message.question_id is None:
             above = message.id
         elif message.question_id != above:

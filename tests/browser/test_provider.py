@@ -189,6 +189,7 @@ def test_ones_own_answer_waits_for_no_colleagues(fake, signed_in, alice, bob):
     expect(hers.get_by_text("This should be seen by a dentist today").first).to_be_visible(timeout=5000)
     expect(hers.get_by_text("Hello there.")).to_be_visible(timeout=5000)
     expect(hers.get_by_text("At first")).to_be_visible()
+    expect(hers.get_by_test_id("stChatMessage").last).to_contain_text("To: “Which moon is the largest?”")
     his.get_by_role("button", name="Stop").click()
 
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from lib import analytics, db, prompts, remote, settings, trials
+from lib import analytics, calls, db, prompts, remote, settings, trials
 from lib.analytics import Period
-from lib.errors import Forbidden, Invalid
+from lib.errors import Forbidden, Invalid, Unavailable
 from tests.lib import fake_provider
 from tests.lib.asking import COST, day_of, switch
 
@@ -41,6 +41,23 @@ def test_a_trial_that_fails_is_on_the_bill_with_what_it_cost(switched_on, priced
     call, = bills(alice)
     assert (call.status, call.cost_usd, call.cost_source) == ("error_before", 0, "none")
     assert day_of(alice).reserved_usd == 0
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_bill(switched_on, priced, alice, monkeypatch):
+    finish, tries = calls.finish, []
+
+    def flaky(*given):
+        tries.append(1)
+        if len(tries) < 3:
+            raise Unavailable
+        return finish(*given)
+    monkeypatch.setattr(calls, "finish", flaky)
+    monkeypatch.setattr(trials, "PATIENCE", (0.01, 0.01, 0.01))
+
+    trials.try_out(alice)
+
+    assert (bills(alice)[0].status, len(tries)) == ("ok", 3)
+    assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (COST, 0)
 
 
 def test_a_day_without_budget_tries_nothing(switched_on, alice):
