@@ -116,6 +116,25 @@ def test_choosing_another_patient_carries_no_word_over(signed_in, alice, ann, be
     becomes(page, lambda: (kept(alice, ann), kept(alice, bert)), (WORDS, ""))
 
 
+def test_a_letter_that_comes_late_takes_no_refused_question_away(signed_in, alice, ann):
+    """The tab's word that its box is empty, sent when the question was handed in, arrives after the refusal."""
+    page, waiting = signed_in(alice, f"/chat?patient={ann}"), []
+    page.route("**/api/v1/drafts", lambda route: route.continue_() if route.request.post_data_json["text"] else waiting.append(route))
+    box(page).fill("x" * 4_001)
+    becomes(page, lambda: kept(alice, ann), "x" * 4_001)
+    box(page).evaluate("""async box => {
+        box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }))
+        await new Promise(later => setTimeout(later))
+        document.body.click()  // sends at once what stands in the box: nothing, until the refusal is back
+    }""")
+    expect(page.get_by_text("A question has room for 4,000 characters")).to_be_visible()
+    becomes(page, lambda: len(waiting), 1)
+    with page.expect_response("**/api/v1/drafts") as answered:
+        waiting[0].continue_()
+    assert answered.value.status == 204
+    assert kept(alice, ann) == "x" * 4_001
+
+
 def test_once_asked_it_is_gone_and_a_refused_one_stays(signed_in, alice, ann):
     page = signed_in(alice, f"/chat?patient={ann}")
     box(page).press_sequentially("What is a root canal?")

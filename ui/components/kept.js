@@ -21,10 +21,10 @@ let clinicOf = () => null
 // counts as empty there, so that its text is sent.
 const readBoxes = (event) => {
   for (const box of document.querySelectorAll(BOXES)) {
-    if (!open.has(box)) open.set(box, { field: nameOf(box), typed: false, kept: "", nextAt: 0 })
+    if (!open.has(box)) open.set(box, { field: nameOf(box), typed: null, kept: "", nextAt: 0 })
     const shown = open.get(box)
-    shown.typed ||= event?.type === "input" && event.target === box
-    if (!shown.typed) shown.kept = box.value
+    if (event?.type === "input" && event.target === box) shown.typed = box.value
+    if (shown.typed === null) shown.kept = box.value
     shown.value = box.value
   }
   for (const [box, shown] of open) {
@@ -46,12 +46,12 @@ const put = (field, text, before, late = false) =>
 
 // One at a time for each field, or an older text could arrive last; only a page that goes away can't wait.
 const sendText = async (shown, leaving = false) => {
-  const { field, value, kept } = shown
+  const { field, value, kept, typed } = shown
   if (value === kept || (shown.sending != null && !leaving)) return
   shown.kept = value
   shown.nextAt = performance.now() + SEND_EVERY
   shown.sending = value
-  const answer = await put(field, value, kept)
+  const answer = await put(field, value, kept, !value && typed !== "")  // emptied by no hand: it was handed in
   shown.sending = null
   if (shown.handedIn === value) put(field, "", value, true)  // it may have arrived after the form was saved
   if (!answer || answer.status >= 500) {
