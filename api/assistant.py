@@ -23,8 +23,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import generating, metrics
-from api.generating import LONGEST_MESSAGE, Caller, Chat, Message, Prepared, Refused, pool
+from api import asking, generating, metrics
+from api.asking import LONGEST_MESSAGE, Caller, Chat, Message, Prepared, Refused
+from api.generating import place, pool
 from api.limits import MOST_BYTES_OF_A_CHAT, is_small
 from api.problems import problem, sentence
 from lib import ai, crash_reports, logs, prompts, providers, settings
@@ -93,7 +94,7 @@ async def chat(asked: Chat, request: Request) -> Any:
         return await _whole(asked, request)
     prepared = await _prepared(asked, request.state.caller)
     logs.note(source=ai.route(prepared.request))
-    return _streamed(_Lines(_told(prepared), prepared.place), prepared.request.stop)
+    return _streamed(_Lines(_told(prepared), place(prepared)), prepared.request.stop)
 
 
 @by_itself.post("/api/chat/converse")
@@ -112,7 +113,7 @@ async def _whole(asked: Chat, request: Request) -> Any:
     prepared = await _prepared(asked, request.state.caller)
     heeding = asyncio.create_task(_heed(request, prepared.request.stop))
     try:
-        told = await _aside(prepared.place, generating.whole, prepared)
+        told = await _aside(place(prepared), generating.whole, prepared)
     finally:
         heeding.cancel()
     logs.note(source=told["route"])
@@ -128,11 +129,11 @@ async def _heed(request: Request, stop: Stop) -> None:
 
 async def _prepared(asked: Chat, caller: Caller) -> Prepared:
     """Danger first: nothing before it waits or refuses, and what it says waits for nothing."""
-    verdict = await _aside(pool("danger"), generating.judge, asked)
-    at_once = generating.warn(asked, verdict)
+    verdict = await _aside(pool("danger"), asking.judge, asked)
+    at_once = asking.warn(asked, verdict)
     if at_once:
         return at_once
-    return await _aside(pool("assistant"), generating.prepare, asked, verdict, caller)
+    return await _aside(pool("assistant"), asking.prepare, asked, verdict, caller)
 
 
 async def _aside(place: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:

@@ -14,7 +14,7 @@ import uvicorn
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from api import assistant, generating
+from api import asking, assistant, generating
 from lib import advice, db, knowledge, prices, providers, redflags, settings
 from lib.errors import Forbidden, Unavailable
 from lib.providers import Provider
@@ -22,7 +22,7 @@ from tests.lib import fake_provider
 from tests.lib.asking import COST, FLASH, UNKNOWN
 from tests.lib.fake_provider import END, chunk, usage
 
-HERE = generating.Caller("127.0.0.1", counted=True)
+HERE = asking.Caller("127.0.0.1", counted=True)
 
 
 @pytest.fixture
@@ -156,8 +156,8 @@ def test_a_database_that_goes_away_meanwhile_loses_no_answer(app, fake, spend, m
 
 def listen_and_leave():
     async def leave():
-        prepared = await assistant._prepared(generating.Chat(message=UNKNOWN), HERE)
-        lines = assistant._paced(assistant._Lines(assistant._told(prepared), prepared.place), prepared.request.stop)
+        prepared = await assistant._prepared(asking.Chat(message=UNKNOWN), HERE)
+        lines = assistant._paced(assistant._Lines(assistant._told(prepared), generating.place(prepared)), prepared.request.stop)
         assert b"Hello" in await anext(lines)
         await lines.aclose()
     asyncio.run(leave())
@@ -329,7 +329,7 @@ def test_reading_signs_articles_and_masking_never_run_on_the_event_loop(app, mon
                 where.append(threading.current_thread().name.split("_")[0])
             return real(*arguments, **options)
         return run
-    for module, name in ((redflags, "check"), (knowledge, "look_up"), (generating, "_consultation"), (providers, "converse")):
+    for module, name in ((redflags, "check"), (knowledge, "look_up"), (asking, "_consultation"), (providers, "converse")):
         monkeypatch.setattr(module, name, noted(getattr(module, name)))
 
     assert "there." in ask(app, path=path, **more).text
