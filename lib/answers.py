@@ -63,16 +63,30 @@ def wanted_to_end(answer_ids: Collection[UUID]) -> set[UUID]:
     return {*answer_ids} - {*going_on.ids}
 
 
-def ask_to_stop(scope: Scope, answer_id: UUID) -> None:
-    """One's own running answer, whichever process writes it. Nothing happens to one that is not running, or a colleague's."""
-    scope.run("""
+def ask_to_stop(scope: Scope, answer_id: UUID) -> bool:
+    """One's own running answer, whichever process writes it. Whether there was one to end: a colleague's is not."""
+    return scope.run("""
         update chat_messages
         set stop_asked = true
         where clinic_id = :clinic_id
           and id = :id
           and user_id = :me
           and status = 'started'
-        """, id=answer_id, me=scope.identity.user_id)
+        """, id=answer_id, me=scope.identity.user_id) == 1
+
+
+def abandon(scope: Scope, answer_id: UUID) -> bool:
+    """End what nobody ended who was asked to: the process that wrote it is gone. Its call stays open until the sweep, as it may
+    be billed. Whether it still ran."""
+    return scope.run("""
+        update chat_messages
+        set status = 'abandoned', finished_at = now()
+        where clinic_id = :clinic_id
+          and id = :id
+          and user_id = :me
+          and status = 'started'
+          and stop_asked
+        """, id=answer_id, me=scope.identity.user_id) == 1
 
 
 @dataclass(frozen=True)

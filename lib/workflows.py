@@ -37,6 +37,7 @@ from lib.texts import _
 LONGEST_QUESTION = 4_000
 PLACEHOLDER = "[patient]"  # what a provider knows instead of a name
 CHECKLIST = "checklist"  # in place of a rule set
+HEARD, LOOK = 3.0, 0.1  # seconds in which a process that lives ends what it was asked to, and between two looks
 
 
 @dataclass(frozen=True)
@@ -178,14 +179,26 @@ def watch(answer_id: UUID) -> workers.Answering | None:
 
 
 def stop(identity: Identity, answer_id: UUID) -> None:
-    """End one's own running answer with what is there: at once, or within half a second where another process writes it. Nothing
-    happens to one that is not running, or a colleague's."""
+    """End one's own running answer with what is there: at once, or within half a second where another process writes it, three
+    where that is gone. Nothing happens to one that is not running, or a colleague's."""
     job = workers.find(answer_id)
     if job is None:
-        with db.scope(identity) as scope:
-            answers.ask_to_stop(scope, answer_id)
+        _stop_elsewhere(identity, answer_id)
     elif job.user_id == identity.user_id:
         job.stop("stopped")
+
+
+def _stop_elsewhere(identity: Identity, answer_id: UUID) -> None:
+    with db.scope(identity) as scope:
+        runs = answers.ask_to_stop(scope, answer_id)
+    deadline = time.monotonic() + HEARD
+    while runs and time.monotonic() < deadline:
+        time.sleep(LOOK)
+        with db.scope(identity) as scope:
+            runs = chats.get(scope, answer_id).running
+    if runs:
+        with db.scope(identity) as scope:
+            answers.abandon(scope, answer_id)
 
 
 def shutdown() -> None:

@@ -147,7 +147,8 @@ ACTIONS = {
     "chats.post_question": Drive(CLINICAL, lambda scope, of: chats.post_question(scope, of.thread, "x")),
     "answers.start": Drive(CLINICAL, lambda scope, of: answers.start(scope, of.question, CALL)),
     "answers.keep": Drive(CLINICAL, lambda scope, of: answers.keep(scope, of.running, "so far")),
-    "answers.ask_to_stop": Drive(NOBODY, lambda scope, of: answers.ask_to_stop(scope, of.running)),
+    "answers.ask_to_stop": Drive(OWNER, lambda scope, of: answers.ask_to_stop(scope, of.running)),  # Alice asked
+    "answers.abandon": Drive(NOBODY, lambda scope, of: answers.abandon(scope, of.running)),  # nobody asked it to stop
     "answers.finish": Drive(CLINICAL, lambda scope, of: answers.finish(scope, of.running, CALL, ENDED, {})),
     "credentials.get": Drive(OWNER, lambda scope, of: credentials.get(scope, of.clinician)),
     "credentials.decide": Drive(OWNER, lambda scope, of: credentials.decide(scope, of.clinician, "approved", version=1)),

@@ -95,6 +95,36 @@ def test_stop_reaches_the_process_that_writes_within_half_a_second(switched_on, 
         assert get(alice, answer_id).content == "Hello \n\n" + advice.safety_net(alice.emergency_number)
 
 
+def test_stop_ends_what_a_killed_process_left_and_not_a_colleagues(switched_on, priced, alice, bob, charlie, owner):
+    switched_on.says(chunk("Half an "), chunk("answer"), 30.0)
+    with elsewhere.asking(alice, UNKNOWN) as (process, answer_id):
+        assert wait_for(lambda: get(alice, answer_id).content == "Half an answer")
+        process.kill()  # SIGKILL
+    for other in (bob, charlie):
+        workflows.stop(other, answer_id)
+        assert get(alice, answer_id).running
+
+    workflows.stop(alice, answer_id)
+
+    found = get(alice, answer_id)
+    assert (found.content, found.status, found.cut_off) == ("Half an answer", "abandoned", True)
+    open_calls = "select count(*) from ai_calls where clinic_id = :clinic_id and status = 'started' and reserved_usd > 0"
+    with db.scope(alice) as scope:
+        assert scope.value(open_calls) == 1  # it may be billed: what was held for it stays held until the sweep
+    sweep_now(owner)
+    with db.scope(alice) as scope:
+        assert scope.value(open_calls) == 0
+        assert not answers.abandon(scope, answer_id)
+
+
+def test_an_answer_that_nobody_asked_to_end_is_not_abandoned(switched_on, alice):
+    switched_on.says(chunk("Hello "), 0.5, *WHOLE[1:])
+    asked = workflows.ask(alice, None, UNKNOWN)
+    with db.scope(alice) as scope:
+        assert not answers.abandon(scope, asked.answer_id)
+    assert answer_of(alice, settled(asked)).status == "ok"
+
+
 def test_a_look_for_it_writes_nothing(switched_on, alice):
     """Of three looks after a growing answer one keeps its text; a row version for each would be what they cost."""
     switched_on.says(chunk("Hello "), *[0.1, chunk("again ")] * 100)
