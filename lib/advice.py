@@ -24,7 +24,7 @@ def apology(problem: str) -> str:
             "timeout": _("The request timed out."),
             "network": _("Cannot connect to the AI service."),
             "crowded": _("As many answers are on their way as there can be at once. Try again in a moment."),
-            "budget": _("The day's budget for the AI provider is used up.")}.get(
+            "budget": _("What is left of the day's budget for the AI provider does not cover another answer.")}.get(
         problem, _("The AI service is temporarily unavailable."))
 
 

@@ -54,5 +54,5 @@ def ending(message: Message) -> str:
              "filtered": _("The provider withheld the rest of this answer."),
              "timeout": _("The provider took too long; what had come is kept."),
              "rate_limited": _("The provider was busy."),
-             "budget_blocked": _("Answered here: the day's budget for the AI provider is used up.")}
+             "budget_blocked": _("Answered here: what is left of the day's provider budget does not cover another answer.")}
     return known.get(message.status, _("This answer was interrupted. Please ask again."))

@@ -115,7 +115,7 @@ def test_at_its_end_nobody_is_asked_and_the_knowledge_base_answers(app, fake, sp
 
     assert fake.requests == []
     assert (unknown["source"], unknown["route"], known["route"]) == ("mock", "fallback", "kb")
-    assert unknown["reply"].startswith("The day's budget for the AI provider is used up.\n\nI don't know")
+    assert unknown["reply"].startswith("What is left of the day's budget for the AI provider does not cover another answer.\n\nI don't know")
     assert "root canal" in known["reply"].lower()
     assert ask(app, "He can't breathe and his tongue is swollen", path).json()["route"] == "emergency"
     assert spend() == (0, 0)

@@ -814,7 +814,7 @@ def test_failure_13_forty_questions_at_once_never_spend_more_than_the_day_has(sw
     assert (day_of(alice).spent_usd, day_of(alice).reserved_usd) == (Decimal("1.00"), 0)
     blocked = [one for one in asked if call_of(alice, one).status == "budget_blocked"]
     assert len(blocked) == 30
-    assert "budget for the AI provider is used up" in answer_of(alice, blocked[0]).content
+    assert "budget for the AI provider does not cover another answer" in answer_of(alice, blocked[0]).content
 
 
 def test_failure_13_each_threshold_is_told_once(switched_on, alice, monkeypatch):
