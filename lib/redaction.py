@@ -13,22 +13,29 @@ from typing import Any
 
 from lib import redaction_numbers
 from lib.redaction_dates import DateFinder
-from lib.redaction_names import NameFinder
+from lib.redaction_names import COMMON, NameFinder
 from lib.redaction_numbers import PhoneFinder
 from lib.redaction_reading import Reading, Span, composed, is_invisible
+from lib.search_words import spellings
 
 PLACEHOLDERS = {"name": "[patient]", "birth_date": "[birth date]", "phone": "[phone]", "email": "[email]", "id": "[id]",
                 "number": "[number]"}
 SHORTEST_ID = 4  # a shorter one would take every tooth and many a dose with it
+SHORTEST_LOCAL = 5  # letters and digits before the @ that count alone, too: "a.m" is a time of the day
 
 _LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~\-]")
 _DOMAIN = re.compile(r"@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,8}")
 _LONGEST_LOCAL = 64
-_AT = r"\s{0,2}(?:@|%40|[(\[{<]?\s?(?:at|arroba|arobase|klammeraffe)\s?[)\]}>]?)\s{0,2}"
+_AT = r"\s{0,2}(?:@|%40|[(\[{<]?\s?(?:at|arroba|arobase|klammeraffe)\s?[)\]}>]?|[(\[{<]a[)\]}>])\s{0,2}"
 _DOT = r"(?:\s{0,2}(?:[.,·]|[(\[{<]?\s?(?:dot|punto|point|punkt)\s?[)\]}>]?)\s{0,2}|\s{1,2})"
 _SPOKEN = {"+": r"(?:\+|%2b|\s{0,2}plus\s{0,2})", ".": _DOT}
 
-_BETWEEN = r"[\s\-_./:]{0,3}"
+_BETWEEN = r"[\s\-_./:#]{0,3}(?:n[.or°]{0,3}[\s:]?)?"  # HC n.º 10293
+_LABELS = r"""
+    patient patientin patiente paciente record file chart id mrn number no no\. nr nr\. n° nummer akte karte historia expediente
+    ficha numero dossier fiche
+"""
+_LABEL = "(?:" + "|".join(rf"(?<=\b{label}[ :])" for label in _LABELS.split()) + ")"
 _TIGHT = r"[\-_./]?"
 _IN_DIGITS = r"[\s\-_./]?"
 _IN_PAIRS = r"(?:(?<=\d\d)[\s\-_./](?=\d\d))"
@@ -52,7 +59,8 @@ class Redactor:
     def __init__(self, *subjects: Subject) -> None:
         """One person, as they are known now and as they were before."""
         self.counts: dict[str, int] = {}
-        self._emails = [pattern for email in _each(subjects, "email") if (pattern := _email(email))]
+        names = {part for name in _each(subjects, "full_name") for part in _parts(name)}
+        self._emails = [pattern for email in _each(subjects, "email") if (pattern := _email(email, names))]
         self._ids = _ids(tuple(dict.fromkeys(one for subject in subjects for one in subject.ids)))
         self._births = [DateFinder(birth) for birth in _each(subjects, "date_of_birth")]
         self._phones = [PhoneFinder(phone) for phone in _each(subjects, "phone")]
@@ -125,14 +133,32 @@ def _emails(folded: str) -> Iterator[Span]:
             yield start, domain.end()
 
 
-def _email(email: str | None) -> re.Pattern[str] | None:
-    """Also as it is told: name at web dot de."""
-    local, at, domain = re.sub(r"\s", "", Reading(email or "").folded).partition("@")
+def _email(email: str, names: set[str]) -> re.Pattern[str] | None:
+    """Also as it is told, name at web dot de, and without its domain."""
+    local, at, domain = re.sub(r"\s", "", Reading(email).folded).partition("@")
     host, dot, _ = domain.rpartition(".")
     end = _AT + _spoken(domain)
     if host and dot:
         end = rf"(?:{end}|\s?@\s?{_spoken(host)})"
-    return re.compile(rf"(?<![^\W_]){_spoken(local)}{end}(?![^\W_])") if at and local and domain else None
+    ways = f"{_spoken(local)}{end}" + (f"|{_in_parts(local)}" if _is_known_alone(local, names) else "")
+    return re.compile(rf"(?<![^\W_])(?:{ways})(?![^\W_])") if at and local and domain else None
+
+
+def _in_parts(local: str) -> str:
+    """With its signs or without."""
+    return _TIGHT.join(map(re.escape, re.split(r"[\-_.]+", local)))
+
+
+def _is_known_alone(local: str, names: set[str]) -> bool:
+    """Where it is no word: redfox77, jose.m, tdangelo of D'Angelo."""
+    bare = re.sub(r"[\W_]", "", local)
+    is_no_word = not bare.isdigit() and (not local.isalpha() or any(name in local and name != local for name in names))
+    return len(bare) >= SHORTEST_LOCAL and is_no_word
+
+
+def _parts(name: str) -> set[str]:
+    """Of four letters and more, because a shorter one stands in many a word."""
+    return {part for spelling in spellings(name) for part in re.findall(r"[^\W\d_]{4,}", spelling)} - COMMON
 
 
 def _spoken(part: str) -> str:
@@ -153,7 +179,14 @@ def _id(one: str) -> str:
     if joined.isdigit():
         return _number(pieces)
     before, after = (r"\d" if edge.isdigit() else r"[^\W\d_]" for edge in (joined[0], joined[-1]))
-    return rf"(?<!{before}){_mixed(one, pieces)}(?!{after})"
+    return rf"(?<!{before}){_mixed(one, pieces)}(?!{after})" + "".join(_labelled(pieces))
+
+
+def _labelled(pieces: list[str]) -> Iterator[str]:
+    """Without its letters: patient 10427."""
+    digits = [piece for piece in pieces if piece.isdigit()]
+    if len(digits) == 1 and len(digits[0]) >= SHORTEST_ID:
+        yield rf"|(?=\d){_LABEL}{_grouped(digits[0], digits[0])}(?!\d)"
 
 
 def _number(pieces: list[str]) -> str:

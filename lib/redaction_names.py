@@ -9,6 +9,7 @@ from lib.search_words import spellings
 
 MOST_PARTS = 12
 LONGEST_UNSPACED = 8
+LONGEST_SPACED = 20
 
 # Said of nobody when they stand alone: particles, titles and numerals.
 _PARTICLES = """
@@ -36,6 +37,10 @@ _COMMON = """
 PARTICLES, COMMON = frozenset(_PARTICLES.split()), frozenset(_COMMON.split())
 
 _BETWEEN = r"[\s\-'.,·・]"
+_STRAY = r"[\s\-._]"
+_TITLE = re.compile(r"\b(?:mrs?|ms|mister|herrn?|hr|frau|sra?|srta|senor(?:a|ita)?|don|dona|monsieur|madame|mme|mlle)\b"
+                    r"\.?\s{1,2}\Z")
+_REACH = 15
 _HAN_OR_HANGUL = re.compile("[\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff]|" + _HAN_OR_HANGUL.pattern)
 
@@ -45,6 +50,7 @@ class NameFinder:
         names = [parts for spelling in spellings(full_name) if (parts := _split(spelling))]
         chunks = [parts for spelling in spellings(full_name) for chunk in spelling.split() if len(parts := _split(chunk)) > 1]
         single = {way for parts in names for part in parts for way in _ways(part) if len(way) > 1 and way not in PARTICLES}
+        self._spaced = _spaced(single | {"".join(parts) for parts in names if max(map(len, parts)) < 3})
         single |= {way for parts in names for way in _with_particles(parts)}
         if not single:
             single = {"".join(parts) for parts in names}
@@ -58,6 +64,7 @@ class NameFinder:
 
     def find(self, reading: Reading) -> list[Span]:
         found = [match.span("name") for match in self._words.finditer(reading.folded) if _is_name(match, reading)]
+        found += [match.span("name") for match in self._spaced.finditer(reading.folded) if _is_in_pieces(match["name"])]
         if self._unspaced:
             found += [match.span() for match in self._unspaced.finditer(reading.folded)]
         return self._merged(sorted(found), reading.folded)
@@ -87,14 +94,14 @@ def _pairs(parts: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _with_particles(parts: list[str]) -> Iterator[str]:
-    """ "Delacruz" and "Lacruz" of de la Cruz, "VanDam" of van Dam."""
-    run = [""]
+    """ "Delacruz" and "Lacruz" of de la Cruz, "VanDam" of van Dam, "vdBerg" of van den Berg."""
+    run, initials = [""], ""
     for part in parts:
         if part in PARTICLES:
-            run = [*(before + part for before in run), part]
+            run, initials = [*(before + part for before in run), part], initials + part[0]
         else:
-            yield from (before + way for before in run if before and len(part) > 1 for way in _ways(part))
-            run = [""]
+            yield from (before + way for before in [*run, initials] if len(before) > 1 and len(part) > 1 for way in _ways(part))
+            run, initials = [""], ""
 
 
 def _ways(part: str) -> Iterator[str]:
@@ -116,6 +123,16 @@ def _joined(parts: Iterable[str]) -> str:
 def _words(whole: Iterable[str], single: Iterable[str]) -> re.Pattern[str]:
     """Whole names before their parts. What stands behind a name stays: José's, Müllers, Fritz'."""
     name = f"(?P<whole>{_either(whole).pattern})|(?P<part>{_either(map(re.escape, single)).pattern})"
+    return _as_words(name)
+
+
+def _spaced(single: Iterable[str]) -> re.Pattern[str]:
+    """ "M a r i a" and "Mul ler", in scripts that part their words."""
+    parts = [part for part in single if 2 < len(part) <= LONGEST_SPACED and not _UNSPACED.search(part)]
+    return _as_words(_either((_STRAY + "{0,3}").join(map(re.escape, part)) for part in parts).pattern)
+
+
+def _as_words(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W\d_])(?P<name>{name})(?:'?s)?(?![^\W\d_])")
 
 
@@ -125,5 +142,16 @@ def _either(patterns: Iterable[str]) -> re.Pattern[str]:
 
 
 def _is_name(match: re.Match[str], reading: Reading) -> bool:
-    part = match["part"]
-    return part is None or part not in COMMON | PARTICLES or reading.is_capital(match.start("name"))
+    """A name that is a word, too, is one behind a title: herr klein."""
+    part, start = match["part"], match.start("name")
+    return (part is None or part not in COMMON | PARTICLES or reading.is_capital(start)
+            or _TITLE.search(reading.folded[max(0, start - _REACH):start]) is not None)
+
+
+def _is_in_pieces(written: str) -> bool:
+    """Letter by letter (of ß and the like two), or in pieces that are no words themselves: "al an" is no Alan."""
+    pieces = re.split(_STRAY + "+", written)
+    letters = sum(map(len, pieces))
+    if len(pieces) > 2 and len(pieces) >= letters - 1:
+        return True
+    return len(pieces) > 1 and min(map(len, pieces)) > 1 and (COMMON | PARTICLES).isdisjoint(pieces)

@@ -3,18 +3,22 @@
 import re
 from itertools import pairwise
 
+from lib.redaction_dates import in_words
 from lib.redaction_reading import GONE, Reading, Span
 
 FEWEST = 7  # digits of a run that is masked, and of a known phone number that must agree
 _SHORTEST_PHONE = 5
 _EXTENSION = re.compile(r"\s*(?:x|ext|#|;)[.:\s]*\d{1,6}\s*$")
 _WIDEST_GAP = 6
+_PAIRS = 4
+_ZERO = "zero|oh?|null|cero"
+_TOLD_GAP = r"[\s,.\-]{1,3}"
 _RUN = re.compile(r"(?:\+ ?|\((?=\+?\d{1,5} ?\))){0,2}\d(?:[ \-./()·_]{0,4}\d)*")
 
 _APART = r"(?<!\d)(?<!\d[ ./\-)])"
 _CURRENCY = r"(?:[$€£¥]|\b(?:eur|usd|chf|gbp)\b)"
 _UNIT = r"(?:(?:mg|mcg|[uμ]g|kg|ml|mm|cm|euros?|eur|usd|chf|gbp|dollars?|dolares)\b|[%€$£¥])"
-_AMOUNT = r"(?:[1-9]\d{0,2}(?:[ .,']\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?)"
+_AMOUNT = r"(?:[1-9]\d{0,2}(?:[ .,']\d{3}){1,4}(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?)"  # of few groups: each may begin one
 _POTENCY = r"(?:iu|ui|ie|i\.e|units?|unidades|unites|einheiten)\b"
 _THOUSANDS = r"[1-9]\d{0,2}(?:[ .,']?\d{3})?[ .,']?000"  # only such are potencies, or a mobile "i.e." would be one
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
@@ -133,11 +137,25 @@ class PhoneFinder:
         ways = {Reading(way).folded for way in (phone, *re.split("[,;/]", phone))}
         digits = {re.sub(r"\D", "", way) for folded in ways for way in (folded, _EXTENSION.sub("", folded))}
         self._numbers = sorted(way for way in digits if len(way) >= _SHORTEST_PHONE)
+        self._told = re.compile("|".join(way for number in self._numbers for way in _told(number)) or r"(?!)")
 
     def find(self, reading: Reading) -> list[Span]:
         places = [match.start() for match in re.finditer(r"\d", reading.folded)]
         digits = "".join(reading.folded[place] for place in places)
-        return [span for number in self._numbers for span in _occurrences(number, digits, places, reading.folded)]
+        return [*(span for number in self._numbers for span in _occurrences(number, digits, places, reading.folded)),
+                *(match.span() for match in self._told.finditer(reading.folded))]
+
+
+def _told(number: str) -> list[str]:
+    """Its end in words, digit by digit and in pairs: six five two, soixante-cinq vingt-deux."""
+    pairs = [number[place:place + 2] for place in range(len(number) % 2, len(number), 2)]
+    ends = [end for end in (number[-FEWEST:], pairs[-_PAIRS:]) if sum(map(len, end)) >= FEWEST]
+    return [rf"(?<![^\W_]){_TOLD_GAP.join(map(_in_words, end))}(?![^\W_])" for end in ends]
+
+
+def _in_words(digits: str) -> str:
+    words = in_words(int(digits))
+    return _TOLD_GAP.join([f"(?:{_ZERO})"] * (len(digits) - len(digits.lstrip("0"))) + ([f"(?:{words})"] if words else []))
 
 
 def _occurrences(number: str, digits: str, places: list[int], folded: str) -> list[Span]:

@@ -21,13 +21,39 @@ def redact(text: str, subject: Subject) -> str:
 
 @pytest.mark.parametrize(("name", "texts"), [
     ("Kees van Dam", "VanDam vandam VANDAM"), ("Luis Di Marco", "DiMarco dimarco"), ("María Del Río", "DelRio delrio"),
-    ("Ana de la Fuente", "delafuente DelaFuente lafuente"), ("Zoë van den Berg", "vandenberg VanDenBerg denberg"),
+    ("Ana de la Fuente", "delafuente DelaFuente lafuente"), ("Zoë van den Berg", "vandenberg VanDenBerg denberg vdBerg"),
     ("Lars von Trier", "vonTrier vontrier"), ("Eva de la Cruz-Soto", "DELACRUZ delacruz"), ("María del Carmen González", "delcarmen"),
     ("Jan von Müller", "vonMüller vonmueller"), ("Trier, Lars von", "Trier"),
 ])
 def test_a_name_and_its_particles_written_as_one_are_replaced(name, texts):
     for text in texts.split():
         assert redact(f"{text}s tooth, {text}!", Subject(name)) == "[patient]s tooth, [patient]!"
+
+
+@pytest.mark.parametrize(("name", "texts"), [
+    ("María Ruiz", "M a r i a|m a r í a|M-A-R-I-A|M.a.r.i.a|M_a_r_i_a|M  a  r  i  a|R u i z"), ("José Müller", "Mul ler|Mül-ler|M ü l l e r|m u e l l e r|Muel\nler"),
+    ("Eva Weiß", "W e i ß|E v a"), ("Bo Li", "B o L i|b-o-l-i"), ("Tony D'Angelo", "Ang elo|A n g e l o"), ("Rose Will", "w i l l|r-o-s-e"),
+])
+def test_a_name_in_pieces_is_replaced(name, texts):
+    for text in texts.split("|"):
+        assert redact(f"so {text}'s tooth 36", Subject(name)) == "so [patient]'s tooth 36"
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("Isa Toman", "there is a chip, up to man or child"), ("Mary Asif", "mar y sal, as if"), ("Alan Norman", "al an, nor man"), ("Lê An", "Léa n'a plus mal"),
+    ("Adela Sander", "a de la mano, anders and er"), ("Ana Bo", "an a b o"), ("Maria", "m a r, a r i a, ma"), ("Marin", "Mari n'est pas là"),
+])
+def test_words_that_would_make_a_name_together_stay(name, text):
+    assert redact(text, Subject(name)) == text
+
+
+@pytest.mark.parametrize(("name", "text", "expected"), [
+    ("Peter Klein", "herr klein hat einen klein bisschen losen zahn", "herr [patient] hat einen klein bisschen losen zahn"),
+    ("Amélie Petit", "mme petit a un petit abcès", "mme [patient] a un petit abcès"), ("Luis Blanco", "el señor blanco: esmalte blanco", "el señor [patient]: esmalte blanco"),
+    ("Rose Will", "mrs. will will come", "mrs. [patient] will come"),
+])
+def test_a_name_that_is_a_common_word_is_one_behind_a_title(name, text, expected):
+    assert redact(text, Subject(name)) == expected
 
 
 @pytest.mark.parametrize(("name", "text"), [
@@ -49,7 +75,17 @@ def test_an_id_is_replaced_with_separators_that_are_not_stored(one, texts):
         assert redact(f"file {text}, please", Subject(ids=(one,))) == "file [id], please"
 
 
+@pytest.mark.parametrize(("one", "text", "expected"), [
+    ("HC-10293", "HC n.º 10293, HC nº10293, hc no. 10293, HC#10293", "[id], [id], [id], [id]"),
+    ("HC-10293", "patient 10293, historia 10293, file no. 10293, Akte: 10293", "patient [id], historia [id], file no. [id], Akte: 10293"),
+    ("P-00482", "patient no. 00482, tooth 48 2 mm", "patient no. [id], tooth 48 2 mm"),
+])
+def test_an_id_is_replaced_behind_a_word_for_numbers(one, text, expected):
+    assert redact(text, Subject(ids=(one,))) == expected
+
+
 @pytest.mark.parametrize(("one", "text"), [
+    ("A-123", "patient 123"), ("HC-10293", "10293 € and HC 10294, patient 102931, file 1029"),
     ("1042", "10 42, 10-42, 1 0 4 2"), ("123", "1 2 3 and 123"), ("AT12", "at 12 and at 12.30"), ("AB-0012", "ab 12"), ("A-0036", "a 36"),
     ("123456", "112 345 67, 123 457, 12 34 57"), ("12345", "teeth 1 2 3 4 5 6"), ("AB12345", "AB 12346, CAB 12345"),
 ])
@@ -100,6 +136,36 @@ def test_a_word_for_birth_counts_behind_the_day_too(text):
     assert "[birth date]" in redact(text, MARCH)
 
 
+@pytest.mark.parametrize(("birth", "texts"), [
+    (date(1984, 3, 7), "seventh of March nineteen eighty-four|March seventh, nineteen-eighty-four|7 March eighty four|siebter März neunzehnhundertvierundachtzig"
+     "|siebten dritten vierundachtzig|siete de marzo de mil novecientos ochenta y cuatro|siete del tres del ochenta y cuatro|7 del 3 de 1984|7th of the 3rd, 1984"
+     "|sept mars mille neuf cent quatre-vingt-quatre|7 mars dix-neuf cent quatre vingt quatre|nineteen eighty-four, March 7|7*3*1984|7=3=1984|07~03~1984"),
+    (date(1999, 4, 23), "23 avril quatre-vingt-dix-neuf|vingt-trois avril mil neuf cent nonante-neuf|23. April neunundneunzig"),
+    (date(1971, 1, 1), "1er janvier soixante et onze|ersten ersten einundsiebzig|uno de enero del setenta y uno"),
+    (date(1980, 1, 31), "31 de enero de mil novecientos ochenta|31 janvier quatre-vingts|31. Januar neunzehnhundertachtzig"),
+    (date(2001, 6, 3), "June third twenty oh one|3 June two thousand and one|tres de junio de dos mil uno|3 juin deux mille un|3. Juni zweitausendundeins"),
+    (date(2012, 6, 3), "June third twenty twelve|dritter sechster zweitausendzwölf"), (date(2000, 6, 3), "3 June two thousand|3. Juni zweitausend"),
+])
+def test_a_birth_date_whose_year_or_month_is_told_is_replaced(birth, texts):
+    for text in texts.split("|"):
+        assert redact(f"{text}; tooth 36", Subject(date_of_birth=birth)) == "[birth date]; tooth 36"
+
+
+@pytest.mark.parametrize("text", ["born in nineteen eighty-four", "year of birth: nineteen eighty four", "nacida en mil novecientos ochenta y cuatro",
+                                  "née en mille neuf cent quatre-vingt-quatre", "geboren im Jahr neunzehnhundertvierundachtzig"])
+def test_the_year_in_words_is_replaced_beside_a_word_for_birth(text):
+    assert redact(text, Subject(date_of_birth=date(1984, 3, 7))).endswith(" [birth date]")
+
+
+@pytest.mark.parametrize(("birth", "text"), [
+    (date(1984, 3, 7), "implant of nineteen eighty-four, eighty-four percent, 7 of 3 teeth, mil novecientos euros, seventh of March nineteen eighty-five"),
+    (date(2000, 1, 1), "seen on 1 January, first of January twenty"), (date(1899, 1, 1), "first of January nineteen ninety-nine"),
+    (date(2012, 6, 3), "twenty twelve-hour shifts, 3 June"),
+])
+def test_other_numbers_in_words_stay(birth, text):
+    assert redact(text, Subject(date_of_birth=birth)) == text
+
+
 @pytest.mark.parametrize("text", ["seen on the third of March", "3/3, ne mange pas", "third of March 2024", "4.3.\n1980", "3.3. Kontrolle", "fourth of March 1980",
                                   "the third tooth", "03:03 Uhr"])
 def test_other_days_in_words_and_over_lines_stay(text):
@@ -111,11 +177,27 @@ def test_other_days_in_words_and_over_lines_stay(text):
 
 @pytest.mark.parametrize("written", [
     "redfox77 at web.de", "redfox77 (at) web.de", "redfox77(at)web.de", "redfox77 [at] web [dot] de", "redfox77 arroba web punto de", "redfox77 AT web DOT de",
-    "redfox77 ät web Punkt de", "redfox77 arobase web point de", "redfox77%40web.de", "redfox77@web de", "redfox77@web,de", "redfox77@\nweb.de",
+    "redfox77 ät web Punkt de", "redfox77 arobase web point de", "redfox77%40web.de", "redfox77@web de", "redfox77@web,de", "redfox77@\nweb.de", "redfox77(a)web.de",
     "redfox77\n@web.de", "redfox77@web", "redfox77 @ web . de",
 ])
 def test_the_known_mailbox_is_replaced_as_it_is_told(written):
     assert redact(f"write to {written}, please", Subject(email="redfox77@web.de")) == "write to [email], please"
+
+
+@pytest.mark.parametrize(("name", "email", "text"), [
+    ("", "redfox77@web.de", "RedFox77"), ("", "jose.m84@x.de", "jose.m84"), ("", "jose.m84@x.de", "josem84"), ("Tony D'Angelo", "tdangelo@x.de", "tdangelo"),
+    ("Luis Blanco", "luisblanco@x.es", "luisblanco"),
+])
+def test_what_stands_before_the_at_is_replaced_alone_where_it_is_no_word(name, email, text):
+    assert redact(f"write to (@{text}), please", Subject(name, email=email)) in ("write to (@[email]), please", "write to (@[patient]), please")
+
+
+@pytest.mark.parametrize(("name", "email", "text"), [
+    ("Peter Klein", "kleine@x.de", "kleine Fistel"), ("", "sunshine@x.de", "sunshine"), ("", "a.m@x.de", "at 8 a.m"), ("", "12345@x.de", "12345 Euro"),
+    ("Ana Ruiz", "banana@x.de", "a banana"), ("", "....a@x.de", "a tooth..."), ("", "redfox77@x.de", "redfox778, aredfox77"),
+])
+def test_what_stands_before_the_at_stays_alone_where_it_is_a_word(name, email, text):
+    assert redact(text, Subject(name, email=email)) == text
 
 
 @pytest.mark.parametrize("written", ["maria.jose+dental at gmail.com", "maria dot jose plus dental at gmail dot com", "maria.jose%2Bdental%40gmail.com",
@@ -127,6 +209,22 @@ def test_a_told_mailbox_that_holds_the_name_goes_as_a_whole(written):
 @pytest.mark.parametrize("text", ["anna at home is ill", "at home.de", "hanna at home.de"])
 def test_words_beside_a_mailbox_that_is_told_stay(text):
     assert redact(text, Subject(email="anna@home.de")) == text
+
+
+# The phone number in words
+
+
+@pytest.mark.parametrize(("phone", "told"), [
+    ("0171 5551234", "five five five one two three four"), ("0171 5551234", "fünf, fünf, fünf, eins, zwo, drei, vier"), ("020 7946 0958", "nine four six oh nine five eight"),
+    ("612 345 678", "doce treinta y cuatro cincuenta y seis setenta y ocho"), ("06 12 05 90 71", "douze zéro cinq quatre-vingt-dix soixante et onze"),
+])
+def test_the_end_of_a_phone_number_in_words_is_replaced(phone, told):
+    assert redact(f"call {told} please", Subject(phone=phone)) == "call [phone] please"
+
+
+@pytest.mark.parametrize("text", ["five five five one two three", "five five five one two three five", "twelve of thirty-four"])
+def test_other_numbers_in_a_row_stay(text):
+    assert redact(text, Subject(phone="0171 5551234")) == text
 
 
 # Rows of numbers
