@@ -75,20 +75,6 @@ def ask_to_stop(scope: Scope, answer_id: UUID) -> bool:
         """, id=answer_id, me=scope.identity.user_id) == 1
 
 
-def abandon(scope: Scope, answer_id: UUID) -> bool:
-    """End what nobody ended who was asked to: the process that wrote it is gone. Its call stays open until the sweep, as it may
-    be billed. Whether it still ran."""
-    return scope.run("""
-        update chat_messages
-        set status = 'abandoned', finished_at = now()
-        where clinic_id = :clinic_id
-          and id = :id
-          and user_id = :me
-          and status = 'started'
-          and stop_asked
-        """, id=answer_id, me=scope.identity.user_id) == 1
-
-
 @dataclass(frozen=True)
 class Written:
     """What a `finish` was the first to write."""

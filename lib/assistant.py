@@ -34,9 +34,9 @@ from lib import (
     prompts,
     redaction_articles,
     settings,
-    workers,
 )
 from lib.ai import Consultation, Request
+from lib.answering import Answering, Outside
 from lib.articles import Article
 from lib.assistant_settings import AssistantSettings
 from lib.calls import Call, Ending
@@ -77,7 +77,7 @@ class Question:
     at_once: bool = False
 
 
-def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
+def begin(scope: Scope, question: Question, began: float) -> Answering:
     """The answer's row, and the job that will write it: start it once the transaction is over. What is built in and wanted whole
     is written in this transaction, and its job has finished."""
     plan = _plan(scope, question)
@@ -89,9 +89,9 @@ def begin(scope: Scope, question: Question, began: float) -> workers.Answering:
     write = (lambda ending: settlement.settle(ending, scope)) if is_whole else settlement
     settle = partial(_settle, write, scope.identity.emergency_number)
     crowded = ai.answer(replace(request, crowded=True))
-    outside = workers.Outside(scope.identity.clinic_id, request.stop, settlement.keep, answers.wanted_to_end, crowded)
+    outside = Outside(scope.identity.clinic_id, request.stop, settlement.keep, answers.wanted_to_end, crowded)
     known = ai.known(plan.call.route)
-    job = workers.Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began,
+    job = Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began,
                             outside if consultation else None)
     if is_whole:
         job.run()

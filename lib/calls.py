@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from lib import metrics
 from lib.db import Scope
 from lib.events import Done
+from lib.identity import Identity
 
 log = structlog.get_logger()
 
@@ -99,17 +101,16 @@ def finish(scope: Scope, message_id: UUID, ending: Ending) -> bool:
                      cost_source=done.cost_source, saved_usd=done.saved_usd, first_token_ms=ending.first_token_ms,
                      latency_ms=ending.latency_ms, raised=done.raised)
     if route:
-        _tell(scope, message_id, route, ending)
+        scope.afterwards.append(partial(_tell, scope.identity, message_id, route, ending))
     return route is not None
 
 
-def _tell(scope: Scope, message_id: UUID, route: str, ending: Ending) -> None:
+def _tell(identity: Identity, message_id: UUID, route: str, ending: Ending) -> None:
     """One line in the log, and the figures. What a model calls itself stays out: that is somebody else's text."""
     metrics.endings.labels(route, ending.done.status).inc()
     metrics.answers.labels(route).observe(ending.latency_ms / 1000)
     if ending.first_token_ms is not None:
         metrics.first_tokens.labels(route).observe(ending.first_token_ms / 1000)
-    identity = scope.identity
     log.info("answer", request_id=identity.request_id, user_id=str(identity.user_id), clinic_id=str(identity.clinic_id),
              message_id=str(message_id), source=route, provider=ending.done.provider, status=ending.done.status,
              first_token_ms=ending.first_token_ms, duration_ms=ending.latency_ms)

@@ -41,13 +41,15 @@ class Page(Generic[T]):
 class Scope:
     """An open transaction inside one clinic. Every statement gets `:clinic_id`; it commits when its `with` ends.
 
-    `primary`: where it is put on record what is read here; another one on a replica, which takes no rows.
+    `primary`: where it is put on record what is read here; another one on a replica, which takes no rows. `afterwards`: called
+    once it is committed, for what must not be told twice where a transaction is tried again.
     """
 
     def __init__(self, connection: Connection, identity: Identity, primary: "Scope | None" = None) -> None:
         self.connection = connection
         self.identity = identity
         self.primary = primary or self
+        self.afterwards: list[Callable[[], None]] = []
 
     def run(self, sql: str, **values: Any) -> int:
         """Rows touched."""
@@ -204,7 +206,10 @@ def unwitnessed(identity: Identity) -> Iterator[Scope]:
     """For the record itself."""
     with nobody() as connection:
         enter(connection, identity)
-        yield Scope(connection, identity)
+        scope = Scope(connection, identity)
+        yield scope
+    for tell in scope.afterwards:
+        tell()
 
 
 def enter(connection: Connection, identity: Identity) -> None:

@@ -24,6 +24,7 @@ from lib import (
     redflags,
     workers,
 )
+from lib.answering import Answering
 from lib.assistant import Question
 from lib.calls import Call, Ending
 from lib.chats import Message
@@ -173,22 +174,24 @@ def tick_off(identity: Identity, patient_id: UUID | None, signs: Collection[str]
     return Asked(thread_id, question_id, answer_id, "E")
 
 
-def watch(answer_id: UUID) -> workers.Answering | None:
+def watch(answer_id: UUID) -> Answering | None:
     """The answer in the making, to be read as it grows, if this process makes it."""
     return workers.find(answer_id)
 
 
-def stop(identity: Identity, answer_id: UUID) -> None:
-    """End one's own running answer with what is there: at once, or within half a second where another process writes it, three
-    where that is gone. Nothing happens to one that is not running, or a colleague's."""
+def stop(identity: Identity, answer_id: UUID) -> bool:
+    """End one's own running answer with what is there: at once, or within half a second where another process writes it. Nothing
+    happens to one that is not running, or a colleague's. False: nobody has heard it for three seconds. Who wrote it is gone then,
+    or ends it late."""
     job = workers.find(answer_id)
     if job is None:
-        _stop_elsewhere(identity, answer_id)
-    elif job.user_id == identity.user_id:
+        return _stop_elsewhere(identity, answer_id)
+    if job.user_id == identity.user_id:
         job.stop("stopped")
+    return True
 
 
-def _stop_elsewhere(identity: Identity, answer_id: UUID) -> None:
+def _stop_elsewhere(identity: Identity, answer_id: UUID) -> bool:
     with db.scope(identity) as scope:
         runs = answers.ask_to_stop(scope, answer_id)
     deadline = time.monotonic() + HEARD
@@ -196,9 +199,7 @@ def _stop_elsewhere(identity: Identity, answer_id: UUID) -> None:
         time.sleep(LOOK)
         with db.scope(identity) as scope:
             runs = chats.get(scope, answer_id).running
-    if runs:
-        with db.scope(identity) as scope:
-            answers.abandon(scope, answer_id)
+    return not runs
 
 
 def shutdown() -> None:

@@ -34,5 +34,5 @@ name = patient.full_name if patient else ""
 conversation.history(patient_id, thread_id, identity, reading, name)
 if reading.running:
     running_answer.follow(reading.running, identity, name, reading.asked)
-    st.rerun()  # the finished answer takes its place in the thread
-conversation.suggest(patient_id, [message.content for message in reading.page.rows])
+else:
+    conversation.suggest(patient_id, [message.content for message in reading.page.rows])

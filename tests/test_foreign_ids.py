@@ -148,7 +148,6 @@ ACTIONS = {
     "answers.start": Drive(CLINICAL, lambda scope, of: answers.start(scope, of.question, CALL)),
     "answers.keep": Drive(CLINICAL, lambda scope, of: answers.keep(scope, of.running, "so far")),
     "answers.ask_to_stop": Drive(OWNER, lambda scope, of: answers.ask_to_stop(scope, of.running)),  # Alice asked
-    "answers.abandon": Drive(NOBODY, lambda scope, of: answers.abandon(scope, of.running)),  # nobody asked it to stop
     "answers.finish": Drive(CLINICAL, lambda scope, of: answers.finish(scope, of.running, CALL, ENDED, {})),
     "credentials.get": Drive(OWNER, lambda scope, of: credentials.get(scope, of.clinician)),
     "credentials.decide": Drive(OWNER, lambda scope, of: credentials.decide(scope, of.clinician, "approved", version=1)),
@@ -193,7 +192,7 @@ ACTIONS = {
     "workflows.save_to_notes": Drive(CLINICAL, lambda who, of: workflows.save_to_notes(who, of.answer)),
     "workflows.tick_off": Drive(CLINICAL, lambda who, of: workflows.tick_off(who, of.patient, ["airway"])),
     "workflows.declare_general": Drive(CLINICAL, lambda who, of: workflows.declare_general(who, of.emergency)),
-    "workflows.stop": Drive(NOBODY, lambda who, of: workflows.stop(who, of.running)),
+    "workflows.stop": Drive(OWNER, lambda who, of: workflows.stop(who, of.running)),  # Alice asked, and nobody writes it
     "clinic_articles.add": Drive(NOBODY, lambda scope, of: clinic_articles.add(scope, WORDING, article_id=of.article)),  # last, as it makes one's own of them
     "patients.register": Drive(NOBODY, lambda scope, of: patients.register(scope, PatientForm(full_name="X"), patient_id=of.patient)),  # last: it makes a patient of one's own
 }
@@ -253,6 +252,7 @@ SCREENS = {
     "conversation._ask": Drive(CLINICAL, ask),
     "running_answer._look": Drive(CLINICAL, lambda run, of: st.write(run(an_answer(of)).content)),
     "conversation._read_anew": Drive(CLINICAL, lambda run, of: st.write(run(of.patient, of.thread)[1].page.rows)),
+    "running_answer._show_beside_a_dialog": Drive(CLINICAL, lambda run, of: run([of.answer], "chat.patient", "", {})),
     "running_answer._stop": Drive(NOBODY, lambda run, of: run(of.running)),
     "kept.start_over": Drive(NOBODY, lambda run, of: run("form", [f"question:{of.patient}"])),
     "team_credentials._decide": Drive(OWNER, lambda run, of: run(some_credentials(of), "approved", "", "form", 1)),

@@ -101,7 +101,7 @@ def _sent(message: Message) -> None:
     _show_sent(message.id, _permission(message))
 
 
-@st.dialog(_("What was sent to the AI provider"), width="large")
+@st.dialog(_("What was sent to the AI provider"), width="large", on_dismiss="rerun")
 def _show_sent(message_id: UUID, permission: str) -> None:
     """Word for word, after masking. A dialog runs by itself and keeps what it is given, so that is an id and no text."""
     with db.scope(guard.require(permission)) as scope:

@@ -1,7 +1,7 @@
 """A thread on the screen: its messages, the box to ask in, and whom it is about."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
 
@@ -155,7 +155,8 @@ class Reading:
 
 
 def read(scope: Scope, patient_id: UUID | None, thread_id: UUID) -> Reading:
-    page = chats.history(scope, thread_id, before=state.cursor(_place(patient_id)))
+    found = chats.history(scope, thread_id, before=state.cursor(_place(patient_id)))
+    page = replace(found, rows=[replace(row, stale=row.stale or state.has_given_up(row.id)) for row in found.rows])
     alarms = emergencies.of_questions(scope, thread_id, _alarming(page.rows))
     attempts = chats.last_attempts(scope, thread_id, [question_id for question_id, raised in alarms.items() if raised.general])
     return Reading(page, alarms, assistant_settings.get(scope).provider_on, _asked(scope, thread_id, page.rows), attempts)

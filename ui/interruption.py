@@ -41,6 +41,12 @@ def heard(wake: Callable[[], None] | None = None) -> Iterator[threading.Event]:
         del _asleep[context.script_requests]
 
 
+def is_beside_a_dialog() -> bool:
+    """Whether this run has opened one."""
+    context = get_script_run_ctx()
+    return bool(context and context.has_dialog_opened)
+
+
 def _mean_the_page(requests: ScriptRequests) -> None:
     """A click inside a fragment would wait for the run to end, and this one waits for something that takes a minute: the page is
     run for it. What a fragment does by itself can wait."""

@@ -1,8 +1,10 @@
-"""An answer on the screen while it is written: it grows, and Stop ends it."""
+"""Answers on the screen while they are written: they grow, and Stop ends them."""
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,91 +14,134 @@ from lib import chats, db, logs, workflows
 from lib.chats import Message
 from lib.identity import Identity
 from lib.texts import _
-from lib.workers import Answering
 from ui import answers, guard, interruption, state
 
-PATIENCE = 90  # seconds of watching an answer
+PATIENCE = 90  # seconds of watching answers
 CHECK = 3.0  # seconds after which a watcher is asked for again: a revoked one sees no more within five
-LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes, or at a silent one of this process
-SOON_OVER = 0.5  # seconds after which an answer that still runs gets a button to stop it
+LOOK = 1.0  # seconds between two looks at the row of an answer that another process writes, or at silent ones of this process
+SOON_OVER = 0.5  # seconds after its beginning that an answer which still runs gets a button to stop it
 MOST = 6  # answers that one thread seldom has on their way at once
 TOGETHER = 0.05  # seconds in which several pieces make one message to the browser
 
 
+class Growing:
+    """One on the screen. `place`: where its text stands; `button`: where its Stop does, None of a colleague's answer."""
+
+    def __init__(self, message: Message, place: Any, button: Any | None) -> None:
+        self.message, self.place, self.button = message, place, button
+        self.job = workflows.watch(message.id)
+        self._seen, self._look_at = len(message.content), 0.0
+        self._lasts_at = time.monotonic() + SOON_OVER - (datetime.now(UTC) - message.created_at).total_seconds()
+
+    def draw(self, name: str) -> bool:
+        """What is new of it. Whether anything was."""
+        text = self._text()
+        if len(text) <= self._seen:
+            return False
+        self._seen = len(text)
+        self.place.markdown(answers.text(text, name))
+        return True
+
+    @property
+    def is_over(self) -> bool:
+        return not self.message.running
+
+    def _text(self) -> str:
+        """The row is read of an answer that another process writes, and of one that has ended: it is written as it grows."""
+        if self.job and not self.job.finished:
+            return self.job.text
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK
+            self.message = _look(self.message)
+        return self.message.content
+
+    def offer_to_stop(self) -> None:
+        if self.button and time.monotonic() >= self._lasts_at:
+            self.button.button(_("Stop"), icon=":material/stop_circle:", key=f"stop_{self.message.id}", on_click=_stop,
+                               args=(self.message.id,))
+            self.button = None
+
+
 def follow(running: Sequence[Message], identity: Identity, name: str, asked: Mapping[UUID, str]) -> None:
-    """Show answers as they stand, and one of them as it grows, to its end: the newest of one's own before a colleague's. Its
-    button stops it; leaving the page, or closing the tab, does not. `asked`: by the answer, its question where that does not
-    stand directly above it."""
+    """Show answers as they grow until one of them has ended, and then the thread anew. Their buttons stop one's own; leaving the
+    page, or closing the tab, does not. `asked`: by the answer, its question where that does not stand directly above it."""
     logs.note(kind="answer")  # and lasts as long as one
-    places = {message.id: _begin(message, name, asked.get(message.id, "")) for message in running}
+    if interruption.is_beside_a_dialog():
+        _show_beside_a_dialog([message.id for message in running], _permission(running[0]), name, asked)
+        return
+    growing = [Growing(message, *_begin(message, identity, name, asked)) for message in running]
     for _gone in range(MOST - len(running)):  # where one stood in the run before: else it stays there until this run ends
         st.empty()
-    first = max(running, key=lambda message: (message.user_id == identity.user_id, message.id))
-    place, button = places[first.id]
-    _watch(first, place, button if first.user_id == identity.user_id else None, name)
+    _watch(growing, name)
+    st.rerun()  # what has ended takes its place in the thread
 
 
-def _begin(message: Message, name: str, asked: str) -> tuple[Any, Any]:
-    """Where its text stands, and its button."""
+@st.fragment(run_every=LOOK)
+def _show_beside_a_dialog(message_ids: Sequence[UUID], permission: str, name: str, asked: Mapping[UUID, str]) -> None:
+    """A dialog is closed by every run of its page, and what is ticked or typed in it would be lost. So none is begun, nor waited
+    for, until whoever opened it has closed it."""
+    identity = guard.watch(permission)
+    with db.scope(identity) as scope:
+        messages = [chats.get(scope, message_id) for message_id in message_ids]
+    for message in messages:
+        if message.running:
+            _begin(message, identity, name, asked)
+        else:
+            answers.show(message, identity, name=name, asked=asked.get(message.id, ""))
+
+
+def _begin(message: Message, identity: Identity, name: str, asked: Mapping[UUID, str]) -> tuple[Any, Any | None]:
+    """Where its text stands, and the button of one's own."""
     with st.chat_message("assistant", avatar=answers.ANSWERED):
-        answers.name_question(asked)
+        with st.empty():  # its place, too, where nothing has to be said: what stood here in the run before moves by it, and stays
+            answers.name_question(asked.get(message.id, ""))
         place, button = st.empty(), st.empty()
         place.markdown(answers.text(message.content, name) if message.content else f":small[:gray[{_('Writing …')}]]")
-    return place, button
+    return place, button if message.user_id == identity.user_id else None
 
 
-def _watch(message: Message, place: Any, button: Any | None, name: str) -> None:
-    job, seen = workflows.watch(message.id), len(message.content)
+def _watch(growing: Sequence[Growing], name: str) -> None:
+    """Until one of them has ended."""
     began = checked = time.monotonic()
-    with interruption.heard(job.wake if job else None) as wish:
-        state.touch()  # for what was wanted before anybody listened
-        for text in _growing(job, wish) if job else _read_again(message, wish):
-            if len(text) > seen:
-                seen = len(text)
-                place.markdown(answers.text(text, name))
-            wish.clear()
-            state.touch()
-            if button and time.monotonic() - began >= SOON_OVER:
-                _offer_to_stop(button, message.id)
-                button = None
-            if time.monotonic() - checked > CHECK:
-                _look_who_watches()
-                checked = time.monotonic()
-            if checked - began > PATIENCE:
+    with closing(_turns(growing, name)) as turns:
+        for _turn in turns:
+            now = time.monotonic()
+            if any(one.is_over for one in growing) or now - began > PATIENCE:
                 return
+            for one in growing:
+                one.offer_to_stop()
+            if now - checked > CHECK:
+                guard.watch(_permission(growing[0].message))  # ends the run of whoever may no longer
+                checked = now
 
 
-def _growing(job: Answering, wish: threading.Event) -> Iterator[str]:
-    """The text so far, whenever there is more of it, something is wanted of this run, or a second has passed."""
-    seen, soonest = 0, 0.0
-    while not job.wait(seen, LOOK, wish.is_set):
-        wish.wait(max(0.0, soonest - time.monotonic()))
-        text = job.text
-        if len(text) > seen:
-            seen, soonest = len(text), time.monotonic() + TOGETHER
-        yield text
+def _turns(growing: Sequence[Growing], name: str) -> Generator[None]:
+    """Draws what is new whenever there is more of one of them, something is wanted of this run, or a second has passed."""
+    news = threading.Event()
+    with ExitStack() as stack:
+        wish = stack.enter_context(interruption.heard(news.set))
+        for job in filter(None, (one.job for one in growing)):
+            stack.enter_context(job.telling(news.set))
+        while True:
+            news.clear()
+            drawn = [one.draw(name) for one in growing]
+            wish.clear()
+            state.touch()  # also for what was wanted before anybody listened
+            yield
+            soonest = time.monotonic() + (TOGETHER if any(drawn) else 0.0)
+            news.wait(LOOK)
+            wish.wait(max(0.0, soonest - time.monotonic()))
 
 
-def _read_again(message: Message, wish: threading.Event) -> Iterator[str]:
-    """The same of an answer that another process writes, or that ended a moment ago: its row is written as it grows."""
-    while (found := _look(message)).running:
-        yield found.content
-        wish.wait(LOOK)
-
-
-def _offer_to_stop(button: Any, message_id: UUID) -> None:
-    button.button(_("Stop"), icon=":material/stop_circle:", key=f"stop_{message_id}", on_click=_stop, args=(message_id,))
-
-
-def _look_who_watches() -> None:
-    """Ends the run of whoever may no longer."""
-    guard.watch("chat.ask")
+def _permission(message: Message) -> str:
+    return "chat.patient" if message.patient_id else "chat.ask"
 
 
 def _look(message: Message) -> Message:
-    with db.scope(guard.watch("chat.ask")) as scope:
+    with db.scope(guard.watch(_permission(message))) as scope:
         return chats.get(scope, message.id)
 
 
 def _stop(message_id: UUID) -> None:
-    workflows.stop(guard.require("chat.ask"), message_id)
+    if not workflows.stop(guard.require("chat.ask"), message_id):
+        state.give_up(message_id)

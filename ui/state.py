@@ -124,6 +124,15 @@ def first_page(name: str) -> None:
     _cursors(name).clear()
 
 
+def give_up(message_id: UUID) -> None:
+    """An answer that was asked to stop, and that nobody ends: this tab waits for it no longer."""
+    st.session_state.setdefault("given_up", set()).add(message_id)
+
+
+def has_given_up(message_id: UUID) -> bool:
+    return message_id in st.session_state.get("given_up", ())
+
+
 def open_page(name: str, after: UUID) -> None:
     """Straight to the page that begins there; back leads to the first one."""
     st.session_state.setdefault("cursors", {})[name] = [after]

@@ -23,7 +23,7 @@ def checklist(patient_id: UUID | None) -> None:
         _tick_off(patient_id)
 
 
-@st.dialog(_("Danger signs"))
+@st.dialog(_("Danger signs"), on_dismiss="rerun")
 def _tick_off(patient_id: UUID | None) -> None:
     guard.require(_permission(patient_id))
     st.markdown(_("Ask for each. Tick what is the case **now**."))

@@ -3,11 +3,26 @@
 import threading
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 
-from lib import answer_cache, answers, db, embedded, emergencies, prices, settlement, startup, workers, workflows
+from lib import (
+    answer_cache,
+    answering,
+    answers,
+    budgets,
+    db,
+    embedded,
+    emergencies,
+    metrics,
+    prices,
+    settlement,
+    startup,
+    workers,
+    workflows,
+)
 from lib.errors import Busy, Forbidden, Unavailable
 from tests.lib.asking import COST, UNKNOWN, answer_of, ask, call_of, day_of, settled
 from tests.lib.fake_provider import END, chunk, usage
@@ -82,7 +97,7 @@ def late(asked):
 
 
 def looks(count):
-    time.sleep(count * workers.KEEP * workers.LOOK)
+    time.sleep(count * answering.KEEP * workers.LOOK)
 
 
 def settled_rows(who, asked):
@@ -165,7 +180,7 @@ def test_a_row_that_somebody_else_is_changing_is_asked_for_again_after_a_pause(s
     asked = ask(alice)
 
     assert answer_of(alice, asked).status == "ok"
-    assert all(after - before > 0.8 * workers.KEEP * workers.LOOK for before, after in pairwise(tries[1:]))
+    assert all(after - before > 0.8 * answering.KEEP * workers.LOOK for before, after in pairwise(tries[1:]))
     assert settled_rows(alice, asked) == (1, COST, 0)
 
 
@@ -216,6 +231,87 @@ def test_a_shutdown_writes_what_is_late(switched_on, priced, alice, away, monkey
     assert settled_rows(alice, asked) == (1, COST, 0)
 
 
+@pytest.fixture
+def locked(monkeypatch):
+    """Whoever writes an ending waits for somebody else's lock: not at the first try, which finds no database."""
+    tries, free, finish = [], threading.Event(), answers.finish
+
+    def wait(*given):
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unavailable
+        free.wait(20)
+        return finish(*given)
+    monkeypatch.setattr(answers, "finish", wait)
+    yield SimpleNamespace(tries=tries, free=free)
+    free.set()
+
+
+def test_an_ending_that_waits_for_a_lock_keeps_nobodys_stop_waiting(switched_on, priced, alice, locked):
+    ended = workflows.ask(alice, None, UNKNOWN)
+    assert wait_for(lambda: len(locked.tries) == 2)
+    switched_on.says(chunk("Hello "), *[b": still here\n\n", 0.1] * 300)
+    other = workflows.ask(alice, None, f"{UNKNOWN} Really?")
+    job = workers.find(other.answer_id)
+    assert not job.wait(3, 5)
+    with db.scope(alice) as scope:
+        answers.ask_to_stop(scope, other.answer_id)  # as another process does
+
+    assert wait_for(lambda: job.is_ending)
+
+    locked.free.set()
+    assert [answer_of(alice, settled(one)).status for one in (ended, other)] == ["ok", "stopped"]
+
+
+def test_an_ending_that_waits_for_a_lock_holds_up_no_shutdown(switched_on, priced, alice, locked, monkeypatch):
+    monkeypatch.setattr(workers, "GRACE", 0.1)
+    asked = workflows.ask(alice, None, UNKNOWN)
+    assert wait_for(lambda: len(locked.tries) == 2)
+    began = time.monotonic()
+
+    workflows.shutdown()
+
+    assert time.monotonic() - began < 3 * workers.GRACE + workers.MOMENT + 2
+    locked.free.set()
+    assert answer_of(alice, settled(asked)).status == "ok"
+
+
+def test_an_ending_that_is_tried_again_is_told_once(switched_on, priced, alice, monkeypatch):
+    tries, settle, told = [], budgets.settle, metrics.endings.labels("provider", "ok")
+
+    def busy(*given):
+        tries.append(1)
+        if len(tries) < 4:
+            raise Busy
+        return settle(*given)
+    monkeypatch.setattr(budgets, "settle", busy)
+    monkeypatch.setattr(workers, "LOOK", workers.LOOK / 5)
+    before = told._value.get()
+
+    assert answer_of(alice, ask(alice)).status == "ok"
+
+    assert told._value.get() == before + 1
+
+
+def test_an_alarm_that_waits_to_be_written_outlives_a_stop_in_another_process(switched_on, priced, alice, monkeypatch):
+    stuck, finish = threading.Event(), answers.finish
+
+    def busy(*given):
+        if stuck.is_set():
+            raise Busy
+        return finish(*given)
+    monkeypatch.setattr(answers, "finish", busy)
+    switched_on.says(chunk("TIER: E\nSit them up."), chunk(finish="stop"), usage(300, 150), END)
+    asked = workflows.ask(alice, None, UNKNOWN)
+    stuck.set()
+    late(asked)
+    assert not workflows._stop_elsewhere(alice, asked.answer_id)
+    stuck.clear()
+
+    assert answer_of(alice, settled(asked)).metadata["emergency"]
+    assert alarms(alice) == [[settlement.MODEL]]
+
+
 def test_a_database_that_stays_away_leaves_the_row_to_the_sweep(switched_on, priced, alice, owner, monkeypatch):
     tries = []
 
@@ -223,7 +319,7 @@ def test_a_database_that_stays_away_leaves_the_row_to_the_sweep(switched_on, pri
         tries.append(1)
         raise Unavailable
     monkeypatch.setattr(workers, "LOOK", 0.05)
-    monkeypatch.setattr(workers, "KEPT", 1.0)
+    monkeypatch.setattr(answering, "KEPT", 1.0)
     monkeypatch.setattr(answers, "finish", away)
 
     asked = ask(alice)
@@ -241,7 +337,7 @@ def test_a_database_that_stays_away_leaves_the_row_to_the_sweep(switched_on, pri
 def test_an_ending_is_kept_for_as_long_as_the_sweep_leaves_its_row_alone(owner):
     with owner.begin() as connection:
         sweep = connection.execute(text("select pg_get_functiondef('app.sweep_started'::regproc)")).scalar_one()
-    assert sweep.count(f"interval '{workers.KEPT / 60:g} minutes'") == 2
+    assert sweep.count(f"interval '{answering.KEPT / 60:g} minutes'") == 2
 
 
 def test_an_ending_that_comes_after_the_sweep_changes_nothing(switched_on, priced, alice, owner, away):

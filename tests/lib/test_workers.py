@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from lib import advice, workers, workflows
+from lib import advice, answering, workers, workflows
 from lib.errors import Busy, Unavailable
 from lib.events import FREE
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
@@ -119,7 +119,7 @@ def test_a_row_that_somebody_else_is_changing_keeps_nobody_else_waiting(monkeypa
 
 def test_an_ending_that_waited_too_long_is_let_go(monkeypatch):
     [job] = late(monkeypatch, failing(Unavailable))
-    monkeypatch.setattr(workers, "KEPT", -1.0)
+    monkeypatch.setattr(answering, "KEPT", -1.0)
 
     workers._write_late(3)
     assert (job.finished, job.is_late, workers._running) == (True, False, {})
