@@ -94,5 +94,6 @@ EVERYDAY = frozenset(map(stem, _listed("everyday"))) | BESIDE
 ELSEWHERE = frozenset(map(stem, FAR_AWAY))
 YIELDS = {matter: frozenset(to.replace("$signs", _LISTS["yield"]["signs"]).replace("$things", _LISTS["yield"]["things"]).split())
           for matter, to in _LISTS["yield"].items() if matter not in ("signs", "things")}
+RULING = frozenset(map(stem, _listed("ruling")))
 WELL_KNOWN = EVERYDAY | ELSEWHERE | APART | set(FIRST.values())
 DENTAL = frozenset(map(stem, _listed("dental")))

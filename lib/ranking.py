@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from rapidfuzz import fuzz, process
-from rapidfuzz.distance import JaroWinkler
+from rapidfuzz.distance import OSA, JaroWinkler
 
 from lib.question_words import (
     ASKING,
@@ -21,6 +21,7 @@ from lib.question_words import (
     IDLE,
     IDLE_IN_OWN,
     OWN_MATTERS,
+    RULING,
     SAME,
     WELL_KNOWN,
     WORD,
@@ -36,6 +37,7 @@ SHORTEST_TYPED = 4
 TYPO_LETTERS = 2  # more or fewer
 TYPO_SCORE = 0.915  # "gingivits" passes, "brakes" for braces does not
 SHORT = 7  # letters, up to which none is taken for another
+LONG_IDLE = sorted(word for word in IDLE if len(word) >= SHORT)
 SAME_NAME = 92  # of 100: a letter or two of a name
 NAMED, KEYED, TOLD = 1.0, 0.8, 0.5  # what a word explains that stands in a name, a keyword or only in the text
 STRANGE = 1.0  # the weight of a word that no article has
@@ -44,6 +46,7 @@ WHOLE_ENOUGH = 0.6  # the share of a long name that must be there
 TITLED = 0.1  # what a word adds for standing in the title: of two articles that share a name
 SHORTENED = 0.9  # a name without the words that any question has: "implant care" is not just an implant
 COMMON = 0.7  # a name of everyday words only, such as food and teeth, is in many a question
+FOREMOST = 2.0  # what a word adds that rules, to an article with a name for it: insurance, whatever it is to cover
 BESIDE = 0.5  # what the words beside the best name add
 QUIET = EVERYDAY | OWN_MATTERS  # what asks nothing of an article that does not know it
 
@@ -179,7 +182,8 @@ class Index(Generic[T]):
         if len(word) < SHORTEST_TYPED or not self.known.isdisjoint(read) or not WELL_KNOWN.isdisjoint(read):
             return read
         close = process.extract(word, self.spelt, scorer=JaroWinkler.similarity, score_cutoff=TYPO_SCORE, limit=5)
-        return next((stems(known) for known, _score, _place in close if _may_be(known, word)), read)
+        meant = next((stems(known) for known, _score, _place in close if _may_be(known, word)), None)
+        return meant or (("",) if _is_idle_mistyped(word) else read)
 
     def _match(self, entry: _Entry[T], words: frozenset[str]) -> Match[T]:
         touched = [name for name in entry.names if not name.isdisjoint(words)]
@@ -188,8 +192,9 @@ class Index(Generic[T]):
         explained = {word: self._weight(word) * how_well for word in words if (how_well := entry.explains(word))}
         beside = math.fsum(weight for word, weight in explained.items() if word not in name)
         titled = math.fsum(weight for word, weight in explained.items() if word in entry.title)
+        foremost = 0 if RULING.isdisjoint(words & entry.named) else FOREMOST
         asked = self._asked(entry, words, explained)
-        return Match(entry.article, named, named + BESIDE * beside + TITLED * titled, asked, explained)
+        return Match(entry.article, named, named + BESIDE * beside + TITLED * titled + foremost, asked, explained)
 
     def _asked(self, entry: _Entry[T], words: frozenset[str], explained: Mapping[str, float]) -> dict[str, float]:
         """Everyday words ask nothing of an article that does not know them, and those of another world all the more. A matter
@@ -250,6 +255,11 @@ def _may_be(known: str, typed: str) -> bool:
     if known[0] != typed[0] or more > TYPO_LETTERS or known in IDLE:
         return False
     return len(typed) > SHORT or more == 1 or sorted(known) == sorted(typed)
+
+
+def _is_idle_mistyped(word: str) -> bool:
+    """"Actualy", "recomended": of a long word that says nothing of the matter, but for one letter."""
+    return len(word) >= SHORT and process.extractOne(word, LONG_IDLE, scorer=OSA.distance, score_cutoff=1) is not None
 
 
 def _spellings(entries: Iterable[_Entry[T]]) -> dict[str, set[str]]:

@@ -280,6 +280,35 @@ def test_nor_does_either_make_a_topic_of_its_own(alice, question):
     assert slug_of(alice, question) is None
 
 
+@pytest.mark.parametrize(("question", "slug"), [
+    # Everyday words of the other three languages say as little as those of English.
+    ("¿Es peligroso el flúor?", "fluoride"), ("le fluor, c'est dangereux ?", "fluoride"), ("¿Cuánto tarda en estar listo el implante?", "implants"), ("comment reconnaître une alvéolite", "dry-socket"),
+    ("Entschuldigen Sie die Störung, soll die Prothese nachts rausgenommen werden?", "dentures|denture-care"), ("Amalgamfüllung austauschen lassen?", "amalgam"),
+    # Mistyped, they still do.
+    ("is it neccessary to have a root canal", "root-canal"), ("do you recomend veneers", "veneers"),
+    # Other names.
+    ("mi funda se ha despegado", "crowns"), ("meine Krone hat sich gelöst", "crowns"), ("ma couronne s'est descellée", "crowns"), ("wie putze ich meine dritten Zähne", "dentures|denture-care"),
+    ("mein Gebiss hält nicht mehr", "denture-sore-spots"), ("Prothese drückt", "denture-sore-spots"), ("mi dentadura me roza", "denture-sore-spots"), ("my gums are moving up", "gum-recession"),
+    ("mon dentier frotte", "denture-sore-spots"), ("aprieto los dientes", "teeth-grinding"), ("je serre les dents la nuit", "teeth-grinding"), ("combien de séances pour dévitaliser une dent", "root-canal"),
+    ("wie viele Termine für eine Wurzelbehandlung", "root-canal"), ("Do I stop my Xarelto to have a tooth out?", "blood-thinners"), ("dejo el Sintrom para sacarme una muela", "blood-thinners"),
+    ("Eiterblase am Zahnfleisch", "tooth-abscess"), ("una muela me palpita", "toothache"), ("c'est risqué, les radios chez le dentiste ?", "dental-x-rays"), ("how long to keep los brackets", "braces"),
+    ("Sport nach Weisheitszähnen", "wisdom-teeth"), ("gym after wisdom teeth", "wisdom-teeth"), ("Wie lange bleibt die Lippe taub?", "numbness-after-treatment"), ("Zur Kontrolle, wie oft?", "dental-check-up"),
+    ("¿Cuánto tarda en curarse un afta?", "mouth-ulcers"), ("how long does a mouth ulcer take to heal", "mouth-ulcers"), ("una llaga que no se cura", "mouth-cancer-check"), ("my mouth ulcer won't heal", "mouth-cancer-check"),
+    # Whoever asks about insurance asks nothing else.
+    ("does my insurance cover veneers", "dental-insurance|costs"), ("zahlt die Kasse eine Brücke", "dental-insurance|costs"), ("la mutuelle rembourse les gouttières Invisalign ?", "dental-insurance|costs"),
+])
+def test_a_topic_is_found_by_other_names_and_among_everyday_words(alice, question, slug):
+    assert slug_of(alice, question) in slug.split("|")
+
+
+@pytest.mark.parametrize("question", [
+    "sage toothpaste", "sage or salt for gums", "un plombier pas cher", "une bague de fiançailles", "des bagues en or", "gousses d'ail hachées", "comment nettoyer un four", "Milch kochen",
+    "can I fly after a filling", "Fliegen in der Schwangerschaft", "life insurance quote", "mouth breathing at night", "Termin beim Notar", "wie spielt man Bridge",
+])
+def test_nor_do_homographs_and_other_matters_find_one(alice, question):
+    assert slug_of(alice, question) is None
+
+
 def test_a_word_is_corrected_only_to_one_that_looks_like_it(alice):
     assert slug_of(alice, "implnats") == "implants"
     assert slug_of(alice, "how often should I water plants") is None

@@ -5,7 +5,8 @@ from lib import question_words
 
 @pytest.mark.parametrize(("one", "other"), [
     ("crown", "crowns"), ("encía", "ENCIAS"), ("Zähne", "zahn"), ("cavity", "cavities"), ("implante", "Implantat"), ("saigne", "saignement"),
-    ("blutet", "bleeding"), ("teeth", "muela"), ("couronnes", "Krone"), ("scared", "pánico"), ("wackelt", "wobbly"), ("brosser", "toothbrush"),
+    ("blutet", "bleeding"), ("teeth", "muela"), ("couronnes", "Krone"), ("scared", "pánico"), ("wackelt", "wobbly"), ("brosser", "toothbrush"), ("funda", "crown"),
+    ("décollée", "cayó"), ("aprieto", "clenching"), ("frotte", "roza"), ("Xarelto", "Sintrom"), ("Sekundenkleber", "superglue"),
 ])
 def test_inflections_and_translations_share_a_stem(one, other):
     assert question_words.stem(question_words.fold(one)) == question_words.stem(question_words.fold(other))
@@ -60,6 +61,10 @@ def test_a_compound_counts_by_its_parts(word, parts):
 def test_several_words_may_stand_for_one():
     assert question_words.split("J'ai mal aux dents") == ["j", "ai", "pain", "dents"]
     assert question_words.split("How much is too much?") == ["much", "much"]
+
+
+def test_what_rules_a_question_is_one_word_for_several():
+    assert all(question_words.stem(word) == word for word in question_words.RULING)
 
 
 def test_no_word_is_idle_that_has_a_meaning():

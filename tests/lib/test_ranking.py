@@ -52,6 +52,22 @@ def test_a_mistyped_word_is_put_right(question):
     assert best(question).article in (CROWNS, BRIDGES)
 
 
+@pytest.mark.parametrize("word", ["recomended", "neccessary", "especialmnte", "normalerwise"])
+def test_a_mistyped_word_that_says_nothing_says_nothing_still(word):
+    assert INDEX.read(f"crown {word}") == ["crown", ""]
+
+
+def test_no_short_word_is_taken_for_one_that_says_nothing():
+    assert INDEX.read("wisk") == ["wisk"]
+
+
+def test_who_asks_about_insurance_asks_nothing_else():
+    insurance = Page("Insurance", (), (), "What a plan pays for.")
+    index = Index([Page("Porcelain veneers"), insurance])
+
+    assert index.ranked(index.read("insurance for porcelain veneers"))[0].article == insurance
+
+
 def test_a_word_written_apart_is_one():
     index = Index([Page("Toothpaste"), Page("Check-up")])
 
