@@ -49,7 +49,8 @@ def events(prepared: Prepared) -> Iterator[Event]:
             yield event
     finally:
         end = origin(prepared.request, done)
-        metrics.endings.labels(end["route"], end["status"]).inc()
+        # Nobody but the caller stops an answer here, by leaving.
+        metrics.endings.labels(end["route"], "client_gone" if end["status"] == "stopped" else end["status"]).inc()
         metrics.answers.labels(end["route"]).observe(time.monotonic() - began)
         if first:
             metrics.first_tokens.labels(end["route"]).observe(first)

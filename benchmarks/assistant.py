@@ -9,7 +9,7 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +25,9 @@ from scripts.chromium import launch, usable
 from tests.lib.fake_provider import END, FakeProvider, chunk, serving, usage
 
 FIRST = Row("first token on the screen after the provider's first byte, median", 150, floor="100 ms")
+# lib/prompts.py asks for this line, which nobody sees: it is held back until it is complete. In tokens, at fifty a second.
+TIER, PACE = ("T", "IER", ":", " NONE", "\n"), 0.02
+BEHIND = Row("the same behind a first line “TIER: NONE”, after the first byte that may be shown, median", 150)
 SEEN = """word => new Promise(found => {
   const look = () => document.body.innerText.includes(word) && (found(Date.now()), true)
   if (!look()) new MutationObserver((_, watching) => look() && watching.disconnect())
@@ -46,7 +49,7 @@ def main() -> None:
             if usable():
                 show_first_piece(fake, cookies, times)
             else:
-                rows.excuse([FIRST], "no Chromium on this machine")
+                rows.excuse([FIRST, BEHIND], "no Chromium on this machine")
             show_neighbours(fake, owner)
 
 
@@ -57,11 +60,13 @@ def switch_on(owner: Any) -> None:
 
 
 def show_first_piece(fake: FakeProvider, cookies: dict[str, str], times: int) -> None:
-    """From the provider's first byte to the text in the page, by one clock."""
+    """From the provider's first byte that may be shown to its text in the page, by one clock."""
     with server([]) as (_process, url), tab(url, cookies) as page:
-        took = [first_piece(fake, page, f"Word{number}x") for number in range(times)]
-    rows.tell([replace(FIRST, result=statistics.median(took), note=f"{max(took):.0f} ms at most")])
-    print(f"first piece on the screen: median {statistics.median(took):.0f} ms, worst of {times} {max(took):.0f} ms (goal 150)")
+        for kind, row, line in (("bare", FIRST, ()), ("behind", BEHIND, TIER)):
+            took = [first_piece(fake, page, f"Word{number}{kind}", line) for number in range(times)]
+            median, most = statistics.median(took), max(took)
+            rows.tell([replace(row, result=median, note=f"{most:.0f} ms at most")])
+            print(f"{row.what} {median:.0f} ms, worst of {times} {most:.0f} ms (goal {row.goal})")
 
 
 @contextmanager
@@ -77,12 +82,20 @@ def tab(url: str, cookies: dict[str, str]) -> Iterator[Any]:
         browser.close()
 
 
-def first_piece(fake: FakeProvider, page: Any, word: str) -> float:
+def first_piece(fake: FakeProvider, page: Any, word: str, before: Sequence[str]) -> float:
+    """`before`: tokens that are not shown."""
     sent: list[float] = []
 
     def answer(handler: Any) -> None:
-        fake.scripts = [[0.6, chunk(f"{word} "), 0.5, chunk("end.", finish="stop"), usage(3, 4), END]]
-        sent.append(time.time() + 0.6)
+        hidden = [piece for token in before for piece in (chunk(token), PACE)]
+        fake.scripts = [[0.6, *hidden, chunk(f"{word} "), 0.5, chunk("end.", finish="stop"), usage(3, 4), END]]
+        write = handler.wfile.write
+
+        def note(piece: bytes) -> None:
+            if f"{word} ".encode() in piece:
+                sent.append(time.time())
+            write(piece)
+        handler.wfile.write = note
         FakeProvider.answer(fake, handler)
     fake.answer = answer  # type: ignore[method-assign]
     page.get_by_test_id("stChatInputTextArea").fill(f"Which moon comes next, {word[::-1]}?")

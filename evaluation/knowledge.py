@@ -60,7 +60,7 @@ def main() -> None:
     with clinic() as scope:
         scores = tally(scope, [*development, *own, *unseen_questions()])
     show(scores)
-    sys.exit(not all(scores[group].reached for group in scores if group.endswith("in all")))
+    sys.exit(bool(missed_goals(scores)))
 
 
 def own_questions() -> Iterator[Question]:
@@ -122,10 +122,15 @@ def tally(scope: Scope, questions: Iterable[Question]) -> dict[str, Score]:
     return {group: Score(**count) for group, count in sorted(counts.items())}
 
 
+def missed_goals(scores: dict[str, Score]) -> list[str]:
+    return [group for group, score in scores.items() if group.endswith("in all") and not score.reached]
+
+
 def show(scores: dict[str, Score]) -> None:
+    missed = missed_goals(scores)
     print(f"{'questions':<34}{'asked':>7}{'answered':>10}{'hit rate':>10}{'wrong':>8}")
     for group, score in scores.items():
-        mark = "" if score.reached or not group.endswith("in all") else "   the goal is missed"
+        mark = "   the goal is missed" if group in missed else ""
         print(f"{group:<34}{score.asked:>7}{score.answered / score.asked:>10.1%}{score.right / score.asked:>10.1%}"
               f"{score.wrong / score.asked:>8.1%}{mark}")
     print(f"\nHit: the right article, or none where none is right. Goal: {RIGHT:.0%} at least, and {WRONG:.0%} wrong at most.")

@@ -4,9 +4,9 @@ Ends with 1 where the goals are missed on the sealed messages (`sealed`, `inbox`
 from: in every language, at least 97 % of the emergencies are found and at most 3 % of the harmless ones raise any flag, E or
 U; how many raise which is printed apart. Where a part by itself is beyond the goals in a language is printed, too, and
 decides nothing: of 81 harmless messages, three are more than 3 %. The classifier has learnt from `aside`, whose figures guard
-against a change for the worse only; scripts.train_redflags prints how it fares with those it has not seen. `outside`, `plain`
-and `spoken` are small sets in styles of their own. The curve says what another threshold of E would give: rules stay as they
-are.
+against a change for the worse only; scripts.train_redflags prints how it fares with those it has not seen. As it is the largest,
+its figures are told by language, tier and category at once. `outside`, `plain` and `spoken` are small sets in styles of their
+own. The curve says what another threshold of E would give: rules stay as they are.
 """
 
 import math
@@ -20,7 +20,8 @@ from lib import redflag_classifier, redflag_hearing, redflags
 
 RECALL, FALSE_ALARMS = 0.97, 0.03
 SEALED = ("sealed", "inbox", "desks")
-PARTS = ("aside", *SEALED, "outside", "plain", "spoken")
+ASIDE = "aside"
+PARTS = (ASIDE, *SEALED, "outside", "plain", "spoken")
 WAYS = ("rules", "classifier", "together")
 RANK = redflags.RANK
 
@@ -70,6 +71,10 @@ def missed_goals(judged: Sequence[Judged]) -> Iterator[str]:
             yield f"{language}: false alarms {alarms:.3f}"
 
 
+def missed_on_all_that_is_sealed() -> list[str]:
+    return list(missed_goals([judge(message) for message in corpus.messages(*SEALED)]))
+
+
 def main(parts: Sequence[str]) -> int:
     beyond: list[str] = []
     unseen: list[Judged] = []
@@ -96,6 +101,8 @@ def _report(title: str, judged: Sequence[Judged]) -> None:
     found, alarms = curve(judged)
     print(f"\nby the threshold of E: recall {found:.3f} at 3 % alarms of E, alarms {alarms:.3f} at a recall of .97")
     _by("category", judged, lambda message: message.category)
+    if title == ASIDE:
+        _by_language_and_category(judged)
     _by("register", judged, lambda message: message.register)
 
 
@@ -118,6 +125,25 @@ def _by(title: str, judged: Sequence[Judged], key: Callable[[Message], str]) -> 
         shares = [false_alarms(own, way, "U") if tier == "none" else recall(own, way, tier) for way in WAYS]
         of_e = f"{false_alarms(own, 'together', 'E'):12.3f}" if tier == "none" else ""
         print(f"{name:12}{tier:6}{len(own):5}" + "".join(f"{share:12.3f}" for share in shares) + of_e)
+
+
+def _by_language_and_category(judged: Sequence[Judged]) -> None:
+    """Of both together; behind each share, of how many messages it is one."""
+    languages = (*corpus.LANGUAGES, "all")
+    print(f"\n{'tier':6}{'category':12}" + "".join(f"{language:>13}" for language in languages)
+          + "   (E, U: recall of both together; none: their alarms, E or U; of how many)")
+    for tier in ("E", "U", None):
+        own = [one for one in judged if one.message.tier == tier]
+        for category in (*sorted({one.message.category for one in own}), "all"):
+            of_it = [one for one in own if category in (one.message.category, "all")]
+            cells = [_cell([one for one in of_it if language in (one.message.language, "all")], tier) for language in languages]
+            print(f"{tier or 'none':6}{category:12}" + "".join(cells))
+
+
+def _cell(judged: Sequence[Judged], tier: str | None) -> str:
+    if not judged:
+        return f"{'–':>8}{'':5}"
+    return f"{recall(judged, 'together', tier) if tier else false_alarms(judged, 'together', 'U'):8.3f}{len(judged):5}"
 
 
 def _share(hits: Sequence[bool]) -> float:

@@ -72,11 +72,11 @@ def converse(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop)
     done, one = Tally(provider.name, provider.model).failed("unavailable").done(), breaker(provider)
     try:
         with one.calling():
-            done = yield from _listen(provider, messages, stop)
+            done, is_well = yield from _listen(provider, messages, stop)
             before = one.fail_counter, one.current_state
             if done.problem in BROKEN:
                 raise _Broken
-        if done.status == "stopped" and not done.tokens_out:
+        if done.status == "stopped" and not is_well:
             breakers.put_back(one, *before)
     except (CircuitBreakerError, _Broken):  # it rests, or has just given up: `done` says which
         log.info("provider is not answering", provider=provider.name, problem=done.problem)
@@ -94,8 +94,8 @@ def breaker(provider: Provider) -> CircuitBreaker:
     return breakers.make()
 
 
-def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) -> Generator[Event, None, Done]:
-    """Returns the `Done` instead of yielding it."""
+def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) -> Generator[Event, None, tuple[Done, bool]]:
+    """Returns the `Done` instead of yielding it, and whether text came and nothing went wrong, behind Stop either."""
     tally = Tally(provider.name, provider.model, sum(len(message["content"]) for message in messages))
     stream: Stream[Event] = Stream(lambda put: _talk(provider, messages, stop, tally, put))
 
@@ -109,16 +109,17 @@ def _listen(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop) 
     try:
         for event in stream:
             if isinstance(event, Done):
-                return event
+                return event, tally.characters > 0 and not tally.problem
             if not stop.wanted or isinstance(event, Draining):
                 yield event
     finally:
         stream.hang_up()
-    return tally.failed("network").done()
+    return tally.failed("network").done(), False
 
 
 async def _talk(provider: Provider, messages: Sequence[dict[str, str]], stop: Stop, tally: Tally,
                 put: Callable[[Event], None]) -> None:
+    """Whatever the rest meets that is read for its bill alone, the answer was stopped."""
     try:
         async with asyncio.timeout(FIRST_TOKEN) as deadline:
             await _exchange(provider, messages, stop, tally, on_time(put, deadline, IN_ALL))
@@ -139,6 +140,7 @@ async def _talk(provider: Provider, messages: Sequence[dict[str, str]], stop: St
         log.error("provider can't be asked", error=type(error).__name__)
         tally.failed("unavailable", billed=tally.sent)
     finally:
+        tally.stopped = tally.stopped or stop.wanted
         put(tally.done())
 
 

@@ -4,7 +4,7 @@ scales by itself. Everything else, from the red flags to the bill, stays here.""
 import asyncio
 import ssl
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -34,11 +34,11 @@ def converse(question: str, context: Context, stop: Stop) -> Iterator[Event]:
     done, one = Done(status="error_before", problem="unavailable", billed=False, left=False), breaker()
     try:
         with one.calling():
-            done, said = yield from _listen(question, context, stop)
+            done, is_well = yield from _listen(question, context, stop)
             before = one.fail_counter, one.current_state
             if done.problem in providers.BROKEN and done.provider is None:  # it was the service, and nobody behind it
                 raise _Broken
-        if done.status == "stopped" and not said:
+        if done.status == "stopped" and not is_well:
             breakers.put_back(one, *before)
     except (CircuitBreakerError, _Broken):  # it rests, or has just given up: `done` says which
         log.info("assistant's service is not answering", problem=done.problem)
@@ -56,22 +56,23 @@ def breaker() -> CircuitBreaker:
 
 
 def _listen(question: str, context: Context, stop: Stop) -> Generator[Event, None, tuple[Done, bool]]:
-    """Returns the `Done` instead of yielding it, and whether any text came."""
+    """Returns the `Done` instead of yielding it, and whether text came and nothing went wrong, behind Stop either."""
     line = _Line(stop)
     stream: Stream[Event] = Stream(lambda put: _talk({"message": question, "context": asdict(context)}, line, put))
     stop.listen(lambda final: stream.hang_up() if final or not line.sent else stream.put(Draining()))
     try:
         for event in stream:
             if isinstance(event, Done):
-                return event, line.said
+                return event, line.is_well
             if not stop.wanted or isinstance(event, Draining):
                 yield event
     finally:
         stream.hang_up()
-    return Done(status="error_before", problem="network"), line.said
+    return Done(status="error_before", problem="network"), False
 
 
 async def _talk(body: dict[str, Any], line: "_Line", put: Callable[[Event], None]) -> None:
+    """Whatever the rest meets that is read for its bill alone, the answer was stopped."""
     done: Done | None = None
     try:
         async with asyncio.timeout(providers.FIRST_TOKEN + PATIENCE) as deadline:
@@ -84,7 +85,9 @@ async def _talk(body: dict[str, Any], line: "_Line", put: Callable[[Event], None
         log.warning("assistant's service not reached", error=type(error).__name__)
         done = Done(status="error_mid" if line.said else "error_before", problem="network", billed=line.sent, left=line.sent)
     finally:
-        put(done or Done(status="stopped", billed=line.sent, left=line.sent))
+        done = done or Done(status="stopped", billed=line.sent, left=line.sent)
+        line.is_well = line.said and not done.problem
+        put(replace(done, status="stopped", problem="") if line.stop.wanted else done)
 
 
 @dataclass
@@ -94,6 +97,7 @@ class _Line:
     stop: Stop
     sent: bool = False
     said: bool = False
+    is_well: bool = False
 
     async def note(self, step: str, _facts: object) -> None:
         if step.endswith("send_request_headers.started"):

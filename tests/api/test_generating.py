@@ -15,7 +15,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from api import asking, assistant, generating
-from lib import advice, db, knowledge, prices, providers, redflags, settings
+from lib import advice, db, knowledge, metrics, prices, providers, redflags, settings
 from lib.errors import Forbidden, Unavailable
 from lib.providers import Provider
 from tests.lib import fake_provider
@@ -189,6 +189,11 @@ def address(fake):
         running.join(10)
 
 
+def counted(status):
+    """How many of the provider's answers ended so."""
+    return metrics.REGISTRY.get_sample_value("chairside_answers_total", {"route": "provider", "status": status}) or 0
+
+
 def hang_up(address, path):
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(address + path, json={"message": UNKNOWN}, timeout=1)
@@ -226,6 +231,37 @@ def test_who_hangs_up_before_a_provider_is_asked_costs_nothing(address, fake, sp
 
     assert wait_for(lambda: ended)
     assert (ended[0]["status"], spend(), fake.requests) == ("stopped", (0, 0), [])
+
+
+@pytest.mark.parametrize("stops_billing", [True, False])
+@pytest.mark.parametrize("path", ["/generate", "/api/chat/generate"])
+def test_who_hangs_up_is_counted_as_gone(address, fake, spend, monkeypatch, path, stops_billing):
+    monkeypatch.setattr(Provider, "cancel_stops_billing", stops_billing)
+    fake.says(chunk("Hello " * 10), 2.0, chunk("nobody reads this", finish="stop"), usage(300, 150), END)
+    before = counted("client_gone")
+
+    hang_up(address, path)
+
+    assert wait_for(lambda: counted("client_gone") == before + 1)
+    assert wait_for(lambda: spend()[1] == 0)
+
+
+def test_who_leaves_a_stream_is_counted_as_gone(fake, spend):
+    fake.says(chunk("Hello " * 10), 0.5, chunk("nobody reads this", finish="stop"), usage(300, 150), END)
+    before = counted("client_gone")
+
+    listen_and_leave()
+
+    assert wait_for(lambda: counted("client_gone") == before + 1)
+
+
+def test_who_stays_is_counted_by_how_the_answer_ended(app, fake):
+    before = counted("ok"), counted("client_gone")
+
+    ask(app)
+
+    assert counted("ok") > before[0]
+    assert counted("client_gone") == before[1]
 
 
 def test_what_was_an_emergency_before_stays_here(app, fake):

@@ -30,6 +30,19 @@ def fake(monkeypatch):
     providers._refused.clear()
 
 
+@pytest.fixture
+def environ(monkeypatch):
+    """Of all that names a provider, only this."""
+    def only(**values):
+        for name in ("AI_BASE_URL", "AI_API_KEY", "AI_MODEL", "OPENROUTER_API_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        settings.get.cache_clear()
+    yield only
+    settings.get.cache_clear()
+
+
 def hear(fake, stop=None, provider=None):
     """The text and the end."""
     events = list(providers.converse(provider or fake.provider, MESSAGES, stop or Stop()))
@@ -46,6 +59,37 @@ def test_a_whole_answer_comes_in_pieces_with_its_exact_bill(fake):
     assert (done.model, done.request_id, done.problem) == ("test-model-1", "gen-1", "")
     assert fake.requests[0]["authorization"] == "Bearer sk-test"
     assert fake.paths == ["/v1/chat/completions"]
+
+
+# which one is installed
+
+
+@pytest.mark.parametrize(("environment", "base_url", "key", "model"), [
+    ({"OPENROUTER_API_KEY": "sk-or"}, "https://openrouter.ai/api/v1", "sk-or", "google/gemini-2.5-flash"),
+    ({"OPENROUTER_API_KEY": "sk-or", "AI_MODEL": "openai/gpt-5"}, "https://openrouter.ai/api/v1", "sk-or", "openai/gpt-5"),
+    ({"AI_BASE_URL": "https://ai.example.org/v1", "AI_API_KEY": "sk-ai"}, "https://ai.example.org/v1", "sk-ai", "gemini-2.5-flash"),
+    ({"AI_BASE_URL": "https://ai.example.org/v1", "AI_API_KEY": "sk-ai", "AI_MODEL": "large"}, "https://ai.example.org/v1", "sk-ai", "large"),
+    ({"AI_BASE_URL": "https://ai.example.org/v1", "AI_API_KEY": "sk-ai", "OPENROUTER_API_KEY": "sk-or"}, "https://ai.example.org/v1", "sk-ai",
+     "gemini-2.5-flash"),
+    ({"AI_API_KEY": "sk-ai", "OPENROUTER_API_KEY": "sk-or"}, "https://openrouter.ai/api/v1", "sk-or", "google/gemini-2.5-flash")],
+    ids=["OpenRouter's key alone", "and a model", "any endpoint", "and its model", "before OpenRouter", "an address is needed"])
+def test_the_environment_names_the_provider(environ, environment, base_url, key, model):
+    environ(**environment)
+
+    assert providers.installed() == Provider(base_url, key, model)
+
+
+@pytest.mark.parametrize("environment", [{}, {"AI_MODEL": "large"}, {"AI_API_KEY": "sk-ai"}])
+def test_without_a_key_and_its_address_there_is_none(environ, environment):
+    environ(**environment)
+
+    assert providers.installed() is None
+
+
+def test_a_providers_key_is_in_no_repr(environ):
+    environ(OPENROUTER_API_KEY="sk-or-canary")
+
+    assert "canary" not in repr(providers.installed())
 
 
 # 1: usage is asked for, and an endpoint that refuses the field is asked once more without it
@@ -239,6 +283,7 @@ def test_failure_5_where_the_bill_runs_on_the_text_is_hidden_and_the_usage_exact
             stop.ask()
 
     assert [type(one) for one in events] == [Delta, Draining, Done]
+    assert (events[-1].status, events[-1].finish) == ("stopped", "stop")
     assert (events[-1].tokens_in, events[-1].tokens_out, events[-1].usage_source) == (300, 150, "provider")
 
 
@@ -302,6 +347,99 @@ def test_failure_5_a_refused_field_is_no_reason_to_ask_again_after_stop(fake):
 
     assert [type(one) for one in before] == [Draining]
     assert (done.status, done.billed, done.left, len(fake.requests)) == ("stopped", False, True, 1)
+
+
+def stopped_at_the_first_piece(fake):
+    """What came behind it."""
+    stop, events = Stop(), []
+    for one in providers.converse(fake.provider, MESSAGES, stop):
+        events.append(one)
+        if isinstance(one, Delta):
+            stop.ask()
+    assert [type(one) for one in events] == [Delta, Draining, Done]
+    return events[-1]
+
+
+def test_failure_5_where_the_bill_runs_on_it_is_read_for_a_minute_at_most(fake, monkeypatch):
+    assert providers.IN_ALL == 60
+    monkeypatch.setattr(providers, "IN_ALL", 0.8)
+    fake.says(*[chunk("word "), 0.1] * 60)
+    began = time.monotonic()
+
+    done = stopped_at_the_first_piece(fake)
+
+    assert 0.7 < time.monotonic() - began < 2
+    assert (done.status, done.problem, done.billed, done.usage_source) == ("stopped", "", True, "estimated")
+    assert done.tokens_in > 0 < done.tokens_out
+    assert (providers.breaker(fake.provider).current_state, providers.breaker(fake.provider).fail_counter) == ("closed", 0)
+
+
+COUNTED = {"prompt_tokens": 300, "completion_tokens": 20}
+
+
+@pytest.fixture
+def shaky(fake):
+    """One failure more, and nobody is asked for a while."""
+    fake.says(b"{}", status=500)
+    for _ in range(4):
+        hear(fake)
+    return fake
+
+
+@pytest.mark.parametrize("met", [[2.0], [event({"error": {"code": 502}})], [b"data: {no\n\n"], [chunk("b", finish="error")]],
+                         ids=["the deadline", "an error", "garbage", "an error's finish"])
+@pytest.mark.parametrize(("told", "known"), [({"usage": COUNTED}, ("provider", 300, 20)), ({}, ("estimated", 8, 2))], ids=["counted", "not counted"])
+def test_failure_5_whatever_the_rest_meets_the_answer_was_stopped_and_nobody_failed(shaky, monkeypatch, told, known, met):
+    monkeypatch.setattr(providers, "IN_ALL", 0.4)
+    shaky.says(chunk("Hello ", **told), 0.1, *met)
+
+    for _ in range(2):
+        done = stopped_at_the_first_piece(shaky)
+        assert (done.status, done.problem, done.billed, done.left) == ("stopped", "", True, True)
+        assert (done.usage_source, done.tokens_in, done.tokens_out) == known
+
+    one = providers.breaker(shaky.provider)
+    assert (one.current_state, one.fail_counter) == ("closed", 4)
+
+
+def stopped_before_the_first_piece(fake):
+    stop = Stop()
+    threading.Timer(0.2, stop.ask).start()
+    *before, done = providers.converse(fake.provider, MESSAGES, stop)
+    assert [type(one) for one in before] == [Draining]
+    return done
+
+
+@pytest.mark.parametrize(("status", "length", "billed"), [(200, None, True), (500, None, False), (429, None, False), (200, "100", True)],
+                         ids=["silence", "a failure", "a refusal", "a cut line"])
+def test_failure_5_of_a_rest_without_a_word_nothing_is_known_and_nobody_failed(shaky, monkeypatch, status, length, billed):
+    monkeypatch.setattr(providers, "FIRST_TOKEN", 2.0 if length or status != 200 else 0.4)
+    shaky.says(0.4 if length or status != 200 else 2.0, status=status, **({"content_length": length} if length else {}))
+
+    for _ in range(2):
+        done = stopped_before_the_first_piece(shaky)
+        assert (done.status, done.problem, done.billed, done.left) == ("stopped", "", billed, True)
+        assert (done.tokens_in, done.tokens_out, done.usage_source) == (None, None, None)
+
+    one = providers.breaker(shaky.provider)
+    assert (one.current_state, one.fail_counter) == ("closed", 4)
+
+
+def test_failure_5_a_rest_that_breaks_off_is_no_trial_of_a_provider_that_has_rested(shaky, monkeypatch):
+    hear(shaky)
+    one = providers.breaker(shaky.provider)
+    assert one.current_state == "open"
+    one.reset_timeout = 0
+    monkeypatch.setattr(providers, "IN_ALL", 0.3)
+    shaky.says(chunk("Hello "), 2.0)
+
+    assert stopped_at_the_first_piece(shaky).status == "stopped"
+    assert one.current_state == "half-open"
+
+    shaky.says(chunk("Hello "), 0.1, chunk("there.", finish="stop"), usage(300, 150), END)
+    done = stopped_at_the_first_piece(shaky)
+    assert (done.status, done.tokens_out, done.usage_source) == ("stopped", 150, "provider")
+    assert one.current_state == "closed"
 
 
 # 6 and 7: errors inside 200, and what is whole

@@ -126,3 +126,22 @@ def test_a_call_of_the_service_that_is_stopped_before_anything_came_heals_nothin
 
     assert end_of(stop) == ([], "stopped", True, True)
     assert (remote.breaker().current_state, remote.breaker().fail_counter) == ("closed", 4)
+
+
+@pytest.mark.parametrize("rest", [[2.0], [0.1, b"event: delta\ndata: garbage\n\n"]], ids=["the deadline", "garbage"])
+@pytest.mark.parametrize("said", [[], [b'event: delta\ndata: {"text": "Hello "}\n\n']], ids=["silence", "a piece"])
+def test_whatever_the_rest_meets_behind_stop_the_answer_was_stopped_and_the_service_has_not_failed(service, monkeypatch, said, rest):
+    service.says(b"{}", status=500)
+    for _ in range(4):
+        hear()
+    for name, seconds in (("FIRST_TOKEN", 0.5), ("IN_ALL", 0.5)):
+        monkeypatch.setattr(providers, name, seconds)
+    monkeypatch.setattr(remote, "PATIENCE", 0.1)
+    service.says(*said, 0.3, *rest)
+    for _ in range(2):
+        stop = Stop()
+        threading.Timer(0.15, stop.ask).start()
+        _before, *ended = end_of(stop)
+        assert ended == ["stopped", True, True]
+
+    assert (remote.breaker().current_state, remote.breaker().fail_counter) == ("closed", 4)

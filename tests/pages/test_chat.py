@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from decimal import Decimal
 from html import unescape
 from uuid import UUID
 
@@ -328,6 +329,33 @@ def test_a_card_that_a_provider_raised_tells_that_one_was_asked(alice, visit):
     shown = words(visit(alice))
     assert "Call 112 now" in shown
     assert "AI provider" in shown.split("Call 112 now")[1]
+
+
+@pytest.mark.parametrize(("cost", "source", "shown"), [
+    ("0.00046500", "estimated", "about \\$0.000465"), ("0.00046500", "price_table", "\\$0.000465"), ("12.50", "provider", "\\$12.5"),
+    ("3", "provider", "\\$3"), ("0", "provider", "no cost"), (None, None, "unpriced")])
+def test_a_cost_says_whether_it_was_measured_estimated_or_is_unknown(alice, visit, cost, source, shown):
+    call = Call("provider", None, "r", None, "en", provider="openai", model="large")
+    done = Done(model="large", cost_usd=None if cost is None else Decimal(cost), cost_source=source)
+    with db.scope(alice) as scope:
+        question = chats.post_question(scope, chats.open_thread(scope, None), "Which planet?")
+        answers.finish(scope, answers.start(scope, question, call), call, Ending(done, "None of them.", 1), {})
+
+    [under] = [element.value for element in visit(alice).markdown if "None of them." in element.value]
+
+    assert under.endswith(f"AI provider · large · {shown}]]")
+
+
+def test_a_bill_that_is_still_to_come_is_not_unpriced(alice, visit):
+    call = Call("provider", None, "r", None, "en", provider="openai", model="large")
+    with db.scope(alice) as scope:
+        question = chats.post_question(scope, chats.open_thread(scope, None), "Which planet?")
+        answers.finish(scope, answers.start(scope, question, call), call, Ending(Done("stopped"), "Half an", 1, billed=False), {})
+
+    shown = words(visit(alice))
+
+    assert "cost counted in Analytics" in shown
+    assert "unpriced" not in shown
 
 
 def test_a_signed_out_visitor_is_shown_no_thread(database):
