@@ -1,35 +1,26 @@
 """Which rules decide by themselves: those whose words a short message affirms of somebody now; the rest is evidence for the
 classifier, which tells lessons, denials and memories from news better than rules do (docs/assistant-evaluation.md).
-
-A clause is cut where a request begins ("swollen gum | how much is a visit"): what is wanted besides does not take the sign
-back, and a wish for an appointment speaks of somebody now.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain, compress, pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
-from lib import redflag_hearing, redflag_muting, redflag_reading
+from lib import redflag_muting, redflag_stretches
 from lib.redflag_denial import NEGATION_REACH
-from lib.redflag_muting import BODY, BORN
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, RULES, Pattern
+from lib.redflag_stretches import Stretch
 
 NOW = frozenset(("now", "present_patient"))
 SOMEBODY = frozenset(("person", "personal"))
-TOLD_OF = frozenset(("person", "title", "present_patient", "personal", "~relative"))
 LATER = frozenset(("since", "again"))
 NEGATORS = frozenset(("negator", "negator_after", "refuse", "nothing"))
 LONGEST_QUESTION, BARE = 12, 3
 # Words, besides those of requests: what is told at length is the classifier's. A danger told of somebody may take two more, and
 # three where the message begins with it.
 LONGEST, LONGEST_TOLD, LONGEST_OPENING, LONGEST_HERE = 12, 14, 15, 25
-SHORTEST_REQUEST = 3
-ARTICLES = frozenset(("the", "a", "an", "el", "la", "un", "una", "l", "le", "une", "der", "die", "den", "dem", "ein", "eine"))
-LINKING = RULES.conditionals | {"that", "que", "dass", "when", "quand", "cuando", "wenn", "and", "y", "et", "und"}
 GREETING = 2  # words that may stand before such a beginning
 # One word that needs a dentist today ("swollen"), said of nobody now: in more words than these half are about something else.
 LONGEST_BARE = 9
@@ -38,39 +29,7 @@ SOFT = frozenset(("~long_ago", "~love_it", "~thankful", "~named", "~questionnair
 DETACHED_NOW = RULES.detached - SOFT
 WANTED = frozenset(("~booking", "ambulance"))  # "should I call an ambulance" is no small talk
 DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
-DATING = frozenset(("~long_ago", "~past"))
-OLD, WAS = frozenset(("old", "alt")), frozenset(("was", "were", "war", "waren", "when"))
-AGO, FOR_LONG = frozenset(("ago", "her", "atras")), frozenset(("y", "mas", "plus", "than"))  # "il y a", "hace más de"
-AGED = frozenset(("aged", "is", "hes", "shes", "im", "am", "de", "tiene", "tengo", "con", "a", "ai", "avec", "ist", "bin", "mit"))
 Hit = tuple[Pattern, tuple[int, ...]]
-
-
-@dataclass
-class Stretch:
-    """Part of a clause; `is_request` where it begins with a request, `is_routine` where that asks what the practice does then."""
-
-    reading: Reading
-    start: int
-    stop: int
-    is_request: bool
-    is_routine: bool
-
-    @property
-    def sentence(self) -> int:
-        return self.reading.sentence[self.start]
-
-    @property
-    def opens(self) -> bool:
-        """Whether its sentence does."""
-        return self.start == 0 or self.reading.sentence[self.start - 1] != self.sentence
-
-    @property
-    def closes(self) -> bool:
-        return self.stop == len(self.reading.words) or self.reading.sentence[self.stop] != self.sentence
-
-    @cached_property
-    def ideas(self) -> set[str]:
-        return ideas(self.reading, range(self.start, self.stop))
 
 
 def deciding(reading: Reading) -> Iterator[Hit]:
@@ -80,13 +39,27 @@ def deciding(reading: Reading) -> Iterator[Hit]:
         return
     cries = [hit for hit in hits if _is_cry(reading, hit)]
     yield from cries
-    stretches = list(_stretches(reading))
+    stretches = list(redflag_stretches.cut(reading))
     length = _length(reading, stretches)
     found = [(hit, _stretch_of(stretches, hit)) for hit in hits if hit not in cries]
     if length > LONGEST_HERE:
         found = [(hit, own) for hit, own in found if hit[0].published and _says_now(own)]
     if found:
         yield from _affirmed(reading, stretches, found, length)
+
+
+def alone(reading: Reading, hits: Mapping[int, Sequence[Hit]]) -> Mapping[int, tuple[bool, bool]]:
+    """By sentence, as the hits are: whether any would stand if that were all that is said, and whether any tells of somebody."""
+    stretches: dict[int, list[Stretch]] = defaultdict(list)
+    for stretch in redflag_stretches.cut(reading):
+        stretches[stretch.sentence].append(stretch)
+    return {sentence: _alone(reading, stretches[sentence], found) for sentence, found in hits.items()}
+
+
+def _alone(reading: Reading, stretches: list[Stretch], hits: Sequence[Hit]) -> tuple[bool, bool]:
+    found = [(hit, _stretch_of(stretches, hit)) for hit in hits]
+    length = sum(own.stop - own.start for own in stretches if not own.is_request)
+    return any(_affirmed(reading, stretches, found, length)), any(own.tells_of_somebody for _hit, own in found)
 
 
 def _affirmed(reading: Reading, stretches: list[Stretch], found: list[tuple[Hit, Stretch]], length: int) -> Iterator[Hit]:
@@ -129,7 +102,7 @@ def _longest(rule: Pattern, own: Stretch, beside: set[str], said: set[str]) -> i
         if "now" in own.ideas or "setting" in said:
             return LONGEST_HERE
         is_ones_own = rule.category == "self_harm" and "personal" in own.ideas and "figurative" not in own.ideas
-        if not (is_ones_own or _tells_of_somebody(own)):
+        if not (is_ones_own or own.tells_of_somebody):
             return LONGEST
         return LONGEST_OPENING if own.start <= own.reading.last_turn + GREETING else LONGEST_TOLD
     return LONGEST if len(rule.parts) > 1 or "present_patient" in said else LONGEST_BARE
@@ -155,14 +128,7 @@ def _asking(reading: Reading, stretches: Iterable[Stretch]) -> set[int]:
 
 def _is_told_first(own: Stretch) -> bool:
     """ "My wife can't breathe, could it be the crown?": the question comes behind what it is about."""
-    return not own.closes and own.reading.words[own.start] not in RULES.question_verbs and _tells_of_somebody(own)
-
-
-def _tells_of_somebody(own: Stretch) -> bool:
-    if not any(_tells(own.reading, i) for i in range(own.start, own.stop)):
-        return False
-    pointed_at = (redflag_muting.is_pointed_at(own.reading, i) for i in range(max(own.start, 1), own.stop))
-    return not own.ideas.isdisjoint(TOLD_OF) or any(pointed_at)
+    return not own.closes and own.reading.words[own.start] not in RULES.question_verbs and own.tells_of_somebody
 
 
 def _is_stated(reading: Reading, own: Stretch, hit: Hit, said: set[str]) -> bool:
@@ -210,88 +176,3 @@ def _around(stretches: Iterable[Stretch]) -> dict[int, set[str]]:
     for stretch in stretches:
         ideas[stretch.sentence] |= set() if stretch.is_routine else stretch.ideas - RULES.errands
     return ideas
-
-
-def _stretches(reading: Reading) -> Iterator[Stretch]:
-    routines = _asked_routines(reading)
-    requests = _requests(reading) | routines.keys()
-    ends = (end for end in routines.values() if end < len(reading.words))
-    clauses = (span.start for span in redflag_reading.spans(reading.clause))
-    starts = sorted(requests.union(_goings_on(reading, requests), ends, clauses))
-    for start, stop in pairwise((*starts, len(reading.words))):
-        yield Stretch(reading, start, stop, start in requests, start in routines)
-
-
-def _asked_routines(reading: Reading) -> dict[int, int]:
-    """Where such a question begins, and where it ends."""
-    sentences = {reading.sentence[i] for i in reading.where("routine")}
-    asked = [redflag_muting.asked_routine(reading, reading.span_of(sentence)) for sentence in sentences]
-    return {words.start: words.stop for words in asked if words}
-
-
-def ideas(reading: Reading, span: range) -> set[str]:
-    words, concepts = reading.words[span.start:span.stop], reading.concepts[span.start:span.stop]
-    hints = [*map(redflag_hearing.hints, words)]
-    for i, (word, names) in enumerate(zip(words, concepts, strict=True)):
-        if ("years" in names and _is_age(reading, span.start + i)) or (word.isdecimal() and _is_birth(reading, span.start + i)):
-            hints[i] = tuple(hint for hint in hints[i] if hint not in DATING)
-    return set().union(*concepts, *hints)
-
-
-def _is_age(reading: Reading, i: int) -> bool:
-    """ "Our 4 year old", "de 4 años", "il a 54 ans" are not long ago; "hace 4 años" and "il y a 4 ans" are."""
-    words = reading.words
-    if not i or not (words[i - 1].isdecimal() or "several" in reading.concepts[i - 1]):
-        return False
-    before, after = ["", "", *words[max(0, i - 3):i - 1]][-2:], words[i + 1] if i + 1 < len(words) else ""
-    if after in AGO or before[0] in FOR_LONG or not WAS.isdisjoint(before):
-        return False
-    return after in OLD or before[1] in AGED
-
-
-def _is_birth(reading: Reading, i: int) -> bool:
-    """The year of a birth ("Jahrgang 2015") is not long ago."""
-    return not BORN.isdisjoint(reading.words[max(0, i - 3):i])
-
-
-def _goings_on(reading: Reading, requests: Iterable[int]) -> Iterator[int]:
-    """Where somebody is told of behind a request, without any punctuation: "are you open | my husband has chest pain"."""
-    first = {reading.clause[start]: start for start in sorted(requests, reverse=True)}
-    for clause, start in first.items():
-        behind = range(start + SHORTEST_REQUEST, bisect_right(reading.clause, clause) - 2)
-        yield from (i for i in behind if reading.words[i - 1] not in LINKING and _is_told_of(reading, i))
-
-
-def _is_told_of(reading: Reading, i: int) -> bool:
-    """ "My husband has", "ma mâchoire est", "tengo"."""
-    words = reading.words
-    if words[i] == "tengo":
-        return True
-    if words[i] not in RULES.determiners or not _tells(reading, i + 2):
-        return False
-    is_mine = words[i] not in ARTICLES and not BODY.isdisjoint(reading.concepts[i + 1])
-    return is_mine or (words[i + 1] in RULES.near_ones and words[i - 2] not in ARTICLES)  # "the report | my husband has"
-
-
-def _tells(reading: Reading, i: int) -> bool:
-    """Whether the word is a verb that says how somebody is: "para" is after "no", and "for" otherwise."""
-    words = reading.words
-    if words[i] == "para":
-        return i > 0 and words[i - 1] == "no"
-    return "present_verb" in reading.concepts[i] or words[i] in RULES.telling
-
-
-def _requests(reading: Reading) -> set[int]:
-    """Where one begins."""
-    words, following, tails = reading.words, (*reading.words[1:], ""), RULES.requests
-    begun = compress(range(len(words)), map(tails.__contains__, words))
-    return {i for i in begun if (following[i] in tails[words[i]] or "" in tails[words[i]]) and _is_request(reading, i)}
-
-
-def _is_request(reading: Reading, i: int) -> bool:
-    """ "Puede venir" is, "no puede venir" is not."""
-    if i and "negator" in reading.concepts[i - 1] and reading.clause[i - 1] == reading.clause[i]:
-        return False
-    words, sentence, tails = reading.words, reading.sentence, RULES.requests[reading.words[i]]
-    return "" in tails or any(words[i + 2:i + 2 + len(tail)] == tail and sentence[i + 1 + len(tail)] == sentence[i]
-                              for tail in tails[words[i + 1]])

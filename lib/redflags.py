@@ -2,13 +2,22 @@
 
 The signs live in redflags.toml. A message is read (redflag_reading), what is denied, over or not about a patient now is
 taken back (redflag_muting), and the rules are matched against what is left (redflag_matching). Those whose words are affirmed of
-somebody now decide (redflag_deciding). A classifier (redflag_classifier) may raise what they say.
+somebody now decide (redflag_deciding). A classifier (redflag_classifier) may raise what they say, and hears a sentence of a long
+message by itself where it may be buried there (redflag_buried).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib import redflag_classifier, redflag_deciding, redflag_hearing, redflag_matching, redflag_muting, redflag_reading
+from lib import (
+    redflag_buried,
+    redflag_classifier,
+    redflag_deciding,
+    redflag_hearing,
+    redflag_matching,
+    redflag_muting,
+    redflag_reading,
+)
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, Pattern
 
@@ -75,6 +84,8 @@ def by_classifier(reading: Reading, *, above: str | None = None) -> Finding | No
     words = redflag_hearing.hear(reading)
     beyond = 0.0 if len(words) - reading.last_turn > SHORT or _is_told(reading) else SURELY
     raised = redflag_classifier.judge(words[reading.last_turn:], words[:reading.last_turn], above=above, beyond=beyond)
+    if raised is None or raised.tier != "E":
+        raised = redflag_buried.judge(reading, words) or raised
     if raised is None or (raised.tier == "E" and raised.beyond < LASTING and "lingering" in reading.places):
         return None
     return Finding(raised.tier, raised.category, "classifier", "") if _names_a_sign(reading, raised.tier) else None
