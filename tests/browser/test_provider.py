@@ -172,6 +172,8 @@ def test_an_emergency_is_typed_and_heard_while_an_answer_is_written(fake, signed
     expect(page.get_by_text("Call 112 now.")).to_be_visible(timeout=5000)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped before the end.").first).to_be_visible(timeout=5000)
+    assert [(question, answers, calls) for question, answers, calls, _statuses in saved(alice)] == [
+        (QUESTION, 1, 1), ("The patient can't breathe", 1, 1)]
 
 
 def test_ones_own_answer_waits_for_no_colleagues(fake, signed_in, alice, bob):

@@ -1118,7 +1118,7 @@ def test_forty_slow_conversations_leave_nothing_behind_and_keep_nobody_waiting(s
 
     assert answer_of(bob, quick).status == "ok"
     assert {answer_of(who, one).status for who, one in asked} == {"ok"}
-    assert day_of(alice).reserved_usd == 0
+    assert [day_of(who).reserved_usd for who in (alice, *others)] == [0] * 4
     workflows.shutdown()
     deadline = time.monotonic() + 5
     while threading.active_count() > before + 2 and time.monotonic() < deadline:
