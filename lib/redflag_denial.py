@@ -1,163 +1,24 @@
-"""Which signs are denied, done well or over: "no fever", "atmet gut", "the bleeding has stopped"; and what is no sign at all
-though it sounds so: "can't swallow big tablets", "I don't want to go on with Invisalign", "the printer does not respond"."""
+"""Which signs are denied, done well or over: "no fever", "atmet gut", "the bleeding has stopped"."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from lib import redflag_matching
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES
 
 NEGATION_REACH = 5
 LIST_REACH = 16
-ENDED_REACH = 7
+ENDED_REACH, BEHIND = 7, 4  # words to what has ended, and to its name behind that ("se fue el dolor")
 ABBREVIATED = 3
 AND = frozenset(("and", "y", "et", "und"))
 DONE_WELL = frozenset(("breathe", "swallow", "breathe_verb"))
 DENIABLE = DONE_WELL | RULES.negatable
 DENIALS = frozenset(("negator", "negator_after", "resolved", "fine"))
+ENDING = frozenset((
+    "swelling", "bleed", "blood", "pain", "fever", "infection", "pus", "abscess", "allergy", "hives", "vomiting", "pimple",
+    "sweating", "chest_pain", "airway_word", "rash", "pack", "remedy"))
+NO_RELIEF = frozenset(("refuse", "negator", "plain_not"))
 NOT_WELL = frozenset(("negator", "refuse", "cannot", "difficulty", "still", "short_of"))
-
-LONGEST, GREETED, ASKED_POLITELY = 12, 2, 3  # words of the turn; of a greeting before it; of a "please" behind it
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-GREETING = _words("hi hello hallo hola bonjour bonsoir good guten buenos buenas morning afternoon evening tag morgen dias tardes")
-PLEASE = _words("please bitte por favor svp s il vous plait")
-ARTICLES = _words("the a an el la los las un una le l les une des der die das den dem ein eine einen")
-OURS = _words("""
-    my our this these mi mis nuestro nuestra este esta estos estas mon ma mes notre nos ce cet cette ces
-    mein meine meinen meinem meiner unser unsere unseren diese dieser diesen""")
-PEOPLE = "i he she we yo je j il elle on nous ich er sie wir "
-RELATIVES = _words("""
-    son daughter husband wife mother father hijo hija marido mujer madre padre fils fille mari femme mere pere
-    sohn tochter mann frau mutter vater""")
-
-
-@dataclass(frozen=True)
-class Beside:
-    """The words that may stand before, between and behind those of a frame without telling of anybody in danger."""
-
-    before: frozenset[str]
-    between: frozenset[str]
-    behind: frozenset[str]
-
-
-def _beside(before: str, between: str, behind: str, *everywhere: frozenset[str]) -> Beside:
-    return Beside(*(_words(text).union(*everywhere) for text in (before, between, behind)))
-
-
-def _anywhere(text: str, *everywhere: frozenset[str]) -> Beside:
-    return _beside(text, text, text, *everywhere)
-
-
-BESIDE = {
-    "by_nose": _anywhere("""
-        i my through the no por mi la n je arrive pas a par le mon ich durch die meine kann bekomme kriege keine"""),
-    "big_tablet": _beside(
-        "i he she have trouble no n ne je il elle ich er sie kann grosse grossen",
-        "a to big large huge pastillas comprimidos capsulas muy tan pas de des les gros grosses", "", OURS, RELATIVES),
-    "impression": _anywhere("i my mouth the for no la boca para las ne peut bouche pour les kann den mund fur die"),
-    "over": _anywhere("my gums not any me las encias ya no mes gencives au brossage plus hat mein zahnfleisch jetzt nicht mehr"),
-    "cold_box": _anywhere("the our new delivery arrives arrived comes today tomorrow"),
-    "in_cast": _anywhere("""
-        left right is in a the tengo el brazo izquierdo derecho bras gauche droit est dans le
-        linker linke rechter rechte ist im""", OURS),
-    "supply": _anywhere("he she the of home se ha la de il elle a toute sie er mit hat die"),
-    "carried": _beside(
-        "the patient pt he she la el paciente le patiente il elle der die patientin",
-        "a an always un una siempre une toujours einen immer",
-        "dabei dans son sac what whats is our the protocol can could she he have local anaesthesia anesthesia"),
-    "last_time": _anywhere(PEOPLE + """
-        the last had an injection anaesthesia anesthesia passed out visit appointment la ultima se me en que pusieron anestesia
-        derniere s est beim letzten letztes war ist kurz geworden""", OURS, RELATIVES),
-    "any_treatment": _beside(
-        "is it es est ce c normal ist blutet", "to a an root tooth mucho un una ca beaucoup longtemps une ein eine stark lange",
-        "a lot much mucho beaucoup longtemps stark lange"),
-    "refused": _beside(
-        PEOPLE + "do does did not want wants to end no ya n ne en veux veut peux peut nicht kann will habe hat",
-        "to any more anymore want go carry continue quiero quiere plus veux veut continuer de nicht mehr kann zu uns",
-        """for at on more anymore any twice year week monday tuesday wednesday thursday friday
-        lunes martes miercoles jueves viernes d de vous lundi mardi mercredi jeudi vendredi mehr werden am montag""",
-        ARTICLES, OURS),
-    "of_a_thing": _beside(
-        "front back x ray main reception wheelchair stair",
-        "is are was has wont does doesnt do dont no de recepcion ha se n est s ist sind hat hort reagiert",
-        """respond responding react reacting stop stopping running dripping ringing anymore since the update
-        responde reacciona para de gotear sonar repond reagit pas plus arrete couler sonner
-        reagiert mehr auf zu klingeln tropfen""", ARTICLES, OURS),
-    "shut": _beside("front back", "se s geht", "open opening abre s ouvre pas plus mehr auf offnen", ARTICLES, OURS),
-}
-THINGS, DETERMINING = frozenset(("of_a_thing", "shut")), ARTICLES | OURS
-HARMLESS = [frame for frame in RULES.frames if frame.name in BESIDE]
-SIGNS = RULES.live.union(RULES.negatable, *(part for pattern in (*RULES.rules, *RULES.signs) for part in pattern.parts))
-PLACING = frozenset((
-    "in", "on", "at", "by", "beside", "behind", "under", "from", "with", "near", "im", "am", "an", "auf", "bei", "beim", "hinter",
-    "neben", "vor", "mit", "en", "a", "al", "ante", "bajo", "tras", "con", "junto", "dans", "sur", "sous", "pres", "derriere",
-    "devant", "avec"))
-
-
-def drop_harmless(reading: Reading) -> None:
-    """What only sounds like a sign, and only where it is the whole turn: every other word of it is known to add nothing."""
-    turn = _turn(reading)
-    if len(turn) <= LONGEST and reading.names(range(reading.last_turn)).isdisjoint(SIGNS):
-        found = redflag_matching.of_all(reading, HARMLESS)
-        if any(_is_all(reading, turn, name, match) for name, match in found):
-            for i in turn:
-                unsay(reading, i)
-    _drop_places(reading)
-
-
-def _turn(reading: Reading) -> range:
-    """The last turn without a greeting and a "please"."""
-    start, stop = reading.last_turn, len(reading.words)
-    while start < min(stop, reading.last_turn + GREETED) and reading.words[start] in GREETING:
-        start += 1
-    while stop > max(start, len(reading.words) - ASKED_POLITELY) and reading.words[stop - 1] in PLEASE:
-        stop -= 1
-    return range(start, stop)
-
-
-def unsay(reading: Reading, i: int) -> None:
-    """Neither what the word means nor its letters are those of a sign."""
-    reading.mean(i, frozenset())
-    reading.words[i] = ""
-
-
-def _is_all(reading: Reading, turn: range, name: str, match: tuple[int, ...]) -> bool:
-    """Whether the turn says nothing besides; "I don't want to wait" may say for which appointment."""
-    first, last = min(match), max(match)
-    if first < turn.start or last >= turn.stop or not _is_in_one(reading, turn, name, last):
-        return False
-    words, beside, is_refused = reading.words, BESIDE[name], name == "refused"
-    between = (words[i] for i in range(first, last) if i not in match)
-    behind = (words[i] for i in range(last + 1, turn.stop) if not (is_refused and "visit" in reading.concepts[i]))
-    return _is_subject(words[turn.start:first], name) and beside.between.issuperset(between) and beside.behind.issuperset(behind)
-
-
-def _is_subject(before: list[str], name: str) -> bool:
-    """ "The door", "our printer"; "door not responding" may tell of somebody at it."""
-    return BESIDE[name].before.issuperset(before) and not (name in THINGS and DETERMINING.isdisjoint(before))
-
-
-def _is_in_one(reading: Reading, turn: range, name: str, last: int) -> bool:
-    """One clause, counting "est-ce que" and "la vez que" in; behind "pt has an epipen" may be one that asks."""
-    clause, is_carried = reading.clause, name == "carried"
-    if is_carried and reading.sentence[last] in reading.asked and clause[last] == clause[turn.stop - 1]:
-        return False
-    told = range(turn.start + 1, last + 1) if is_carried else turn[1:]
-    return name == "over" or all(clause[i] == clause[i - 1] or reading.words[i] == "que" for i in told)
-
-
-def _drop_places(reading: Reading) -> None:
-    """ "He collapsed at the printer" is no figure of speech."""
-    for i in reading.where("thing"):
-        if "figure_topic" in reading.concepts[i] and not PLACING.isdisjoint(reading.words[max(0, i - 3):i]):
-            reading.mean(i, reading.concepts[i] - {"figure_topic"})
 
 
 def places(reading: Reading) -> list[int]:
@@ -175,6 +36,20 @@ def deny(reading: Reading, denials: Sequence[int]) -> None:
         if denied:
             reading.take_back(i, denied)
             reading.muted.add(i)
+
+
+def hear_no_relief(reading: Reading) -> None:
+    """ "No better" and "no mejora" of an asthma are no recovery, which their letters would say."""
+    for i in reading.where("relief") if "asthma" in reading.places else ():
+        if not NO_RELIEF.isdisjoint(reading.names(range(max(0, i - 2), i))):
+            reading.words[i] = ""
+
+
+def hear_despair(reading: Reading) -> None:
+    """ "What's the point, I'll do it tonight" asks nothing."""
+    if "no_point" in reading.places and "will_do_it" in reading.places:
+        for i in [*reading.where("asking")]:
+            reading.mean(i, reading.concepts[i] - {"asking"})
 
 
 def _affirmed(reading: Reading, i: int, names: frozenset[str]) -> frozenset[str]:
@@ -286,10 +161,38 @@ def _is_resolved(reading: Reading, i: int) -> bool:
 
 def _ends(reading: Reading, i: int, j: int) -> bool:
     return (
-        (j > i or "resolved_before" in reading.concepts[j])
+        (j > i or ("resolved_before" in reading.concepts[j] and reading.clause[i] == reading.clause[j]))
         and not any("negator" in reading.concepts[k] for k in _nearby(reading, j, 3, 1))
         and not any("onward" in reading.concepts[k] for k in _nearby(reading, j, 0, 2))
+        and not _ends_no_more(reading, j)
+        and not (j > i and _ends_another(reading, i, j))
     )
+
+
+def _ends_no_more(reading: Reading, j: int) -> bool:
+    """ "Ne s'arrête plus" is not "il a arrêté"."""
+    return "stop" in reading.concepts[j] and "fr_not" in reading.names(range(j + 1, j + 2)) and any(
+        "french_ne" in reading.concepts[k] or reading.words[k] == "s" for k in range(max(0, j - 2), j))
+
+
+def _ends_another(reading: Reading, i: int, j: int) -> bool:
+    """ "Severe pain, the numbness is gone", "my face is swollen and the pain is gone": what ends has a name of its own. Of
+    "swelling and pain are gone" it is both."""
+    clause, own = _clause_of(reading, j), reading.concepts[i] & ENDING
+    stop = min(clause.stop, j + BEHIND)
+    if any("numbing" in reading.concepts[k] for k in range(i + 1, stop)):
+        return True
+    if i in clause:
+        return False
+    called = (reading.concepts[k] & ENDING for k in range(clause.start, stop))
+    if not any(names and names.isdisjoint(own) for names in called):
+        return False
+    is_listed = reading.words[clause.start] in AND or "whole" in reading.names(range(clause.start, j))
+    return not is_listed or "present_verb" in reading.names(_clause_of(reading, i))
+
+
+def _clause_of(reading: Reading, i: int) -> range:
+    return range(bisect_left(reading.clause, reading.clause[i]), bisect_right(reading.clause, reading.clause[i]))
 
 
 def _nearby(reading: Reading, i: int, before: int, after: int) -> Iterator[int]:

@@ -3,7 +3,7 @@ rest is affirmed."""
 
 from collections.abc import Iterator
 
-from lib import redflag_denial, redflag_matching, redflag_reading
+from lib import redflag_denial, redflag_harmless, redflag_matching, redflag_reading
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES
 
@@ -17,7 +17,7 @@ BORN = frozenset((
     "born", "dob", "geboren", "geb", "jahrgang", "nacido", "nacida", "nacio", "ne", "nee", "naissance", "nacimiento"))
 FRAMING = frozenset((
     "course_material", "teaching", "in_general", "asking", "impersonal", "past", "past_noun", "figurative"))
-FRAMES = [frame for frame in RULES.frames if frame not in redflag_denial.HARMLESS]
+FRAMES = [frame for frame in RULES.frames if frame not in redflag_harmless.HARMLESS]
 INDEFINITE = frozenset(("a", "an", "any", "some", "un", "una", "une", "ein", "eine", "einer", "einem"))
 INTERROGATIVES = frozenset((
     "what", "whats", "which", "how", "cual", "que", "como", "quel", "quelle", "wie", "was", "welche", "welches", "welcher"))
@@ -34,7 +34,9 @@ def mute(reading: Reading) -> None:
     """Leaves in `reading.places` the concepts that are affirmed, and fills `reading.muted` with the words of all others."""
     _drop_numbers(reading)
     _drop_surnames(reading)
-    redflag_denial.drop_harmless(reading)
+    redflag_harmless.drop_harmless(reading)
+    redflag_denial.hear_no_relief(reading)
+    redflag_denial.hear_despair(reading)
     _mark_frames(reading)
     denials = redflag_denial.places(reading)
     reading.muted = _general(reading)
@@ -64,7 +66,7 @@ def _drop_surnames(reading: Reading) -> None:
     """ "frau blut hat abgesagt": without its capital it is a name beside what desks do, not "frau blut im mund"."""
     for k in [*reading.where("surname")]:
         if _is_named(reading, k):
-            redflag_denial.unsay(reading, k)
+            redflag_harmless.unsay(reading, k)
 
 
 def _is_named(reading: Reading, k: int) -> bool:
