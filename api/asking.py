@@ -145,12 +145,13 @@ def _provider(asked: Chat, article: articles.Article | None) -> providers.Provid
 
 
 def _consultation(asked: Chat, provider: providers.Provider, given: tuple[articles.Article, ...]) -> Consultation:
+    """Masked before it is cut: half a name would not be found."""
     redactor = redaction.Redactor(redaction.Subject(asked.patient.name))
     said = _without_alarms(asked)[-prompts.HISTORY:]
-    history = tuple(Turn(turn.role, redactor.redact(turn.content[:LONGEST_QUESTION])) for turn in said)
+    history = tuple(Turn(turn.role, redactor.redact(turn.content)[:LONGEST_QUESTION]) for turn in said)
     extracts = tuple(Extract(one.title, one.body) for one in given)
     return Consultation(provider, redactor.redact(asked.message),
-                        Context(redactor.redact(asked.notes[:LONGEST_QUESTION]), history, extracts, asked.emergency_number))
+                        Context(redactor.redact(asked.notes)[:LONGEST_QUESTION], history, extracts, asked.emergency_number))
 
 
 def _without_alarms(asked: Chat) -> list[Said]:

@@ -1,4 +1,8 @@
-"""One answer in the making: its text so far, the wish to stop, and its end."""
+"""An answer from its first piece to the row that holds it; lib/workers.py has the threads that write it.
+
+It has ended (`is_ending`) before it is written (`finished`), and it is over (`is_over`) once its bill is written, too, which may
+come a minute later. What the database was away for is late (`is_late`) until it is written.
+"""
 
 import threading
 import time
@@ -33,7 +37,7 @@ class Outside:
 
 
 class Answering:
-    """One answer in the making: its text so far, the wish to stop, and the end. `settle`: writes an end, or raises Unavailable
+    """Its text so far, the wish to stop, and the end. `settle`: writes an end, or raises Unavailable
     where that may be possible later. `known`: its cost as far as that is certain. `outside`: None where it waits for nobody."""
 
     def __init__(self, message_id: UUID, user_id: UUID, events: Iterator[Event], settle: Callable[[Ending], None],
@@ -56,17 +60,12 @@ class Answering:
         self._wanted: str | None = None
         self._kept = 0
         self.turn_at, self.tried_at = -KEEP, 0
-        self._news = threading.Condition()
-
-    def wait(self, seen: int, timeout: float) -> bool:
-        """Until there is more text than `seen` characters or the row is written. Whether it is."""
-        with self._news:
-            self._news.wait_for(lambda: self.finished or len(self.text) > seen, timeout)
-            return self.finished
+        self._ending = threading.Lock()
+        self._is_asked = False  # elsewhere, to stop
 
     @contextmanager
     def telling(self, tell: Callable[[], None]) -> Iterator[None]:
-        """Within this, whoever waits for several things at once is told of more text and of the end."""
+        """Within this, whoever waits for it is told of more text and of the end."""
         self._told.append(tell)
         try:
             yield
@@ -74,8 +73,6 @@ class Answering:
             self._told.remove(tell)
 
     def _tell(self) -> None:
-        with self._news:
-            self._news.notify_all()
         for tell in [*self._told]:
             tell()
 
@@ -85,17 +82,24 @@ class Answering:
         if self.outside:
             self.outside.wish.ask(final)
 
+    def hear(self) -> None:
+        """It is wanted to end, or was ended, elsewhere. Whether anybody may still settle its bill, `keep` learns."""
+        if not self.is_ending:
+            self._is_asked = True
+            self.stop("stopped")
+
     def is_due(self, look: int) -> bool:
-        """To be kept: its text grew, and that was not done of late."""
-        return len(self.text) > self._kept and look - self.turn_at >= KEEP
+        """To be kept: its text grew, and that was not done of late; or a stop was heard."""
+        grew = not self.is_ending and len(self.text) > self._kept
+        return self._is_asked or (grew and look - self.turn_at >= KEEP)
 
     def keep(self, look: int) -> None:
-        """Its text so far, should this process die; and a stop that was asked for elsewhere is heard."""
+        """Its text so far, should this process die."""
         assert self.outside
-        self.turn_at, text = look, self.text  # its turn is over whatever comes of it
+        self.turn_at, self._is_asked, text = look, False, self.text  # its turn is over whatever comes of it
         wanted = self.outside.keep(text)
         self._kept = len(text)
-        if wanted and not self.is_ending:
+        if wanted == "gone" or (wanted and not self.is_ending):
             self.stop("stopped", final=wanted == "gone")
 
     def turn_away(self) -> None:
@@ -126,7 +130,7 @@ class Answering:
 
     def end(self, done: Done, billed: bool = True) -> None:
         """As `save`, but for the next `write` to write."""
-        with self._news:
+        with self._ending:
             if self._is_billed:
                 return
             self.is_ending, self._is_billed = True, billed
@@ -169,21 +173,22 @@ class Answering:
         for event in self.events:
             if isinstance(event, Done):
                 return replace(event, status=self._wanted) if self._wanted else event
+            if self.is_ending:
+                continue  # what is read for its bill alone
             if isinstance(event, Draining):
                 self._ended_after = self._elapsed()
                 status = self._wanted or ("ok" if event.raised else "stopped")
                 self.save(replace(self.ending(status), raised=event.raised), billed=False)
-            elif not self.is_ending:
-                if self._wanted and not self.outside:
-                    return self.ending(self._wanted)
+            elif self._wanted and not self.outside:
+                return self.ending(self._wanted)
+            else:
                 self._append(event)
         return self.ending(self._wanted or "truncated")
 
     def _append(self, event: Delta) -> None:
-        with self._news:
-            if self.first_token_ms is None and not event.beside:
-                self.first_token_ms = self._elapsed()
-            self.text += event.text
+        if self.first_token_ms is None and not event.beside:
+            self.first_token_ms = self._elapsed()
+        self.text += event.text
         self._tell()
 
     def _took(self) -> int:

@@ -63,16 +63,28 @@ def wanted_to_end(answer_ids: Collection[UUID]) -> set[UUID]:
     return {*answer_ids} - {*going_on.ids}
 
 
-def ask_to_stop(scope: Scope, answer_id: UUID) -> bool:
-    """One's own running answer, whichever process writes it. Whether there was one to end: a colleague's is not."""
-    return scope.run("""
+def ask_to_stop(scope: Scope, answer_id: UUID) -> None:
+    """One's own running answer, whichever process writes it. Nothing happens to one that is not running, or a colleague's."""
+    scope.run("""
         update chat_messages
         set stop_asked = true
         where clinic_id = :clinic_id
           and id = :id
           and user_id = :me
           and status = 'started'
-        """, id=answer_id, me=scope.identity.user_id) == 1
+        """, id=answer_id, me=scope.identity.user_id)
+
+
+def is_running(scope: Scope, answer_id: UUID) -> bool:
+    """One's own, and no other."""
+    return scope.value("""
+        select true
+        from chat_messages
+        where clinic_id = :clinic_id
+          and id = :id
+          and user_id = :me
+          and status = 'started'
+        """, id=answer_id, me=scope.identity.user_id) is True
 
 
 @dataclass(frozen=True)

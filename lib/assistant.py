@@ -90,9 +90,8 @@ def begin(scope: Scope, question: Question, began: float) -> Answering:
     settle = partial(_settle, write, scope.identity.emergency_number)
     crowded = ai.answer(replace(request, crowded=True))
     outside = Outside(scope.identity.clinic_id, request.stop, settlement.keep, answers.wanted_to_end, crowded)
-    known = ai.known(plan.call.route)
-    job = Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, known, began,
-                            outside if consultation else None)
+    job = Answering(answer_id, scope.identity.user_id, ai.answer(request), settle, ai.known(plan.call.route), began,
+                    outside if consultation else None)
     if is_whole:
         job.run()
         if not job.finished:  # nor will its transaction: whoever asked is told, and asks again

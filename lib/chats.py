@@ -167,7 +167,7 @@ def get(scope: Scope, message_id: UUID) -> Message:
     return scope.one(Message, """
         select c.id, c.thread_id, c.patient_id, c.user_id, m.display_name as asked_by, c.question_id, c.role, c.status,
                c.content, c.metadata, c.created_at,
-               c.status = 'started' and c.id < app.uuid_floor(now() - interval '2 minutes') as stale
+               c.status = 'started' and c.id < app.uuid_floor(now() - interval '2 minutes') as stale, c.attempt
         from chat_messages c
         join memberships m on m.clinic_id = c.clinic_id and m.user_id = c.user_id
         where c.clinic_id = :clinic_id

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 import psycopg
+import structlog
 from psycopg.rows import RowMaker, class_row, kwargs_row, scalar_row, tuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
@@ -19,6 +20,7 @@ from lib import errors
 from lib.identity import Identity
 from lib.texts import _
 
+log = structlog.get_logger()
 T = TypeVar("T")
 OPTIONS = "-c timezone=UTC -c statement_timeout=20s -c idle_in_transaction_session_timeout=60s"
 DIALECT = make_url("postgresql+psycopg://").get_dialect()()
@@ -42,7 +44,7 @@ class Scope:
     """An open transaction inside one clinic. Every statement gets `:clinic_id`; it commits when its `with` ends.
 
     `primary`: where it is put on record what is read here; another one on a replica, which takes no rows. `afterwards`: called
-    once it is committed, for what must not be told twice where a transaction is tried again.
+    once a member's transaction is committed, for what must not be told twice where it is tried again.
     """
 
     def __init__(self, connection: Connection, identity: Identity, primary: "Scope | None" = None) -> None:
@@ -209,7 +211,10 @@ def unwitnessed(identity: Identity) -> Iterator[Scope]:
         scope = Scope(connection, identity)
         yield scope
     for tell in scope.afterwards:
-        tell()
+        try:
+            tell()
+        except Exception as error:  # what is committed has been done, whatever becomes of the word on it
+            log.error("not told", error=type(error).__name__)
 
 
 def enter(connection: Connection, identity: Identity) -> None:

@@ -24,7 +24,7 @@ OF_ONE_CLINIC, CROWDED = PLACES["outside"] // 4, PLACES["outside"] // 2
 LOOK = 0.3  # seconds between two looks for a stop that was asked for elsewhere: it is heard within half a second
 AT_ONCE = 5  # texts that one look keeps at most, so that what is written is bounded; beyond fifteen answers each waits longer
 GRACE = 1.0  # seconds that a running answer gets at shutdown before it is saved as far as it came
-MOMENT = 1.0  # seconds that a shutdown waits for whoever is writing an ending already
+MOMENT = 1.0  # seconds that a shutdown waits for those who are writing endings already
 
 _running: dict[UUID, Answering] = {}
 _lock = threading.Lock()
@@ -66,12 +66,13 @@ def _forget(job: Answering) -> None:
 
 
 def _look_after() -> None:
-    """Two threads for all of them, while there are any. What writes an ending may have to wait for somebody else's lock, and a
-    stop does not."""
-    for name, work in (("keeper", _keep), ("late endings", _catch_up)):
-        if name not in _threads:
-            _threads[name] = threading.Thread(target=_repeat, args=(name, work), daemon=True, name=f"answers' {name}")
-            _threads[name].start()
+    """Two threads for all of them, while there are any. Who writes may have to wait for somebody else's lock, and who hears what
+    is wanted does not."""
+    for name, work in (("listener", _listen), ("writer", _write_due)):
+        if name not in _threads or not _threads[name].is_alive():
+            thread = threading.Thread(target=_repeat, args=(name, work), daemon=True, name=f"answers' {name}")
+            thread.start()
+            _threads[name] = thread
 
 
 def _repeat(name: str, work: Callable[[int], None]) -> None:
@@ -81,14 +82,24 @@ def _repeat(name: str, work: Callable[[int], None]) -> None:
             if not _running:
                 del _threads[name]
                 return
-        work(look)
+        try:
+            work(look)
+        except Exception as error:  # the thread's edge
+            log.warning("answers not looked after", thread=name, error=type(error).__name__)
 
 
-def _keep(look: int) -> None:
-    jobs = [job for job in list(_running.values()) if job.outside and not job.is_ending]
-    if jobs:
-        _hear_all(jobs, look)
-    _keep_each(_whose_turn(jobs, look), look)
+def _listen(_look: int) -> None:
+    """For stops that were asked for elsewhere: one question for all."""
+    jobs = {job.message_id: job for job in list(_running.values()) if job.outside and not job.is_ending}
+    look = next((job.outside.look for job in jobs.values() if job.outside), None)
+    for message_id in look(jobs) if look else ():
+        jobs[message_id].hear()
+
+
+def _write_due(look: int) -> None:
+    _keep_each(_whose_turn([job for job in list(_running.values()) if job.outside], look), look)
+    if look % KEEP == 0:
+        _write_late(look)
 
 
 def _whose_turn(jobs: list[Answering], look: int) -> list[Answering]:
@@ -103,11 +114,6 @@ def _keep_each(jobs: list[Answering], look: int) -> None:
             log.warning("answer not kept", message_id=str(job.message_id), error=type(error).__name__)
             if isinstance(error, Unavailable):
                 return  # asked again in a moment, and for one answer only
-
-
-def _catch_up(look: int) -> None:
-    if look % KEEP == 0:
-        _write_late(look)
 
 
 def _write_late(look: int) -> None:
@@ -127,17 +133,6 @@ def _write(job: Answering, patience: float = -1) -> bool:
         return True
     finally:
         _forget(job)
-
-
-def _hear_all(jobs: list[Answering], look: int) -> None:
-    """Stops that were asked for elsewhere: one question for all of them, and one more for each that there is."""
-    assert jobs[0].outside
-    try:
-        wanted = jobs[0].outside.look([job.message_id for job in jobs])
-    except Exception as error:  # the thread's edge
-        log.warning("stops not heard", answers=len(jobs), error=type(error).__name__)
-        return
-    _keep_each([job for job in jobs if job.message_id in wanted], look)
 
 
 def _pool(name: str) -> ThreadPoolExecutor:
@@ -176,8 +171,9 @@ def _end_all() -> None:
     jobs = list(_running.values())
     for job in jobs:
         job.end(job.ending("abandoned"))
+    deadline = time.monotonic() + MOMENT
     for job in jobs:
-        if not _write(job, MOMENT):
+        if not _write(job, max(0.0, deadline - time.monotonic())):
             return
 
 

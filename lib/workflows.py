@@ -179,27 +179,31 @@ def watch(answer_id: UUID) -> Answering | None:
     return workers.find(answer_id)
 
 
-def stop(identity: Identity, answer_id: UUID) -> bool:
+def stop(identity: Identity, answer_id: UUID) -> None:
     """End one's own running answer with what is there: at once, or within half a second where another process writes it. Nothing
-    happens to one that is not running, or a colleague's. False: nobody has heard it for three seconds. Who wrote it is gone then,
-    or ends it late."""
+    happens to one that is not running, or a colleague's."""
     job = workers.find(answer_id)
     if job is None:
-        return _stop_elsewhere(identity, answer_id)
-    if job.user_id == identity.user_id:
-        job.stop("stopped")
-    return True
-
-
-def _stop_elsewhere(identity: Identity, answer_id: UUID) -> bool:
-    with db.scope(identity) as scope:
-        runs = answers.ask_to_stop(scope, answer_id)
-    deadline = time.monotonic() + HEARD
-    while runs and time.monotonic() < deadline:
-        time.sleep(LOOK)
         with db.scope(identity) as scope:
-            runs = chats.get(scope, answer_id).running
+            answers.ask_to_stop(scope, answer_id)
+    elif job.user_id == identity.user_id:
+        job.stop("stopped")
+
+
+def is_heard(identity: Identity, answer_id: UUID) -> bool:
+    """False: one's own answer that another process writes, and that was asked to stop, still runs after three seconds. Who wrote
+    it may be gone."""
+    deadline = time.monotonic() + HEARD
+    while runs := workers.find(answer_id) is None and _runs(identity, answer_id):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(LOOK)
     return not runs
+
+
+def _runs(identity: Identity, answer_id: UUID) -> bool:
+    with db.scope(identity) as scope:
+        return answers.is_running(scope, answer_id)
 
 
 def shutdown() -> None:

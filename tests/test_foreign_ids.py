@@ -147,7 +147,8 @@ ACTIONS = {
     "chats.post_question": Drive(CLINICAL, lambda scope, of: chats.post_question(scope, of.thread, "x")),
     "answers.start": Drive(CLINICAL, lambda scope, of: answers.start(scope, of.question, CALL)),
     "answers.keep": Drive(CLINICAL, lambda scope, of: answers.keep(scope, of.running, "so far")),
-    "answers.ask_to_stop": Drive(OWNER, lambda scope, of: answers.ask_to_stop(scope, of.running)),  # Alice asked
+    "answers.is_running": Drive(OWNER, lambda scope, of: answers.is_running(scope, of.running)),
+    "answers.ask_to_stop": Drive(NOBODY, lambda scope, of: answers.ask_to_stop(scope, of.running)),
     "answers.finish": Drive(CLINICAL, lambda scope, of: answers.finish(scope, of.running, CALL, ENDED, {})),
     "credentials.get": Drive(OWNER, lambda scope, of: credentials.get(scope, of.clinician)),
     "credentials.decide": Drive(OWNER, lambda scope, of: credentials.decide(scope, of.clinician, "approved", version=1)),
@@ -192,7 +193,8 @@ ACTIONS = {
     "workflows.save_to_notes": Drive(CLINICAL, lambda who, of: workflows.save_to_notes(who, of.answer)),
     "workflows.tick_off": Drive(CLINICAL, lambda who, of: workflows.tick_off(who, of.patient, ["airway"])),
     "workflows.declare_general": Drive(CLINICAL, lambda who, of: workflows.declare_general(who, of.emergency)),
-    "workflows.stop": Drive(OWNER, lambda who, of: workflows.stop(who, of.running)),  # Alice asked, and nobody writes it
+    "workflows.stop": Drive(NOBODY, lambda who, of: workflows.stop(who, of.running)),
+    "workflows.is_heard": Drive(OWNER, lambda who, of: workflows.is_heard(who, of.running)),  # Alice asked
     "clinic_articles.add": Drive(NOBODY, lambda scope, of: clinic_articles.add(scope, WORDING, article_id=of.article)),  # last, as it makes one's own of them
     "patients.register": Drive(NOBODY, lambda scope, of: patients.register(scope, PatientForm(full_name="X"), patient_id=of.patient)),  # last: it makes a patient of one's own
 }

@@ -132,13 +132,15 @@ def _suggestions(patient_id: UUID | None) -> list[str]:
 class Reading:
     """A page of a thread, for one run. `running`: the answers that stand below it, where they are being written. `asked`: the
     question of each answer that stands apart from it, by the answer. `attempts`: how often what was stated to be a general
-    question was answered, on whichever page, by the question."""
+    question was answered, on whichever page, by the question. `given_up`: answers that this tab waits for no longer, though for
+    everybody else they run."""
 
     page: Page[Message]
     alarms: dict[UUID, Emergency]
     provider_on: bool
     asked: dict[UUID, str] = field(default_factory=dict)
     attempts: dict[UUID, int] = field(default_factory=dict)
+    given_up: frozenset[UUID] = frozenset()
 
     @property
     def running(self) -> list[Message]:
@@ -156,10 +158,12 @@ class Reading:
 
 def read(scope: Scope, patient_id: UUID | None, thread_id: UUID) -> Reading:
     found = chats.history(scope, thread_id, before=state.cursor(_place(patient_id)))
-    page = replace(found, rows=[replace(row, stale=row.stale or state.has_given_up(row.id)) for row in found.rows])
+    given_up = frozenset(row.id for row in found.rows if row.running and state.has_given_up(row.id))
+    page = replace(found, rows=[replace(row, stale=row.stale or row.id in given_up) for row in found.rows])
     alarms = emergencies.of_questions(scope, thread_id, _alarming(page.rows))
     attempts = chats.last_attempts(scope, thread_id, [question_id for question_id, raised in alarms.items() if raised.general])
-    return Reading(page, alarms, assistant_settings.get(scope).provider_on, _asked(scope, thread_id, page.rows), attempts)
+    asked, provider_on = _asked(scope, thread_id, page.rows), assistant_settings.get(scope).provider_on
+    return Reading(page, alarms, provider_on, asked, attempts, given_up)
 
 
 def history(patient_id: UUID | None, thread_id: UUID, identity: Identity, reading: Reading, name: str = "") -> None:
@@ -180,13 +184,18 @@ def _history(patient_id: UUID | None, thread_id: UUID, running: Sequence[UUID],
                   on_click=state.turn_page, args=(place, page.rows[-1].id))
     for message in reversed(page.rows):
         if message.id not in running:
-            offer = partial(answer_actions.offer, message, identity, name, again=reading.again(message))
-            answers.show(message, identity, reading.raised(message), name, offer, reading.asked.get(message.id, ""))
+            _show(message, identity, reading, name)
     for _running in running:  # the answer below takes a place of this page, so what stood last in it would stay there, greyed
         st.empty()
     if state.cursor(place):
         st.button(_("Show later"), icon=":material/expand_more:", type="tertiary", key="later",
                   on_click=state.turn_back, args=(place,))
+
+
+def _show(message: Message, identity: Identity, reading: Reading, name: str) -> None:
+    offer = partial(answer_actions.offer, message, identity, name, again=reading.again(message))
+    answers.show(message, identity, reading.raised(message), name, offer if message.id not in reading.given_up else lambda: None,
+                 reading.asked.get(message.id, ""))
 
 
 def _read_anew(patient_id: UUID | None, thread_id: UUID) -> tuple[Identity, Reading, str]:

@@ -31,7 +31,8 @@ class Growing:
         self.message, self.place, self.button = message, place, button
         self.job = workflows.watch(message.id)
         self._seen, self._look_at = len(message.content), 0.0
-        self._lasts_at = time.monotonic() + SOON_OVER - (datetime.now(UTC) - message.created_at).total_seconds()
+        age = (datetime.now(UTC) - message.created_at).total_seconds()  # by two clocks, which may differ
+        self._lasts_at = time.monotonic() + min(SOON_OVER, max(0.0, SOON_OVER - age))
 
     def draw(self, name: str) -> bool:
         """What is new of it. Whether anything was."""
@@ -54,6 +55,11 @@ class Growing:
             self._look_at = time.monotonic() + LOOK
             self.message = _look(self.message)
         return self.message.content
+
+    @property
+    def rests(self) -> float:
+        """Seconds until something is to be done with it, whatever comes."""
+        return max(0.0, self._lasts_at - time.monotonic()) if self.button else LOOK
 
     def offer_to_stop(self) -> None:
         if self.button and time.monotonic() >= self._lasts_at:
@@ -129,7 +135,7 @@ def _turns(growing: Sequence[Growing], name: str) -> Generator[None]:
             state.touch()  # also for what was wanted before anybody listened
             yield
             soonest = time.monotonic() + (TOGETHER if any(drawn) else 0.0)
-            news.wait(LOOK)
+            news.wait(min(LOOK, *(one.rests for one in growing)))
             wish.wait(max(0.0, soonest - time.monotonic()))
 
 
@@ -143,5 +149,7 @@ def _look(message: Message) -> Message:
 
 
 def _stop(message_id: UUID) -> None:
-    if not workflows.stop(guard.require("chat.ask"), message_id):
+    identity = guard.require("chat.ask")
+    workflows.stop(identity, message_id)
+    if not workflows.is_heard(identity, message_id):
         state.give_up(message_id)

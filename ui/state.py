@@ -15,7 +15,8 @@ from lib.imports import File, Report
 
 T = TypeVar("T")
 OWN = ("cursors", "notice", "ticket", "leaving", "undo", "began", "editing", "patients_search", "patients_filter",
-       "knowledge_search", "knowledge_filter", "refusal", "upload", "import", "clinic", "task", "codes", "restored", "seen")
+       "knowledge_search", "knowledge_filter", "refusal", "upload", "import", "clinic", "task", "codes", "restored", "seen",
+       "given_up")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from api import assistant
 from lib import advice, breakers, providers, remote, settings, workflows
 from lib.settings import ROOT
 from tests.lib import fake_provider
-from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
+from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch, wait
 from tests.lib.fake_provider import END, chunk, usage
 
 KEY = {"authorization": "Bearer service-key"}
@@ -275,6 +275,13 @@ def test_without_the_key_nothing_is_answered(service, path, headers):
     assert answer.status_code == 401
 
 
+def test_no_half_of_a_name_leaves_where_a_text_is_cut(service, fake):
+    cut = "x" * 3_994 + " Johnsonberg"
+    post(service, "/api/chat/generate", {"message": "And for her?", "patient": {"name": "Ann Johnsonberg"}, "notes": cut,
+                                         "history": [{"role": "user", "content": cut}]})
+    assert "Johns" not in json.dumps(fake.requests[-1])
+
+
 def test_history_and_notes_go_out_masked(service, fake):
     post(service, "/api/chat/generate", {"message": "And for Ann Smith?", "patient": {"name": "Ann Smith"}, "notes": "Ann Smith takes warfarin",
                                          "history": [{"role": "user", "content": "Ann Smith asked about food"},
@@ -406,9 +413,9 @@ def test_a_stopped_answer_of_the_service_is_hidden_and_billed(through_the_servic
     through_the_service.says(chunk("Hello "), 0.8, chunk("hidden", finish="stop"), usage(300, 150), END)
     asked = workflows.ask(alice, None, UNKNOWN)
     job = workflows.watch(asked.answer_id)
-    assert not job.wait(3, 5)
+    assert not wait(job, 3, 5)
     workflows.stop(alice, asked.answer_id)
-    assert job.wait(10 ** 9, 2)
+    assert wait(job, 10 ** 9, 2)
 
     settled(asked)
 

@@ -10,6 +10,7 @@ from lib import db, patients, workflows
 from lib.patient_form import PatientForm
 from tests.browser.conftest import becomes, go, settled
 from tests.conftest import PASSWORD
+from tests.lib.asking import wait
 from ui import menu
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
@@ -91,7 +92,7 @@ def hedwig(alice):
         patient_id = patients.register(scope, HEDWIG)
     for about, question in ((patient_id, "How long does a root canal take?"), (None, "He can't breathe and his tongue is swollen")):
         job = workflows.watch(workflows.ask(alice, about, question).answer_id)
-        assert job is None or job.wait(10 ** 9, 10)
+        assert job is None or wait(job, 10 ** 9, 10)
     return patient_id
 
 

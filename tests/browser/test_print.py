@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lib import workflows
 from tests.browser.test_layout import CONTRASTS, GROUNDS
+from tests.lib.asking import wait
 
 ON_SCREEN_ONLY = (".stSidebar", ".stAppHeader", ".st-key-print_page", ".st-key-period_bar", ".st-key-section", ".stDownloadButton")
 
@@ -16,7 +17,7 @@ ON_SCREEN_ONLY = (".stSidebar", ".stAppHeader", ".st-key-print_page", ".st-key-p
 def figures(signed_in, alice) -> Page:
     """Of one question; the table behind the first of them is open."""
     job = workflows.watch(workflows.ask(alice, None, "What is a root canal?").answer_id)
-    assert job is None or job.wait(10 ** 9, 10)
+    assert job is None or wait(job, 10 ** 9, 10)
     page = signed_in(alice, "/analytics")
     expect(page.locator(".stPlotlyChart .ytitle").first).to_be_visible(timeout=30_000)  # plotly is large
     page.locator(".stExpander summary").first.click()

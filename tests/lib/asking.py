@@ -1,5 +1,6 @@
 """Asking the assistant and looking at what came of it."""
 
+import threading
 import time
 from dataclasses import replace
 from datetime import date
@@ -25,10 +26,20 @@ def ask(who, question=UNKNOWN, patient=None):
     return settled(workflows.ask(who, patient, question))
 
 
+def wait(job, seen, timeout):
+    """Until there is more text than `seen` characters or the row is written. Whether it is."""
+    news, deadline = threading.Event(), time.monotonic() + timeout
+    with job.telling(news.set):
+        while not job.finished and len(job.text) <= seen and time.monotonic() < deadline:
+            news.wait(deadline - time.monotonic())
+            news.clear()
+    return job.finished
+
+
 def settled(asked):
     job = workers.find(asked.answer_id)
     if job:
-        assert job.wait(10 ** 9, 20)
+        assert wait(job, 10 ** 9, 20)
         deadline = time.monotonic() + 20
         while workers.find(asked.answer_id) and time.monotonic() < deadline:
             time.sleep(0.01)

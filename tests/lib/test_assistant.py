@@ -37,7 +37,7 @@ from lib.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from lib.patient_form import PatientForm
 from lib.prompts import Extract
 from tests.lib import fake_provider
-from tests.lib.asking import COST, FLASH, UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
+from tests.lib.asking import COST, FLASH, UNKNOWN, answer_of, ask, call_of, day_of, settled, switch, wait
 from tests.lib.fake_provider import END, WHOLE, chunk, event, usage
 from ui import answers
 
@@ -339,12 +339,12 @@ def test_failure_9_a_stopped_answer_is_saved_once_with_what_was_there(switched_o
     switched_on.says(chunk("Hello "), 30.0)
     asked = workflows.ask(alice, None, UNKNOWN)
     job = workers.find(asked.answer_id)
-    assert not job.wait(3, 5)
+    assert not wait(job, 3, 5)
     began = time.monotonic()
 
     workflows.stop(alice, asked.answer_id)
 
-    assert job.wait(10 ** 9, 2)
+    assert wait(job, 10 ** 9, 2)
     assert time.monotonic() - began < 1
     found = answer_of(alice, asked)
     assert (found.content, found.status, found.metadata["billed"]) == (begun(alice), "stopped", False)
@@ -356,9 +356,9 @@ def test_failure_5_the_bill_of_a_stopped_answer_comes_later_and_is_exact(switche
     switched_on.says(chunk("Hello "), 0.8, chunk("hidden", finish="stop"), usage(300, 150), END)
     asked = workflows.ask(alice, None, UNKNOWN)
     job = workers.find(asked.answer_id)
-    assert not job.wait(3, 5)
+    assert not wait(job, 3, 5)
     workflows.stop(alice, asked.answer_id)
-    assert job.wait(10 ** 9, 2)
+    assert wait(job, 10 ** 9, 2)
     assert call_of(alice, asked).status == "started"
 
     settled(asked)
@@ -382,7 +382,7 @@ def test_shutting_down_saves_a_silent_answer_within_seconds_and_holds_nothing(sw
     monkeypatch.setattr(workers, "GRACE", 0.3)
     switched_on.says(chunk("Hello "), 30.0)
     asked = workflows.ask(alice, None, UNKNOWN)
-    assert not workers.find(asked.answer_id).wait(3, 5)
+    assert not wait(workers.find(asked.answer_id), 3, 5)
     began = time.monotonic()
 
     workflows.shutdown()
@@ -396,7 +396,7 @@ def test_shutting_down_saves_a_silent_answer_within_seconds_and_holds_nothing(sw
 def test_the_safety_net_stands_under_an_answer_from_here_that_was_stopped(alice, monkeypatch, question):
     monkeypatch.setattr(ai, "PAUSE", 0.2)
     asked = workflows.ask(alice, None, question)
-    assert not workers.find(asked.answer_id).wait(0, 5)
+    assert not wait(workers.find(asked.answer_id), 0, 5)
 
     workflows.stop(alice, asked.answer_id)
 
@@ -477,7 +477,7 @@ def test_the_card_is_there_at_once_and_the_usage_of_the_reply_behind_it_is_exact
     switched_on.says(chunk("TIER: E\nSit them up."), 1.5, chunk(finish="stop"), usage(300, 150), END)
     began = time.monotonic()
     asked = workflows.ask(alice, None, UNKNOWN)
-    assert workers.find(asked.answer_id).wait(10 ** 9, 5)
+    assert wait(workers.find(asked.answer_id), 10 ** 9, 5)
     assert time.monotonic() - began < 1.3
 
     found = answer_of(alice, asked)

@@ -24,7 +24,7 @@ from lib import (
     workflows,
 )
 from lib.errors import Busy, Forbidden, Unavailable
-from tests.lib.asking import COST, UNKNOWN, answer_of, ask, call_of, day_of, settled
+from tests.lib.asking import COST, UNKNOWN, answer_of, ask, call_of, day_of, settled, wait
 from tests.lib.fake_provider import END, chunk, usage
 from tests.lib.test_answers import sweep_now, wait_for
 from tests.lib.test_failover import pull_the_plug
@@ -123,7 +123,7 @@ def test_what_ends_while_the_database_is_away_is_written_once_when_it_is_back(sw
     away.set()
     job = late(asked)
     looks(8)
-    assert not job.wait(10 ** 9, 0), "who follows it is told that it is written"
+    assert not wait(job, 10 ** 9, 0), "who follows it is told that it is written"
     assert job.text
     away.clear()
 
@@ -154,7 +154,7 @@ def test_the_words_of_a_stopped_answer_and_its_later_bill_are_written_in_their_o
     switched_on.says(chunk("Hello "), 0.8, chunk("hidden", finish="stop"), usage(300, 150), END)
     asked = workflows.ask(alice, None, UNKNOWN)
     job = workers.find(asked.answer_id)
-    assert not job.wait(3, 5)
+    assert not wait(job, 3, 5)
     away.set()
     workflows.stop(alice, asked.answer_id)
     late(asked)
@@ -205,7 +205,7 @@ def test_a_shutdown_without_a_database_returns_in_time_and_asks_once(switched_on
     switched_on.says(chunk("Hello "), 30.0)
     asked = [workflows.ask(alice, None, f"{UNKNOWN} {n}") for n in range(5)]
     for one in asked:
-        assert not workers.find(one.answer_id).wait(3, 5)
+        assert not wait(workers.find(one.answer_id), 3, 5)
     away.set()
     began = time.monotonic()
 
@@ -253,7 +253,7 @@ def test_an_ending_that_waits_for_a_lock_keeps_nobodys_stop_waiting(switched_on,
     switched_on.says(chunk("Hello "), *[b": still here\n\n", 0.1] * 300)
     other = workflows.ask(alice, None, f"{UNKNOWN} Really?")
     job = workers.find(other.answer_id)
-    assert not job.wait(3, 5)
+    assert not wait(job, 3, 5)
     with db.scope(alice) as scope:
         answers.ask_to_stop(scope, other.answer_id)  # as another process does
 
@@ -261,6 +261,22 @@ def test_an_ending_that_waits_for_a_lock_keeps_nobodys_stop_waiting(switched_on,
 
     locked.free.set()
     assert [answer_of(alice, settled(one)).status for one in (ended, other)] == ["ok", "stopped"]
+
+
+def test_a_text_that_waits_for_a_lock_keeps_nobodys_stop_waiting(switched_on, alice, monkeypatch):
+    free, keep = threading.Event(), answers.keep
+    monkeypatch.setattr(answers, "keep", lambda *given: free.wait(20) and keep(*given))
+    switched_on.says(chunk("Hello "), *[b": still here\n\n", 0.1] * 300)
+    growing, other = [workflows.ask(alice, None, f"{UNKNOWN} {n}") for n in range(2)]
+    time.sleep(3 * workers.LOOK * answering.KEEP)  # the writer waits by now
+    with db.scope(alice) as scope:
+        answers.ask_to_stop(scope, other.answer_id)  # as another process does
+
+    assert wait_for(lambda: workers.find(other.answer_id) is None or workers.find(other.answer_id).is_ending)
+
+    free.set()
+    workflows.stop(alice, growing.answer_id)
+    assert [answer_of(alice, settled(one)).status for one in (growing, other)] == ["stopped"] * 2
 
 
 def test_an_ending_that_waits_for_a_lock_holds_up_no_shutdown(switched_on, priced, alice, locked, monkeypatch):
@@ -305,7 +321,8 @@ def test_an_alarm_that_waits_to_be_written_outlives_a_stop_in_another_process(sw
     asked = workflows.ask(alice, None, UNKNOWN)
     stuck.set()
     late(asked)
-    assert not workflows._stop_elsewhere(alice, asked.answer_id)
+    with db.scope(alice) as scope:
+        answers.ask_to_stop(scope, asked.answer_id)  # as another process does
     stuck.clear()
 
     assert answer_of(alice, settled(asked)).metadata["emergency"]

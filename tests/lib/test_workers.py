@@ -10,7 +10,7 @@ import pytest
 
 from lib import advice, answering, workers, workflows
 from lib.errors import Busy, Unavailable
-from lib.events import FREE
+from lib.events import FREE, Delta, Done, Draining
 from tests.lib.asking import UNKNOWN, answer_of, ask, call_of, day_of, settled, switch
 
 
@@ -123,6 +123,49 @@ def test_an_ending_that_waited_too_long_is_let_go(monkeypatch):
 
     workers._write_late(3)
     assert (job.finished, job.is_late, workers._running) == (True, False, {})
+
+
+def test_a_shutdown_waits_a_moment_for_all_who_are_writing_and_not_for_each(monkeypatch):
+    jobs = late(monkeypatch, *[lambda _ending: None] * 8)
+    for job in jobs:
+        job._writing.acquire()
+    monkeypatch.setattr(workers, "MOMENT", 0.2)
+    monkeypatch.setattr(workers, "GRACE", 0.0)
+    began = time.monotonic()
+
+    workers.shutdown()
+
+    assert time.monotonic() - began < 8 * workers.MOMENT
+
+
+def test_a_thread_that_fails_goes_on(monkeypatch):
+    jobs, looks = late(monkeypatch, lambda _ending: None), []
+
+    def fail(look):
+        looks.append(look)
+        if len(looks) == 1:
+            raise RuntimeError("nobody expected this")
+        workers._running.clear()
+    monkeypatch.setattr(workers, "LOOK", 0.01)
+    monkeypatch.setattr(workers, "_threads", {"writer": None})
+
+    workers._repeat("writer", fail)
+
+    assert (len(jobs), len(looks), workers._threads) == (1, 2, {})
+
+
+def test_a_second_stop_behind_the_first_moves_no_end(monkeypatch):
+    def events():
+        yield Delta("Hello ")
+        yield Draining()
+        time.sleep(0.05)
+        yield Draining()
+        yield Done(status="stopped")
+    endings = []
+    job = workers.Answering(uuid4(), uuid4(), events(), endings.append, FREE, time.monotonic())
+    job.run()
+    assert [ending.billed for ending in endings] == [False, True]
+    assert endings[0].latency_ms == endings[1].latency_ms < 50
 
 
 def test_two_that_write_an_ending_at_once_write_it_once(monkeypatch):

@@ -24,6 +24,7 @@ from lib import (
 )
 from lib.errors import Forbidden, Invalid, NotFound, TooMany
 from lib.events import FREE, Delta, Done
+from tests.lib.asking import wait
 
 EMERGENCY = "The patient can't breathe and his tongue is swollen"
 URGENT = "A child knocked out a front tooth half an hour ago"
@@ -79,7 +80,7 @@ def ask(identity, question, patient=None, wait=True):
 def settled(identity, asked):
     job = workers.find(asked.answer_id)
     if job:
-        assert job.wait(10 ** 9, 10)
+        assert wait(job, 10 ** 9, 10)
     return asked
 
 
@@ -369,7 +370,7 @@ def test_a_stopped_answer_keeps_its_text_and_is_settled_within_half_a_second(ali
     job = begun(asked)
     began = time.monotonic()
     workflows.stop(alice, asked.answer_id)
-    assert job.wait(10 ** 9, 5)
+    assert wait(job, 10 ** 9, 5)
     assert time.monotonic() - began < 0.5
     found = answer_of(alice, asked)
     assert found.status == "stopped"

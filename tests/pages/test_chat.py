@@ -18,8 +18,8 @@ from lib.db import Page
 from lib.errors import Invalid, TooMany
 from lib.events import FREE, Done
 from lib.settings import ROOT
-from tests.lib.asking import settled
-from ui import conversation
+from tests.lib.asking import settled, wait
+from ui import conversation, state
 
 EVIL = "![x](http://evil.example/x.png) <img src=http://evil.example/y> **bold** $x$"
 
@@ -258,7 +258,7 @@ def test_older_messages_are_one_click_away(alice, visit):
     for n in range(7):
         asked = workflows.ask(alice, None, f"Which planet number {n}?")
         job = workers.find(asked.answer_id)
-        assert job is None or job.wait(10 ** 9, 10)
+        assert job is None or wait(job, 10 ** 9, 10)
     at = visit(alice)
     assert len(at.chat_message) == 10
     assert "Which planet number 0?" not in questions(at)
@@ -291,6 +291,23 @@ def test_an_answer_that_stands_apart_from_its_question_names_it(alice, pat, visi
     assert "What is a filling?" in named[0]
     assert "<img" not in named[0]
     assert named[0] in [element.proto.body for element in at.chat_message[-1].get("html")]
+
+
+def test_what_this_tab_waits_for_no_longer_is_shown_as_cut_off_and_offers_nothing(alice, visit, monkeypatch):
+    settled(workflows.ask(alice, None, "What is a root canal?"))
+    with db.scope(alice) as scope:
+        thread = chats.find_thread(scope, None)
+        question = chats.post_question(scope, thread, "Which planet has the most moons?")
+        answer = answers.start(scope, question, Call("provider", None, "test", None, "en"))
+        answers.keep(scope, answer, "Half of it")
+    monkeypatch.setattr(state, "has_given_up", lambda message_id: message_id == answer)
+
+    at = visit(alice)
+
+    last = "\n".join(element.value for element in at.chat_message[-1].markdown)
+    assert "Half of it" in last
+    assert "interrupted" in last
+    assert [len(one.get("menu_button")) for one in at.chat_message if one.name == "assistant"] == [1, 0]
 
 
 def test_a_question_on_an_earlier_page_is_named_as_well(alice, visit):

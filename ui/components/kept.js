@@ -87,7 +87,8 @@ const handsIn = ({ key, ctrlKey, metaKey, target }) =>
 
 const keepTexts = (clinic) => {
   clinicOf = clinic
-  readBoxes({ type: "input", target: document.activeElement })  // somebody may have typed before this script came
+  const focused = document.activeElement
+  readBoxes(focused?.value ? { type: "input", target: focused } : undefined)  // somebody may have typed before this script came
   setInterval(sendDue, LOOK_EVERY)
   document.addEventListener("focusin", readBoxes)  // before the first key
   document.addEventListener("input", readBoxes)
