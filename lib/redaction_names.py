@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from pathlib import Path
 
 from lib.redaction_reading import Reading, Span
 from lib.search_words import spellings
@@ -35,12 +36,25 @@ _COMMON = """
     weiss wie wir wo wunder wurzel zahn zahne zunge zwei
 """
 PARTICLES, COMMON = frozenset(_PARTICLES.split()), frozenset(_COMMON.split())
+# Short words of the four languages, folded: those that stand ten times in the questions and articles of this repository.
+WORDS = COMMON | PARTICLES | frozenset(Path(__file__).with_name("redaction_words.txt").read_text(encoding="utf-8").split())
 
 _BETWEEN = r"[\s\-'.,·・]"
 _STRAY = r"[\s\-._]"
-_TITLE = re.compile(r"\b(?:mrs?|ms|mister|herrn?|hr|frau|sra?|srta|senor(?:a|ita)?|don|dona|monsieur|madame|mme|mlle)\b"
-                    r"\.?\s{1,2}\Z")
-_REACH = 15
+_ONE_LETTER = frozenset(("ss", "ae", "oe", "th"))  # as ß, æ, œ and þ are folded
+_LETTERED = re.compile(r"\b(?:teeth|tooth|zahne?|dientes?|piezas?|dents?)\s{1,2}\Z")
+_TITLE = re.compile(r"(?P<article>\b(?:the|a|die|der|eine[rn]?|la|le|une?|cette|diese[rn]?)\s{1,2})?"
+                    r"\b(?P<title>mrs?|ms|mister|herrn?|hr|frau|sra?|srta|senor(?:a|ita)?|don|dona|monsieur|madame|mme|mlle)\b"
+                    r"(?P<dot>\.?)\s{1,2}\Z")
+_SPANISH = frozenset(("sr", "sra", "srta", "senor", "senora", "senorita", "don", "dona"))  # take an article before a name
+_NO_TITLES = frozenset(("ms", "hr", "don"))  # the sclerosis, hours and "I don will": these need a dot or a capital
+# Follow "the woman" and "madame" as what they are.
+_NO_NAMES = """
+    and are but can got had has not was way hat ist nur nun noch mit auf aus bei mal nach sehr schon stark est des les que qui ses
+    sur par pas con del hay las los mas sin son ton una ven
+"""
+_BEHIND_A_TITLE = frozenset(_NO_NAMES.split())
+_REACH = 24
 _HAN_OR_HANGUL = re.compile("[\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff]|" + _HAN_OR_HANGUL.pattern)
 
@@ -64,7 +78,7 @@ class NameFinder:
 
     def find(self, reading: Reading) -> list[Span]:
         found = [match.span("name") for match in self._words.finditer(reading.folded) if _is_name(match, reading)]
-        found += [match.span("name") for match in self._spaced.finditer(reading.folded) if _is_in_pieces(match["name"])]
+        found += [match.span("name") for match in self._spaced.finditer(reading.folded) if _is_in_pieces(match, reading.folded)]
         if self._unspaced:
             found += [match.span() for match in self._unspaced.finditer(reading.folded)]
         return self._merged(sorted(found), reading.folded)
@@ -94,13 +108,15 @@ def _pairs(parts: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _with_particles(parts: list[str]) -> Iterator[str]:
-    """ "Delacruz" and "Lacruz" of de la Cruz, "VanDam" of van Dam, "vdBerg" of van den Berg."""
+    """ "Delacruz" and "Lacruz" of de la Cruz, "VanDam" of van Dam, "vdBerg" of van den Berg; no "delay" of
+    De Lay."""
     run, initials = [""], ""
     for part in parts:
         if part in PARTICLES:
             run, initials = [*(before + part for before in run), part], initials + part[0]
         else:
-            yield from (before + way for before in [*run, initials] if len(before) > 1 and len(part) > 1 for way in _ways(part))
+            befores = [before for before in [*run, initials] if len(before) > 1 and len(part) > 1]
+            yield from (before + way for before in befores for way in _ways(part) if before + way not in WORDS)
             run, initials = [""], ""
 
 
@@ -143,15 +159,40 @@ def _either(patterns: Iterable[str]) -> re.Pattern[str]:
 
 def _is_name(match: re.Match[str], reading: Reading) -> bool:
     """A name that is a word, too, is one behind a title: herr klein."""
-    part, start = match["part"], match.start("name")
-    return (part is None or part not in COMMON | PARTICLES or reading.is_capital(start)
-            or _TITLE.search(reading.folded[max(0, start - _REACH):start]) is not None)
+    name, start = match["name"], match.start("name")
+    if match["part"] is None:
+        return name not in WORDS or reading.is_capital(start)
+    return name not in COMMON | PARTICLES or reading.is_capital(start) or _is_titled(name, start, reading)
 
 
-def _is_in_pieces(written: str) -> bool:
-    """Letter by letter (of ß and the like two), or in pieces that are no words themselves: "al an" is no Alan."""
+def _is_titled(name: str, start: int, reading: Reading) -> bool:
+    """Not where "die Frau stark blutet" and "his MS will get worse"."""
+    before = max(0, start - _REACH)
+    title = _TITLE.search(reading.folded, before, start)
+    if not title or len(name) < 3 or name in _BEHIND_A_TITLE:
+        return False
+    if title["title"] in _NO_TITLES and not title["dot"]:
+        capital, second = title.start("title"), title.start("title") + 1
+        return reading.is_capital(capital) and not reading.is_capital(second)
+    return not title["article"] or title["title"] in _SPANISH
+
+
+def _is_in_pieces(match: re.Match[str], folded: str) -> bool:
+    """Letter by letter, or in pieces that are no words themselves: "al an" is no Alan, "drink water" no Drinkwater."""
+    written, start = match["name"], match.start("name")
     pieces = re.split(_STRAY + "+", written)
-    letters = sum(map(len, pieces))
-    if len(pieces) > 2 and len(pieces) >= letters - 1:
+    if len(pieces) > 2 and all(len(piece) == 1 or piece in _ONE_LETTER for piece in pieces):
+        return not _are_single(pieces, written, folded[max(0, start - _REACH):start])
+    if len(pieces) < 2 or min(map(len, pieces)) == 1:
+        return False
+    if "-" in written:
+        return (COMMON | PARTICLES).isdisjoint(pieces) and not WORDS.issuperset(pieces)
+    return WORDS.isdisjoint(pieces)
+
+
+def _are_single(letters: list[str], written: str, before: str) -> bool:
+    """Words or vitamins of one letter, a y e, and milk teeth as they are lettered in the United States: teeth A B E."""
+    if " " in written and all(letter in "aeiouy" for letter in letters):
         return True
-    return len(pieces) > 1 and min(map(len, pieces)) > 1 and (COMMON | PARTICLES).isdisjoint(pieces)
+    rise = all(one < other <= "t" for one, other in pairwise(letters))
+    return rise and _LETTERED.search(before) is not None

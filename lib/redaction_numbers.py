@@ -1,9 +1,11 @@
 """Finds phone numbers and other long runs of digits, and leaves the numbers that dentistry is made of."""
 
 import re
-from itertools import pairwise
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import islice, pairwise
 
-from lib.redaction_dates import in_words
+from lib.redaction_dates import NUMERALS, in_words
 from lib.redaction_reading import GONE, Reading, Span
 
 FEWEST = 7  # digits of a run that is masked, and of a known phone number that must agree
@@ -11,6 +13,7 @@ _SHORTEST_PHONE = 5
 _EXTENSION = re.compile(r"\s*(?:x|ext|#|;)[.:\s]*\d{1,6}\s*$")
 _WIDEST_GAP = 6
 _PAIRS = 4
+_WIDEST_STEP = 10
 _ZERO = "zero|oh?|null|cero"
 _TOLD_GAP = r"[\s,.\-]{1,3}"
 _RUN = re.compile(r"(?:\+ ?|\((?=\+?\d{1,5} ?\))){0,2}\d(?:[ \-./()·_]{0,4}\d)*")
@@ -137,20 +140,39 @@ class PhoneFinder:
         ways = {Reading(way).folded for way in (phone, *re.split("[,;/]", phone))}
         digits = {re.sub(r"\D", "", way) for folded in ways for way in (folded, _EXTENSION.sub("", folded))}
         self._numbers = sorted(way for way in digits if len(way) >= _SHORTEST_PHONE)
-        self._told = re.compile("|".join(way for number in self._numbers for way in _told(number)) or r"(?!)")
+
+    @cached_property
+    def _told(self) -> re.Pattern[str]:
+        return re.compile("|".join(way for number in self._numbers for way in _told(number)) or r"(?!)")
 
     def find(self, reading: Reading) -> list[Span]:
         places = [match.start() for match in re.finditer(r"\d", reading.folded)]
         digits = "".join(reading.folded[place] for place in places)
         return [*(span for number in self._numbers for span in _occurrences(number, digits, places, reading.folded)),
-                *(match.span() for match in self._told.finditer(reading.folded))]
+                *(match.span() for match in (self._told.finditer(reading.folded) if _tells(reading.folded) else ()))]
+
+
+def _tells(folded: str) -> bool:
+    """Few texts hold as many numerals as a phone number has, and its pattern is compiled for those alone."""
+    return len([*islice(NUMERALS.finditer(folded), _PAIRS)]) == _PAIRS
 
 
 def _told(number: str) -> list[str]:
     """Its end in words, digit by digit and in pairs: six five two, soixante-cinq vingt-deux."""
     pairs = [number[place:place + 2] for place in range(len(number) % 2, len(number), 2)]
-    ends = [end for end in (number[-FEWEST:], pairs[-_PAIRS:]) if sum(map(len, end)) >= FEWEST]
+    ends = [end for end in (_end(list(number), FEWEST), _end(pairs, _PAIRS)) if sum(map(len, end)) >= FEWEST]
     return [rf"(?<![^\W_]){_TOLD_GAP.join(map(_in_words, end))}(?![^\W_])" for end in ends]
+
+
+def _end(groups: list[str], fewest: int) -> list[str]:
+    """As many groups as it takes and as make no counting; of a number that only counts, none."""
+    ends = (groups[-length:] for length in range(fewest, len(groups) + 1))
+    return next((end for end in ends if not _is_counting(end)), [])
+
+
+def _is_counting(groups: Sequence[str]) -> bool:
+    """One, two, three up to seven; ten, twenty, thirty, forty."""
+    return len(steps := {int(other) - int(one) for one, other in pairwise(groups)}) == 1 and 0 < min(steps) <= _WIDEST_STEP
 
 
 def _in_words(digits: str) -> str:

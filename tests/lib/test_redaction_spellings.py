@@ -5,6 +5,10 @@ from datetime import date
 import pytest
 
 from lib.redaction import Redactor, Subject
+from lib.redaction_dates import DateFinder
+from lib.redaction_names import WORDS
+from lib.redaction_reading import Reading
+from lib.search_words import fold
 from tests.lib.test_redaction import HOSTILE, _much, _seconds
 
 NOBODY = Subject()
@@ -62,6 +66,36 @@ def test_particles_joined_with_anything_else_stay(name, text):
     assert redact(text, Subject(name)) == text
 
 
+@pytest.mark.parametrize(("name", "texts"), [
+    ("Tom Drinkwater", "Can he drink water after the extraction?|Can he drink\nwater?|Do not drink-water"), ("Ann Newman", "a new man"), ("Bill Goodman", "a good man"),
+    ("Ayla Demir", "Vitamina A y la dosis|vitaminas a y la dosis"), ("Aye Win", "Vitaminas A y E"), ("Ana Buendia", "tenga un buen dia"), ("Eva Aguasal", "con agua sal"),
+    ("Eva Kaltwasser", "darf er kalt wasser trinken|kalt\nwasser"), ("Uwe Weinberg", "wein berg"), ("Hans Reichbrot", "wer reich brot isst"),
+    ("Marc Bonjour", "bon jour"), ("Luc Painblanc", "du pain blanc"), ("Eve Maldent", "il a mal dent 36"), ("Abel Smith", "teeth A B E L are loose"),
+    ("Jo De Lay", "delay the extraction"), ("Al Di Stal", "the distal wall"),
+])
+def test_words_of_a_clinic_that_would_make_a_name_together_stay(name, texts):
+    for text in texts.split("|"):
+        assert redact(text, Subject(name)) == text
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("Lena Stark", "wenn die Frau stark blutet"), ("Lena Stark", "Frau mit stark losem Zahn"), ("Rose Will", "his MS will get worse, every hr will count"),
+    ("Ann May", "after 1 hr may he eat"), ("Sin Park", "la señora sin dolor"), ("No Min", "la señora no come"), ("Qui Lê", "Madame qui saigne"), ("Ana Petit", "une madame petit à petit"),
+])
+def test_a_word_behind_what_is_no_title_stays(name, text):
+    assert redact(text, Subject(name)) == text
+
+
+@pytest.mark.parametrize(("name", "text"), [("Rose Will", "Ms will called, ms. will called"), ("Eva Klein", "Hr. klein, Hr klein"), ("Luis Blanco", "don. blanco")])
+def test_a_title_that_is_a_word_counts_with_a_dot_or_a_capital(name, text):
+    assert "[patient]" in redact(text, Subject(name))
+    assert not {"will", "klein", "blanco"} & set(redact(text, Subject(name)).lower().replace(",", "").split())
+
+
+def test_the_words_that_are_no_pieces_of_names_are_folded_and_short():
+    assert all(word == fold(word) and 1 < len(word) < 13 for word in WORDS)
+
+
 # Ids
 
 
@@ -91,6 +125,26 @@ def test_an_id_is_replaced_behind_a_word_for_numbers(one, text, expected):
 ])
 def test_what_is_not_the_whole_id_stays_and_a_short_id_takes_no_other_number(one, text):
     assert Redactor(Subject(ids=(one,))).redact(text, known_only=True) == text
+
+
+@pytest.mark.parametrize(("one", "texts"), [
+    ("AM-2000", "Gave the patient 2000 mg amoxicillin|at 8 am 2000 mg|patient 2000 to 3000 mg|file 2000-3000 ml|paciente 2000 ml|Patientin 2000 IE|patiente 2000,5 mg"),
+    ("HC-2019", "en la historia 2019 consta|the file 2019 says|Akte 2019|dossier 2019"), ("K-2197", "GOZ Nr. 2197 abrechnen|GOZ-Nummer 2197|ref no. 2197|implante serie n° 2197"),
+    ("E-2000", "en 2000 pacientes"), ("I-2000", "in 2000 patients"), ("A-2000", "el año 2000|a 2000 mg dose|an 2000 Tagen"), ("P-1430", "patient 1430 Uhr|Patientin 1430 h"),
+    ("2000", "2000 mg|$2000|2000 €|2000 percent"), ("88213", "88 213 Euro"), ("AT-77120", "at 77 120 beats"), ("NR-1200", "Akte 1200 Euro|fiche 1200 francs"),
+])
+def test_an_amount_a_year_and_the_number_of_something_else_are_no_id(one, texts):
+    for text in texts.split("|"):
+        assert Redactor(Subject(ids=(one,))).redact(text, known_only=True) == text
+
+
+@pytest.mark.parametrize(("one", "texts"), [
+    ("AM-2000", "patient 2000 called|patient 2000 - 500 mg|AM 2000|file no. 2000|patient 2000 zahn 36|patient 2000 mal à la dent|patiente 2000 l'enfant tousse"), ("HC-2019", "patient no. 2019|historia n° 2019|id 2019|HC 2019"),
+    ("P-10427", "patient 10427 i.e. his son|patient 10427 a 500 mg|Patient 10427 teeth 36"), ("K-2197", "Akte Nr. 2197|k2197|K-Nr. 2197"), ("P-1430", "patient 1430|patient 1430 hat Fieber"),
+])
+def test_beside_amounts_and_years_an_id_is_replaced_as_before(one, texts):
+    for text in texts.split("|"):
+        assert "[id]" in redact(text, Subject(ids=(one,)))
 
 
 def test_a_phone_number_that_holds_the_digits_of_an_id_is_replaced_as_a_whole():
@@ -166,6 +220,36 @@ def test_other_numbers_in_words_stay(birth, text):
     assert redact(text, Subject(date_of_birth=birth)) == text
 
 
+@pytest.mark.parametrize(("birth", "texts"), [
+    (date(2003, 2, 1), "Rinse one, two, three times|uno, dos, tres veces|un, deux, trois jours|eins, zwei, drei Tage|the first, second, third molar|lost one of two in 2003"
+     "|lost 1 of 2 in 2003|perdió uno de dos en 2003|der erste, zweite, dritte Zahn|born one, two, three weeks early"),
+    (date(2002, 5, 1), "may one, two or three crowns be done|may one two"), (date(2009, 9, 8), "sept, huit, neuf jours|huit, sept, neuf"), (date(2008, 9, 6), "six, sept, huit heures"),
+    (date(2005, 4, 3), "three, four, five days|tres, cuatro, cinco días|drei, vier, fünf Wochen|trois quatre cinq fois"), (date(2010, 9, 8), "eight nine ten|ocho de nueve de diez"),
+    (date(2002, 1, 1), "born twenty-two weeks early"), (date(2000, 1, 2), "1-2 2000 mg tablets|1, 2, 2000 IU|one, two, two thousand mg"), (date(1936, 2, 1), "the first, second, 36 and 37"),
+])
+def test_counts_and_doses_in_a_row_are_no_birth_date(birth, texts):
+    for text in texts.split("|"):
+        assert Redactor(Subject(date_of_birth=birth)).redact(text, known_only=True) == text
+
+
+@pytest.mark.parametrize(("birth", "texts"), [
+    (date(2003, 2, 1), "born one two three|born one, two, two thousand and three|first of February two thousand three|1st of the 2nd, 2003|uno del dos de dos mil tres|geboren eins zwei drei"
+     "|nacida: uno, dos, tres|née un deux trois|1 del 2 del 03|am ersten zweiten zweitausenddrei|1.2.2003 - 500 mg|né le 1 février 2003 mal à la dent|née 1.2.2003 l'enfant|geb. 1.2.2003 Zahn 36|1.2.2003 i.e. my son|1 feb 2003 teeth"),
+    (date(2008, 6, 11), "11 June oh eight|eleventh of June twenty oh eight"), (date(1984, 3, 7), "7. dritten 84|7 of the 3rd 1984|siete de marzo del ochenta y cuatro"),
+])
+def test_a_birth_date_that_is_told_is_replaced_beside_a_cue_or_with_a_whole_year(birth, texts):
+    for text in texts.split("|"):
+        assert "[birth date]" in redact(text, Subject(date_of_birth=birth)), text
+
+
+def test_what_a_text_gives_no_cause_to_is_not_compiled():
+    finder, stored = DateFinder(date(1984, 3, 7)), {"_date", "_month_names"}
+    finder.find(Reading("what to do after the extraction, it hurts and bleeds"))
+    assert set(vars(finder)) == stored
+    finder.find(Reading("tooth 36 hurts for two days"))
+    assert set(vars(finder)) == stored | {"_digits"}
+
+
 @pytest.mark.parametrize("text", ["seen on the third of March", "3/3, ne mange pas", "third of March 2024", "4.3.\n1980", "3.3. Kontrolle", "fourth of March 1980",
                                   "the third tooth", "03:03 Uhr"])
 def test_other_days_in_words_and_over_lines_stay(text):
@@ -200,6 +284,25 @@ def test_what_stands_before_the_at_stays_alone_where_it_is_a_word(name, email, t
     assert redact(text, Subject(name, email=email)) == text
 
 
+@pytest.mark.parametrize(("name", "local", "text"), [
+    ("", "b.ridge", "a bridge or an implant"), ("", "m.olar", "is it a molar"), ("", "c.rown", "a crown"), ("", "k.rone", "die Krone"), ("", "pu.ente", "un puente roto"),
+    ("", "cou.ronne", "une couronne"), ("", "post-op", "post-op pain"), ("", "and.or", "a crown and/or bridge"), ("", "follow.up", "at the follow-up"), ("", "x-rays", "new x-rays"),
+    ("", "zahn36", "Zahn36 tut weh"), ("", "ibu.600", "Ibu600 3x täglich"), ("", "diente11", "el diente11"), ("", "dent.36", "la dent36"),
+    ("Gina Roth", "angina", "no angina"), ("Mary Bell", "primary", "primary teeth"), ("Tine Bo", "rou.tine", "a routine visit"), ("Mina Lo", "vitamina", "vitamina C"),
+])
+def test_words_of_a_clinic_that_a_mailbox_reads_like_stay(name, local, text):
+    assert redact(text, Subject(name, email=f"{local}@x.de")) == text
+
+
+@pytest.mark.parametrize(("name", "local", "texts"), [
+    ("", "b.ridge", "b.ridge B.Ridge b.ridge@x.de"), ("José Müller", "jose.m", "jose.m josem jose_m"), ("Peter Klein", "p.klein", "p.klein"), ("", "redfox-web", "redfox-web"),
+    ("Ludwig van den Berg", "lvdberg", "lvdberg"), ("Søren Ågård", "sagard", "sagard"), ("Carmen del Río", "carmendelrio", "carmendelrio"), ("", "will.may08", "will.may08 willmay08"),
+])
+def test_what_stands_before_the_at_is_replaced_with_its_sign_or_where_it_is_made_of_the_name(name, local, texts):
+    for text in texts.split():
+        assert redact(text, Subject(name, email=f"{local}@x.de")) in ("[email]", "[patient]")
+
+
 @pytest.mark.parametrize("written", ["maria.jose+dental at gmail.com", "maria dot jose plus dental at gmail dot com", "maria.jose%2Bdental%40gmail.com",
                                      "maria.jose+dental@\ngmail.com", "maria.jose+dental@gmail"])
 def test_a_told_mailbox_that_holds_the_name_goes_as_a_whole(written):
@@ -225,6 +328,19 @@ def test_the_end_of_a_phone_number_in_words_is_replaced(phone, told):
 @pytest.mark.parametrize("text", ["five five five one two three", "five five five one two three five", "twelve of thirty-four"])
 def test_other_numbers_in_a_row_stay(text):
     assert redact(text, Subject(phone="0171 5551234")) == text
+
+
+@pytest.mark.parametrize(("phone", "texts"), [
+    ("030 1234567", "teeth one, two, three, four, five, six, seven|uno, dos, tres, cuatro, cinco, seis, siete|eins zwei drei vier fünf sechs sieben|un deux trois quatre cinq six sept"
+     "|first, second, third, fourth, fifth, sixth, seventh"), ("10203040", "ISO ten, twenty, thirty, forty"),
+])
+def test_counting_is_no_phone_number(phone, texts):
+    for text in texts.split("|"):
+        assert redact(text, Subject(phone=phone)) == text
+
+
+def test_a_phone_number_that_counts_at_its_end_is_replaced_with_what_is_before_it():
+    assert redact("seis uno dos tres cuatro cinco seis siete ocho", Subject(phone="612 345 678")) == "[phone]"
 
 
 # Rows of numbers
