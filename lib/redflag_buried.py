@@ -8,34 +8,20 @@ in a lesson, a text to write, a play or a memory, and what says so stands in the
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from lib import redflag_classifier, redflag_deciding, redflag_matching, redflag_stretches
+from lib import redflag_classifier, redflag_deciding, redflag_matching, redflag_said, redflag_stretches
 from lib.redflag_classifier import Raise
 from lib.redflag_deciding import Hit
 from lib.redflag_hearing import Heard
 from lib.redflag_reading import Reading
-from lib.redflag_rules import RULES, fold
+from lib.redflag_rules import RULES
 
 # How far, in logarithms of the odds; and how much less where a rule would stand alone, somebody is told of, a verb says "is".
 BEYOND, STANDS, TELLS, IS = 10.0, 3.0, 2.0, 1.0
 BEFORE, BEHIND = 3, 2  # sentences beside it that may say what it is
 FRAMES = RULES.frames_everywhere - {"~drill"}  # whose words for orders and supplies are in every message of a desk
 DATED = frozenset(("past", "past_noun", "~long_ago", "~months_ago"))
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(map(fold, text.split()))
-
-
-# Words of texts to write, plays, tales and lessons that no frame has; and verbs that say how it was.
-STAGED = _words("""
-    write rewrite reword draft proofread script scripts role roles scene novel thriller poem homework mcq drill simulation series
-    plays teddy lego
-    escribe escribid redacta redactar reformular guion rol roles escena novela deberes tarea tareas simulacro serie juega peluche
-    acta
-    écris écrire rédige rédiger reformuler rôle rôles scène roman polar devoir devoirs exercice série joue doudou peluche rendu
-    schreib schreibe formulieren umschreiben skript leitfaden telefonleitfaden rollenspiel rolle rollen szene roman krimi aufgabe
-    hausaufgabe hausaufgaben drehbuch übung serie spielt stofftier protokoll""")
-WAS = _words("""
+# Verbs that say how it was.
+WAS = redflag_said.words("""
     was were wasnt werent had did didnt could couldnt era eran estaba estaban tenía tenían podía podían había fue fueron
     était étais étaient avait avais avaient pouvait pouvaient arrivait
     war waren hatte hatten konnte konnten bekam bekamen wurde wurden""")
@@ -87,5 +73,5 @@ def _is_framed(reading: Reading, sentence: range) -> bool:
     own = reading.sentence[sentence.start]
     first, last = max(own - BEFORE, reading.sentence[reading.last_turn]), min(own + BEHIND, reading.sentence[-1])
     beside = range(reading.span_of(first).start, reading.span_of(last).stop)
-    staged = not STAGED.isdisjoint(reading.words[beside.start:beside.stop])
+    staged = not redflag_said.WRITTEN.isdisjoint(reading.words[beside.start:beside.stop])
     return staged or not FRAMES.isdisjoint(redflag_stretches.ideas(reading, beside))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from lib import redflag_muting, redflag_stretches
+from lib import redflag_muting, redflag_published, redflag_stretches
 from lib.redflag_denial import NEGATION_REACH
 from lib.redflag_reading import Reading
 from lib.redflag_rules import EVERYWHERE, RULES, Pattern
@@ -29,19 +29,27 @@ SOFT = frozenset(("~long_ago", "~love_it", "~thankful", "~named", "~questionnair
 DETACHED_NOW = RULES.detached - SOFT
 WANTED = frozenset(("~booking", "ambulance"))  # "should I call an ambulance" is no small talk
 DETACHED_REQUEST = RULES.detached - RULES.errands | {"~money"}
+PUBLISHED = frozenset(rule.parts[0][0] for rule in redflag_published.PUBLISHED)
 Hit = tuple[Pattern, tuple[int, ...]]
 
 
 def deciding(reading: Reading) -> Iterator[Hit]:
     """The hits of the last turn that stand by themselves."""
     hits = [hit for hit in reading.hits if max(hit[1]) >= reading.last_turn]
-    if not hits:
-        return
     cries = [hit for hit in hits if _is_cry(reading, hit)]
     yield from cries
-    stretches = list(redflag_stretches.cut(reading))
+    stretches = list(redflag_stretches.cut(reading)) if hits or not PUBLISHED.isdisjoint(reading.places) else []
+    standing = list(_standing(reading, stretches, [hit for hit in hits if hit not in cries]))
+    yield from standing
+    if stretches and not cries and not standing:
+        yield from redflag_published.told(reading, stretches)
+
+
+def _standing(reading: Reading, stretches: list[Stretch], hits: list[Hit]) -> Iterator[Hit]:
+    if not hits:
+        return
     length = _length(reading, stretches)
-    found = [(hit, _stretch_of(stretches, hit)) for hit in hits if hit not in cries]
+    found = [(hit, _stretch_of(stretches, hit)) for hit in hits]
     if length > LONGEST_HERE:
         found = [(hit, own) for hit, own in found if hit[0].published and _says_now(own)]
     if found:
@@ -72,6 +80,8 @@ def _affirmed(reading: Reading, stretches: list[Stretch], found: list[tuple[Hit,
         affirmed = reading.quoted.isdisjoint(match) and _is_affirmed(reading, own, around, told)
         if rule.tier == "E":
             affirmed = affirmed and (own.sentence not in asking or _is_told_first(own)) and _is_stated(reading, own, hit, said)
+        elif rule.published:
+            affirmed = affirmed and not redflag_published.is_mentioned(own, max(match))
         if affirmed and length <= _longest(rule, own, around[own.sentence], said):
             yield hit
 

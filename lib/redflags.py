@@ -17,6 +17,7 @@ from lib import (
     redflag_matching,
     redflag_muting,
     redflag_reading,
+    redflag_whereabouts,
 )
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, Pattern
@@ -65,6 +66,7 @@ def check(text: str, earlier: Sequence[str] = ()) -> Verdict:
 
 def read(text: str, earlier: Sequence[str] = ()) -> Reading:
     reading = redflag_reading.read([*earlier[-3:], text])
+    redflag_whereabouts.leave_out(reading)
     redflag_muting.mute(reading)
     for sign in redflag_matching.candidates(reading, RULES.signs, SIGNS_BEGUN_BY):
         _add_sign(reading, sign)

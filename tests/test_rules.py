@@ -11,7 +11,7 @@ from tests.statements import TENANTS, UNPORTABLE, check
 
 LAYERS = ["texts", "errors", "metrics", "settings", "rate_limits", "identity", "countries", "mailbox", "local_secrets", "passwords", "tokens", "vault",
           "sealed_file", "programs", "embedded", "wal", "db", "quarantine", "mail", "dump", "replica", "migrations", "backup", "audit", "auth"]
-PURE = {"csv_file", "charsets", "redflags", "redflag_reading", "redflag_matching", "redflag_muting", "redflag_denial", "redflag_harmless", "redflag_deciding", "redflag_stretches", "redflag_buried", "redflag_rules", "redflag_classifier", "redflag_hearing", "redflag_model", "memo", "dates", "tables", "intake", "fhir", "patient_form", "search_words", "question_words", "ranking",
+PURE = {"csv_file", "charsets", "redflags", "redflag_reading", "redflag_matching", "redflag_muting", "redflag_denial", "redflag_harmless", "redflag_deciding", "redflag_stretches", "redflag_buried", "redflag_published", "redflag_said", "redflag_whereabouts", "redflag_rules", "redflag_classifier", "redflag_hearing", "redflag_model", "memo", "dates", "tables", "intake", "fhir", "patient_form", "search_words", "question_words", "ranking",
         "events", "streams", "tiers", "usage", "prompts", "advice", "redaction", "redaction_articles", "redaction_dates", "redaction_names", "redaction_numbers",
         "redaction_reading", "alert_words"}
 ENTRY = {"workflows", "assistant", "settlement", "trials", "startup", "operator", "demo", "chores", "worker", "health", "gauges"}
