@@ -588,7 +588,7 @@ def test_it_sends_no_mail_until_released(restored, letters, owner):
 
 def test_it_calls_no_provider_until_released(restored, owner, monkeypatch):
     asked = []
-    monkeypatch.setattr(providers, "_listen", lambda *_what: asked.append(1) or (yield from ()) or Done())
+    monkeypatch.setattr(providers, "_listen", lambda *_what: asked.append(1) or (yield from ()) or (Done(), True))
     provider = providers.Provider("https://llm.example.org/v1", "k", "m")
     [done] = providers.converse(provider, [], Stop())
     assert (done.problem, done.billed, asked) == ("unavailable", False, [])

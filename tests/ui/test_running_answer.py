@@ -143,9 +143,11 @@ def test_a_piece_wakes_whoever_waits_for_it():
     """The waits above end at the news itself, not at their time."""
     free = Done(model="", tokens_in=0, tokens_out=0)
     job = workers.Answering(uuid4(), uuid4(), iter(()), lambda _ending: None, free, 0.0)
-    reader = threading.Thread(target=job.wait, args=(0, 600), daemon=True)
+    news = threading.Event()
+    reader = threading.Thread(target=news.wait, args=(600,), daemon=True)
     reader.start()
-    job._append(Delta("Firstly "))
+    with job.telling(news.set):
+        job._append(Delta("Firstly "))
     reader.join(30)
     assert not reader.is_alive()
 
