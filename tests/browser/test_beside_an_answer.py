@@ -145,6 +145,7 @@ def test_a_danger_that_a_provider_sees_is_shown_beside_a_later_question(fake, si
     expect(page.get_by_text("Second")).to_be_visible()
 
     expect(page.get_by_text("Call 112 now.")).to_be_visible(timeout=8000)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(1)  # the card's own is gone once it is the thread's
     page.get_by_role("button", name="Stop").click()
 
 
