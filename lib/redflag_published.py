@@ -5,11 +5,12 @@ where it makes the whole a lesson, a text, a drill, a dream or a tale of what is
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from lib import redflag_classifier, redflag_hearing, redflag_stretches
 from lib import redflag_said as said
+from lib.memo import Memo
 from lib.redflag_reading import Reading
 from lib.redflag_rules import RULES, Pattern
 from lib.redflag_stretches import Stretch
@@ -22,29 +23,17 @@ DOUBTED = -6.0  # in logarithms of the odds
 
 def told(reading: Reading, stretches: Sequence[Stretch]) -> Iterator[tuple[Pattern, tuple[int, ...]]]:
     """Of each rule the first word that is so told."""
-    found = {rule.name: [i for i in reading.where(rule.parts[0][0]) if i >= reading.last_turn] for rule in PUBLISHED}
     news: list[tuple[Pattern, tuple[int, ...]]] = []
-    is_news = _Memo(lambda own: _is_news(reading, own, stretches))
+    # Of a stretch once, however often it says a word.
+    is_news: Memo[int, bool] = Memo(lambda at: _is_news(reading, stretches[at], stretches))
     for rule in PUBLISHED:
-        owns = ((i, stretches[bisect_right(stretches, i, key=lambda stretch: stretch.start) - 1]) for i in found[rule.name])
-        first = next((i for i, own in owns if _is_told(reading, rule, own, i) and is_news(own)), None)
+        said_at = (i for i in reading.where(rule.parts[0][0]) if i >= reading.last_turn)
+        owns = ((i, bisect_right(stretches, i, key=lambda stretch: stretch.start) - 1) for i in said_at)
+        first = next((i for i, at in owns if _is_told(reading, rule, stretches[at], i) and is_news[at]), None)
         if first is not None:
             news.append((rule, (first,)))
     if news and not (_is_staged_or_over(stretches) or _is_doubted(reading)):
         yield from news
-
-
-class _Memo:
-    """Looks at a stretch once, however often it says a word."""
-
-    def __init__(self, judge: Callable[[Stretch], bool]) -> None:
-        self.judge = judge
-        self.known: dict[int, bool] = {}
-
-    def __call__(self, own: Stretch) -> bool:
-        if own.start not in self.known:
-            self.known[own.start] = self.judge(own)
-        return self.known[own.start]
 
 
 def _is_doubted(reading: Reading) -> bool:
